@@ -1,0 +1,28 @@
+# What Banyan is built from. A target that exists already is taken as it is, so that a project that
+# brings its own Abseil or GoogleTest decides which one is used; otherwise the installed one is found.
+
+if(NOT TARGET Threads::Threads)
+  find_package(Threads REQUIRED)
+endif()
+if(NOT TARGET absl::status)
+  find_package(absl CONFIG REQUIRED)
+endif()
+if(NOT TARGET Boost::headers)
+  find_package(Boost 1.81 CONFIG REQUIRED)
+endif()
+if(NOT TARGET OpenSSL::Crypto)
+  find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+endif()
+
+# RapidJSON's own package file makes no target, hence the look for a header.
+find_path(BANYAN_RAPIDJSON_INCLUDE_DIR rapidjson/reader.h REQUIRED)
+mark_as_advanced(BANYAN_RAPIDJSON_INCLUDE_DIR)
+
+if((BANYAN_BUILD_TESTING OR BANYAN_BUILD_TESTS) AND NOT TARGET GTest::gmock)
+  find_package(GTest CONFIG REQUIRED)
+endif()
+if(BANYAN_BUILD_BENCH AND NOT TARGET benchmark::benchmark)
+  find_package(benchmark CONFIG REQUIRED)
+endif()
+
+include(${CMAKE_CURRENT_LIST_DIR}/mimalloc.cmake)
