@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Limits: every number a service refuses at, in one value that a broker is created with.
+//
+//   Limits::Aws()      what AWS enforces, as of 2026
+//   Limits::Relaxed()  the same language, with room: for programs that never meet AWS
+//
+// Copy one and change a field to test what happens at a bound. Fields that AWS leaves unsaid are
+// marked. Sizes are bytes.
+// Source  docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-quotas.html
+//         docs.aws.amazon.com/general/latest/gr/sns.html
+//         docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+//         docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
+#ifndef BANYAN_LIMITS_H_
+#define BANYAN_LIMITS_H_
+
+#include <cstdint>
+
+#include "absl/time/time.h"
+#include "banyan/export.h"
+
+namespace banyan::inline v0_1 {
+
+struct BANYAN_EXPORT Limits {
+  struct Queue {
+    int64_t name_max = 80;
+    int64_t message_bytes_max = 1'048'576;   // body and attributes; the default of a queue, too
+    int64_t message_bytes_floor = 1'024;     // the smallest maximum a queue may be set to
+    int64_t attributes_max = 10;             // per message
+    int64_t attribute_name_max = 255;
+    int64_t receive_max = 10;                // messages per receive
+    int64_t batch_entries_max = 10;
+    int64_t batch_bytes_max = 1'048'576;
+    int64_t in_flight_max = 120'000;
+    int64_t receive_count_max = 1'000;       // of a redrive policy
+    absl::Duration delay_max = absl::Minutes(15);
+    absl::Duration visibility_max = absl::Hours(12);
+    absl::Duration wait_max = absl::Seconds(20);
+    absl::Duration retention_min = absl::Minutes(1);
+    absl::Duration retention_max = absl::Hours(14 * 24);
+    absl::Duration recreate_after = absl::Seconds(60);  // a deleted name rests this long
+    absl::Duration purge_every = absl::Seconds(60);     // one Purge in this time
+  };
+  struct Topic {
+    int64_t name_max = 256;
+    int64_t message_bytes_max = 262'144;     // body and attributes
+    int64_t batch_entries_max = 10;
+    int64_t subject_max = 99;                // characters
+    int64_t attribute_name_max = 255;        // bytes
+    int64_t raw_attributes_max = 10;         // that a raw delivery into a queue can carry
+    int64_t subscriptions_max = 12'500'000;  // per topic
+    int64_t filter_policies_max = 200;       // per topic
+  };
+  struct Bus {
+    int64_t name_max = 256;
+    int64_t rule_name_max = 64;
+    int64_t entries_max = 10;                // per PutEvents
+    int64_t entries_bytes_max = 1'048'576;   // per PutEvents, by the documented formula
+    int64_t detail_type_max = 128;           // characters
+    int64_t resource_max = 2'048;            // characters of one resource
+    int64_t rules_max = 300;                 // per bus
+    int64_t targets_max = 5;                 // per rule
+    bool aws_sources_reserved = true;        // refuse events whose source begins with "aws."
+  };
+  struct Stream {
+    int64_t name_max = 128;
+    int64_t record_bytes_max = 10'485'760;   // key and data: the most a stream may be set to
+    int64_t record_bytes_floor = 1'048'576;  // the least, and the default
+    int64_t partition_key_max = 256;         // characters
+    int64_t batch_records_max = 500;
+    int64_t batch_bytes_max = 10'485'760;
+    int64_t get_records_max = 10'000;
+    int64_t get_bytes_max = 10'485'760;
+    int64_t shards_max = 10'000;
+    absl::Duration retention_min = absl::Hours(24);
+    absl::Duration retention_max = absl::Hours(8'760);
+    absl::Duration iterator_life = absl::Minutes(5);
+  };
+  struct Pattern {
+    int64_t bytes_max = 4'096;               // an EventBridge pattern
+    int64_t depth_max = 1'000;               // of a pattern or an event
+    int64_t keys_max = 256;                  // in one alternative of a rule
+    int64_t wildcard_complexity_max = 10;    // AWS says "too complex" somewhere in 8..11
+    int64_t alternatives_max = 1'000;        // what $or may expand to; AWS: unsaid
+    int64_t sns_bytes_max = 262'144;         // a filter policy
+    int64_t sns_keys_max = 5;
+    int64_t sns_combinations_max = 150;
+  };
+  // Banyan's own bounds, which AWS has no word for. One broker.
+  struct Broker {
+    int64_t queues_max = 1'000'000;
+    int64_t topics_max = 100'000;
+    int64_t buses_max = 100;
+    int64_t streams_max = 100'000;
+    int64_t functions_max = 100'000;
+  };
+
+  Queue queue;
+  Topic topic;
+  Bus bus;
+  Stream stream;
+  Pattern pattern;
+  Broker broker;
+
+  static Limits Aws() { return {}; }
+
+  // Wider, never narrower, than Aws(): messages up to 64 MiB, batches and receives of 10,000,
+  // visibility and delay of days, retention from a millisecond, names reused at once, any source.
+  static Limits Relaxed();
+};
+
+}  // namespace banyan::inline v0_1
+
+#endif  // BANYAN_LIMITS_H_

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// lib/message/message.h -- floor 1: the block that travels.
+//
+//   Publish --> Message (one block: ids, stamps, attributes, Payload)
+//                  ^ ^ ^
+//      Delivery ---+ | +--- Delivery        one per queue; a few words each
+//                    +----- Delivery
+//
+// M1  A Message never changes after MakeMessage returns; everything that differs per destination
+//     (receive count, deadline, receipt, how the body is presented) is in the destination.
+// M2  Fan-out, redrive, archive and dead letters move references; a body is copied once, when the
+//     caller's bytes come in, and not at all when the caller's buffer was adopted.
+#ifndef BANYAN_LIB_MESSAGE_MESSAGE_H_
+#define BANYAN_LIB_MESSAGE_MESSAGE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "banyan/attributes.h"
+#include "banyan/id.h"
+#include "banyan/payload.h"
+#include "banyan/runtime.h"
+
+namespace banyan::inline v0_1::internal {
+
+// The trace id within a trace header (X-Ray's Root or W3C's second field), as the header writes it;
+// the event id as hex where there is no header, or none that says. So everything has one.
+std::string TraceId(std::string_view trace_header, const Id& event_id);
+
+struct MessageParts {
+  Id id = {};        // given by the resource that accepted it
+  Id event_id = {};  // given at first acceptance, kept over every hop
+  Instant accepted = {};
+  std::string trace_header = {};  // as the caller gave it; may be empty
+  std::string subject = {};       // of a topic's message
+  Attributes attributes = {};
+  Payload body = {};
+};
+
+class Message : public MessageParts {
+ public:
+  explicit Message(MessageParts parts)
+      : MessageParts(std::move(parts)), bytes_(body.size() + attributes.bytes()) {}
+
+  // Body and attributes: what counts towards a message's size.
+  size_t bytes() const { return bytes_; }
+
+  std::string trace_id() const { return TraceId(trace_header, event_id); }
+
+ private:
+  friend class MessageRef;
+  mutable std::atomic<int64_t> references_{1};
+  const size_t bytes_;
+};
+
+// Counts references to a Message. Null by default.
+class MessageRef {
+ public:
+  MessageRef() = default;
+  MessageRef(const MessageRef& other) : message_(other.message_) {
+    if (message_ != nullptr) message_->references_.fetch_add(1, std::memory_order_relaxed);
+  }
+  MessageRef(MessageRef&& other) noexcept : message_(std::exchange(other.message_, nullptr)) {}
+  MessageRef& operator=(MessageRef other) noexcept {
+    std::swap(message_, other.message_);
+    return *this;
+  }
+  ~MessageRef() {
+    if (message_ != nullptr &&
+        message_->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      delete message_;
+    }
+  }
+
+  const Message& operator*() const { return *message_; }
+  const Message* operator->() const { return message_; }
+  const Message* get() const { return message_; }
+  explicit operator bool() const { return message_ != nullptr; }
+
+ private:
+  friend MessageRef MakeMessage(MessageParts parts);
+  explicit MessageRef(const Message* message) : message_(message) {}
+  const Message* message_ = nullptr;
+};
+
+inline MessageRef MakeMessage(MessageParts parts) {
+  return MessageRef(new Message(std::move(parts)));
+}
+
+// How a message looks to the reader of one destination, where that differs from the message
+// itself: a topic's notification is an envelope around it. Asked when the message is read, not
+// when it is sent, so that fan-out renders nothing.
+class Presentation {
+ public:
+  virtual ~Presentation() = default;
+  virtual Payload Body(const Message& message) const = 0;
+  // False: the reader sees no attributes (they are inside the body).
+  virtual bool ShowsAttributes() const = 0;
+};
+
+// One message on its way to one destination.
+struct Delivery {
+  MessageRef message;
+  std::shared_ptr<const Presentation> presentation = nullptr;  // null: as it is
+
+  // For destinations that tell their user: the subscription or rule it comes through, and which
+  // attempt this is. The view lives until the destination has answered.
+  std::string_view source_arn = {};
+  int64_t attempt = 1;
+
+  Payload Body() const {
+    return presentation == nullptr ? message->body : presentation->Body(*message);
+  }
+  bool ShowsAttributes() const {
+    return presentation == nullptr || presentation->ShowsAttributes();
+  }
+};
+
+}  // namespace banyan::inline v0_1::internal
+
+#endif  // BANYAN_LIB_MESSAGE_MESSAGE_H_
