@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "banyan/pattern.h"
+
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "base/json.h"
+#include "base/strings.h"
+#include "message/errors.h"
+#include "pattern/compiled_pattern.h"
+#include "pattern/event_fields.h"
+#include "pattern/match.h"
+#include "pattern/syntax.h"
+
+namespace banyan::inline v0_1 {
+namespace {
+
+using internal::EventFields;
+
+absl::Status InvalidEvent() {
+  return internal::Error(AwsError::kBusValidation, "Parameter Event is not valid.");
+}
+
+// Does the event have all that EventBridge puts on every one?
+bool HasEnvelope(std::string_view event_json, size_t depth_max) {
+  constexpr std::string_view kNames[] = {"id",   "account", "source",
+                                         "time", "region",  "detail-type"};
+  bool seen[std::size(kNames)] = {};
+  internal::JsonReader reader(event_json, depth_max);
+  if (reader.Next() != internal::JsonToken::kStartObject) return false;
+  while (reader.Next() == internal::JsonToken::kName) {
+    for (size_t i = 0; i < std::size(kNames); ++i) seen[i] = seen[i] || reader.text() == kNames[i];
+    reader.Next();
+    if (!reader.SkipValue()) return false;
+  }
+  if (reader.token() != internal::JsonToken::kEndObject) return false;
+  for (const bool found : seen) {
+    if (!found) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+absl::StatusOr<EventPattern> EventPattern::Parse(std::string_view json, PatternLanguage language,
+                                                 const Limits& limits) {
+  internal::CompileResult result = internal::CompilePattern(json, language, limits);
+  if (const auto* error = std::get_if<internal::PatternError>(&result)) {
+    if (language == PatternLanguage::kEventBridge) return internal::EventBridgeStatus(*error, json);
+    return internal::Error(AwsError::kTopicInvalidParameter,
+                           "Invalid parameter: ", internal::FilterPolicyText(*error, json));
+  }
+  return EventPattern(
+      std::get<std::shared_ptr<const internal::CompiledPattern>>(std::move(result)));
+}
+
+bool EventPattern::Matches(std::string_view event_json) const {
+  const std::optional<EventFields> fields =
+      EventFields::FromJson(event_json, compiled_->event_depth_max());
+  return fields.has_value() && internal::Match(*compiled_, *fields);
+}
+
+bool EventPattern::Matches(const Attributes& attributes) const {
+  return internal::Match(*compiled_, EventFields::FromAttributes(attributes));
+}
+
+Explanation EventPattern::Explain(std::string_view event_json) const {
+  std::string error;
+  const std::optional<EventFields> fields =
+      EventFields::FromJson(event_json, compiled_->event_depth_max(), &error);
+  if (fields.has_value()) return internal::ExplainMatch(*compiled_, *fields);
+  Explanation explanation;
+  explanation.sentence = internal::StrCat("the event cannot be read: ", error);
+  return explanation;
+}
+
+Explanation EventPattern::Explain(const Attributes& attributes) const {
+  return internal::ExplainMatch(*compiled_, EventFields::FromAttributes(attributes));
+}
+
+std::string_view EventPattern::text() const { return compiled_->text(); }
+
+PatternLanguage EventPattern::language() const { return compiled_->language(); }
+
+absl::StatusOr<bool> TestEventPattern(std::string_view pattern_json, std::string_view event_json,
+                                      const Limits& limits) {
+  absl::StatusOr<EventPattern> pattern =
+      EventPattern::Parse(pattern_json, PatternLanguage::kEventBridge, limits);
+  if (!HasEnvelope(event_json, static_cast<size_t>(limits.pattern.depth_max)))
+    return InvalidEvent();
+  if (!pattern.ok()) return pattern.status();
+  return pattern->Matches(event_json);
+}
+
+}  // namespace banyan::inline v0_1

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pattern/value_pattern.h"
+
+#include <algorithm>
+
+#include "base/json.h"
+#include "pattern/number.h"
+
+namespace banyan::inline v0_1::internal {
+namespace {
+
+// One overload per kind of element; std::visit picks.
+struct Matcher {
+  const Value& value;
+
+  bool operator()(const TextTest& test) const {
+    return value.kind == ValueKind::kString && Passes(test, value.text);
+  }
+  bool operator()(const NumberEqual& wanted) const {
+    if (value.kind != ValueKind::kNumber) return false;
+    if (value.text == wanted.text) return true;
+    return wanted.value.has_value() && ComparableNumber(value.text) == wanted.value;
+  }
+  bool operator()(const NumberRange& range) const {
+    if (value.kind != ValueKind::kNumber) return false;
+    const std::optional<double> number = ComparableNumber(value.text);
+    if (!number.has_value()) return false;
+    if (range.low.has_value() &&
+        !(range.low_included ? *number >= *range.low : *number > *range.low)) {
+      return false;
+    }
+    if (range.high.has_value() &&
+        !(range.high_included ? *number <= *range.high : *number < *range.high)) {
+      return false;
+    }
+    return true;
+  }
+  bool operator()(const Literal& literal) const { return value.kind == literal.kind; }
+  bool operator()(const Present&) const { return true; }
+  bool operator()(const Absent&) const { return false; }
+  bool operator()(const AnythingButText& listed) const {
+    if (value.kind != ValueKind::kString) return true;
+    return std::none_of(listed.tests.begin(), listed.tests.end(),
+                        [this](const TextTest& test) { return Passes(test, value.text); });
+  }
+  bool operator()(const AnythingButNumber& listed) const {
+    if (value.kind != ValueKind::kNumber) return true;
+    const std::optional<double> number = ComparableNumber(value.text);
+    return std::none_of(listed.numbers.begin(), listed.numbers.end(),
+                        [&number](double excluded) { return number == excluded; });
+  }
+};
+
+}  // namespace
+
+std::string JsonText(const Value& value) {
+  return value.kind == ValueKind::kString ? JsonString(value.text) : value.text;
+}
+
+bool Passes(const TextTest& test, std::string_view value) {
+  return std::visit([value](const auto& kind) { return kind.Passes(value); }, test);
+}
+
+bool Matches(const ValuePattern& pattern, const Value& value) {
+  return std::visit(Matcher{value}, pattern);
+}
+
+}  // namespace banyan::inline v0_1::internal
