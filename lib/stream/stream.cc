@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The public face: handles and views over the cores.
+#include "banyan/stream.h"
+
+#include <utility>
+
+#include "message/errors.h"
+#include "message/message.h"
+#include "stream/core.h"
+#include "stream/shard_log.h"
+
+namespace banyan::inline v0_1 {
+
+namespace {
+
+absl::Status NamesNoStream() {
+  return internal::Error(AwsError::kStreamResourceNotFound, "This handle names no stream.");
+}
+
+}  // namespace
+
+Id Record::event_id() const {
+  if (header().event_id_bytes() == 0) return shard_->EventId(position_);
+  Id id;
+  std::memcpy(&id, body(), sizeof(id));
+  return id;
+}
+
+std::string Record::trace_id() const { return internal::TraceId(trace_header(), event_id()); }
+
+ShardId Record::shard_id() const { return {shard_->index}; }
+
+SequenceNumber Record::sequence() const { return shard_->Sequence(position_, header().unix_ns); }
+
+absl::Time Record::arrival_time() const { return absl::FromUnixNanos(header().unix_ns); }
+
+Stream::Stream(std::shared_ptr<internal::StreamCore> core) : core_(std::move(core)) {}
+
+absl::StatusOr<PutResult> Stream::Put(const PutRequest& request) const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->Put(request);
+}
+
+absl::StatusOr<std::vector<absl::StatusOr<PutResult>>> Stream::PutRecords(
+    absl::Span<const PutRequest> requests) const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->PutRecords(requests);
+}
+
+absl::StatusOr<std::vector<ShardInfo>> Stream::ListShards() const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->ListShards();
+}
+
+absl::StatusOr<ShardIterator> Stream::GetShardIterator(ShardId shard, const StartAt& start) const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->GetShardIterator(shard, start);
+}
+
+absl::StatusOr<ShardIterator> Stream::GetShardIterator(std::string_view shard_id,
+                                                       const StartAt& start) const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->GetShardIterator(shard_id, start);
+}
+
+absl::StatusOr<RecordBatch> Stream::GetRecords(const ShardIterator& iterator, int64_t limit) const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->GetRecords(iterator, limit);
+}
+
+StreamStats Stream::Stats() const { return core_ == nullptr ? StreamStats() : core_->Stats(); }
+
+absl::StatusOr<StreamOptions> Stream::Options() const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->Options();
+}
+
+const Arn& Stream::arn() const {
+  static const Arn& none = *new Arn();  // never destroyed
+  return core_ == nullptr ? none : core_->arn();
+}
+
+std::string_view Stream::name() const {
+  return core_ == nullptr ? std::string_view() : core_->name();
+}
+
+}  // namespace banyan::inline v0_1
