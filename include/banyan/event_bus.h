@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// EventBus: events are put here, rules look at their content and deliver them. EventBridge.
+//
+//   EventBus shop = broker.CreateEventBus("shop").value();
+//   shop.PutRule("big-orders", {.pattern = R"({"detail": {"total": [{"numeric": [">", 100]}]}})",
+//                               .targets = {inbox}}).value();
+//   shop.Put({.source = "shop.orders", .detail_type = "OrderPlaced",
+//             .detail = R"({"id": "o-1", "total": 120})"}).value();
+//
+// Each target gets the whole event as JSON in EventBridge's envelope: version, id, detail-type,
+// source, account, time (whole seconds), region, resources, detail.
+//
+// Threads   Every method may be called from any thread at any time.
+// Lifetime  A handle; may outlive the bus and its Broker (kNotFound, kUnavailable).
+// Order     Targets are served at least once, independently of each other, in no promised order.
+// Source    docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
+#ifndef BANYAN_EVENT_BUS_H_
+#define BANYAN_EVENT_BUS_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "banyan/arn.h"
+#include "banyan/export.h"
+#include "banyan/id.h"
+#include "banyan/pattern.h"
+#include "banyan/target.h"
+
+namespace banyan::inline v0_1 {
+
+namespace internal {
+class EventBusCore;
+class RuleCore;
+}  // namespace internal
+
+struct EventBusOptions {
+  std::string description = {};  // kept as metadata
+
+  friend bool operator==(const EventBusOptions&, const EventBusOptions&) = default;
+};
+
+struct EventEntry {
+  std::string source = {};       // who says so: "shop.orders"
+  std::string detail_type = {};  // what happened: "OrderPlaced"
+  std::string detail = {};       // a JSON object
+  std::vector<std::string> resources = {};
+  std::optional<absl::Time> time = std::nullopt;  // default: now
+  std::string trace_header =
+      {};  // goes along to the targets, not into the event; at most 500 bytes
+};
+
+struct RuleOptions {
+  std::string pattern = {};  // an event pattern, JSON; see pattern.h
+  std::vector<Target> targets = {};
+  bool enabled = true;
+  std::string description = {};
+};
+
+struct TargetStats {
+  std::string target_id;
+  std::string target_arn;
+  DeliveryStats delivery;
+};
+
+struct RuleStats {
+  int64_t matched = 0;  // events
+  std::vector<TargetStats> targets;
+};
+
+// A rule of a bus. A handle.
+class BANYAN_EXPORT Rule {
+ public:
+  Rule() = default;
+
+  // Adds targets, or replaces those of the same id; one that is there already unchanged keeps its
+  // books and its retries under way. All or none. The targets belong to the same broker.
+  //
+  // Errors  kInvalidArgument: a bad or doubled id, a bad retry policy, a handle that names nothing.
+  //         kResourceExhausted: more than five targets. kNotFound: the rule was deleted.
+  absl::Status PutTargets(absl::Span<const Target> targets) const;
+  absl::Status RemoveTargets(absl::Span<const std::string> ids) const;
+  absl::Status Enable() const;
+  absl::Status Disable() const;
+
+  RuleStats Stats() const;
+  const Arn& arn() const;
+  std::string_view name() const;
+
+  // For the library's own rooms.
+  explicit Rule(std::shared_ptr<internal::RuleCore> core);
+
+ private:
+  std::shared_ptr<internal::RuleCore> core_;
+};
+
+// Why a rule would or would not match an event.
+struct RuleExplanation {
+  std::string rule_name;
+  Explanation verdict;
+};
+
+struct EventBusStats {
+  int64_t accepted = 0;   // events
+  int64_t unmatched = 0;  // of these, matched by no rule
+  int64_t rules = 0;
+};
+
+class BANYAN_EXPORT EventBus {
+ public:
+  EventBus() = default;
+
+  // Takes one event and answers its id.
+  //
+  // Errors  kInvalidArgument: source, detail type or detail missing (InvalidArgument), detail not
+  //         a JSON object (MalformedDetail), too large (ValidationException). kPermissionDenied:
+  //         a source that begins with "aws." (NotAuthorizedForSourceException), unless the limits
+  //         allow it.
+  absl::StatusOr<Id> Put(EventEntry entry) const;
+
+  // Takes up to ten. One answer per entry, in order; a bad entry does not stop the others. The
+  // call as a whole fails only for its shape: number of entries, total size.
+  absl::StatusOr<std::vector<absl::StatusOr<Id>>> PutEvents(
+      absl::Span<const EventEntry> entries) const;
+
+  // Takes an event that is already in its envelope, as real ones from a file or a queue are. Its
+  // source, detail-type and detail must be there; what else it says is kept, its time to the
+  // second; id, time, account, region and resources are added where they are missing. Answers the
+  // event's id, or a new one where that is no UUID. Banyan's own verb; "aws." sources pass.
+  //
+  // Errors  kInvalidArgument: not a JSON object, with the position; or as Put.
+  absl::StatusOr<Id> PutEnveloped(std::string_view event_json) const;
+
+  // Creates a rule, or replaces its pattern, state and description; targets given here are put
+  // as Rule::PutTargets does, others stay.
+  //
+  // Errors  kInvalidArgument: a bad pattern, with reason and position
+  //         (InvalidEventPatternException), a bad name or target. kResourceExhausted: too many
+  //         rules, or targets.
+  // Source  .../API_PutRule.html, .../API_PutTargets.html
+  absl::StatusOr<Rule> PutRule(std::string_view name, RuleOptions options) const;
+
+  // kInvalidArgument while the rule has targets (ValidationException); OK if there is none of
+  // that name.
+  absl::Status DeleteRule(std::string_view name) const;
+
+  absl::StatusOr<Rule> FindRule(std::string_view name) const;
+  absl::StatusOr<std::vector<Rule>> ListRules() const;  // by name
+
+  // Says of each rule, by name, whether it would match the event in its envelope, and if not, the
+  // first field that failed. Delivers nothing. Banyan's own verb.
+  absl::StatusOr<std::vector<RuleExplanation>> Explain(std::string_view event_json) const;
+
+  EventBusStats Stats() const;
+  const Arn& arn() const;
+  std::string_view name() const;
+
+  friend bool operator==(const EventBus&, const EventBus&) = default;
+
+  // For the library's own rooms.
+  explicit EventBus(std::shared_ptr<internal::EventBusCore> core);
+  const std::shared_ptr<internal::EventBusCore>& core() const { return core_; }
+
+ private:
+  std::shared_ptr<internal::EventBusCore> core_;
+};
+
+}  // namespace banyan::inline v0_1
+
+#endif  // BANYAN_EVENT_BUS_H_

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deliver/courier.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/check.h"
+#include "base/nanoseconds.h"
+#include "base/strings.h"
+#include "deliver/retry.h"
+
+namespace banyan::inline v0_1::internal {
+
+// One pending delivery (C2). Holds its courier, so that a retry under way outlives an Unsubscribe;
+// but not in waiting_, where the timer does, so that no courier owns itself.
+struct Courier::Attempt {
+  std::shared_ptr<Courier> courier;
+  Delivery delivery;  // its `attempt` is the one that was last begun
+};
+
+Courier::Courier(std::shared_ptr<Environment> env, CourierPlan plan)
+    : env_(std::move(env)), plan_(std::move(plan)) {}
+
+std::shared_ptr<Courier> Courier::Create(std::shared_ptr<Environment> env, CourierPlan plan) {
+  BANYAN_CHECK(plan.destination != nullptr, "a courier has a destination");
+  BANYAN_CHECK(plan.dead_letter == nullptr || plan.dead_letter_form != nullptr,
+               "whoever gives a dead-letter queue says what it gets");
+  return std::shared_ptr<Courier>(new Courier(std::move(env), std::move(plan)));
+}
+
+std::unique_ptr<Courier::Attempt> Courier::NewAttempt(const Delivery& delivery) {
+  {
+    MutexLock lock(&mu_);
+    ++pending_;
+  }
+  return std::unique_ptr<Attempt>(new Attempt{shared_from_this(), delivery});
+}
+
+Completion Courier::CompletionOf(std::unique_ptr<Attempt> attempt) {
+  return [attempt = std::move(attempt)](absl::Status answer) mutable {
+    Courier& courier = *attempt->courier;
+    courier.Answered(std::move(attempt), std::move(answer));
+  };
+}
+
+void Courier::Deliver(Delivery& delivery) {
+  delivery.source_arn = plan_.source_arn;
+  delivery.attempt = 1;
+  std::optional<absl::Status> answer = plan_.destination->Accept(
+      delivery, [this, &delivery] { return CompletionOf(NewAttempt(delivery)); });
+  if (!answer.has_value()) return;
+  if (answer->ok()) {
+    delivered_at_once_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  Answered(NewAttempt(delivery), *std::move(answer));
+}
+
+void Courier::TryAgain(std::unique_ptr<Attempt> attempt) {
+  ++attempt->delivery.attempt;
+  // A copy: once the destination has the Completion, the Attempt is no longer ours to look at.
+  const Delivery delivery = attempt->delivery;
+  std::optional<absl::Status> answer =
+      plan_.destination->Accept(delivery, [&attempt] { return CompletionOf(std::move(attempt)); });
+  if (answer.has_value()) Answered(std::move(attempt), *std::move(answer));
+}
+
+void Courier::Answered(std::unique_ptr<Attempt> attempt, absl::Status answer) {
+  // Keeps the courier alive should this attempt be its last owner.
+  const std::shared_ptr<Courier> self = attempt->courier;
+  if (answer.ok()) {
+    MutexLock lock(&mu_);
+    --pending_;
+    ++delivered_later_;
+    return;
+  }
+
+  GivenUp why = {.retries = attempt->delivery.attempt - 1};
+  {
+    MutexLock lock(&mu_);
+    ++failed_attempts_;
+    // The runtime may be gone (environment.h); nobody will try again.
+    if (closed_ && close_kind_ == CloseKind::kStopped) return;
+
+    if (!closed_ && !IsPermanent(answer)) {
+      const int64_t now_ns = env_->runtime.Read().uptime_ns;
+      const int64_t last_ns = AddClamped(attempt->delivery.message->accepted.uptime_ns,
+                                         CeilNanoseconds(plan_.retry.age_max));
+      if (why.retries >= plan_.retry.retries_max) {
+        why.exhausted = kExhaustedAttempts;
+      } else if (now_ns >= last_ns) {
+        why.exhausted = kExhaustedAge;
+      } else if (static_cast<int64_t>(waiting_.size()) >= plan_.retry.waiting_max) {
+        why.exhausted = kExhaustedAttempts;
+      } else {
+        const int64_t wait_ns =
+            BackOffNanoseconds(plan_.retry, why.retries + 1, env_->runtime.Random());
+        WaitUntil(std::min(AddClamped(now_ns, wait_ns), last_ns), std::move(attempt));
+        return;
+      }
+    }
+  }
+  why.last_refusal = std::move(answer);
+  GiveUp(std::move(attempt), std::move(why));
+}
+
+void Courier::WaitUntil(int64_t due_ns, std::unique_ptr<Attempt> attempt) {
+  attempt->courier.reset();  // the caller keeps `this` alive
+  waiting_.emplace(due_ns, std::move(attempt));
+  SetTimer();
+}
+
+void Courier::SetTimer() {
+  if (waiting_.empty()) return;
+  const int64_t due_ns = waiting_.begin()->first;
+  if (timer_ != TimerId::kNone) {
+    if (timer_due_ns_ <= due_ns) return;
+    // If it runs already, it finds nothing due, or what is due.
+    env_->runtime.Cancel(timer_);
+  }
+  timer_due_ns_ = due_ns;
+  timer_ = env_->runtime.PostAt(absl::Nanoseconds(due_ns),
+                                [self = shared_from_this()] { self->TimerFired(); });
+}
+
+void Courier::TimerFired() {
+  const Gate::Pass pass = env_->tasks.Enter();
+  if (!pass) return;  // the broker is gone
+  std::vector<std::unique_ptr<Attempt>> due;
+  {
+    MutexLock lock(&mu_);
+    if (closed_) return;
+    const int64_t now_ns = env_->runtime.Read().uptime_ns;
+    const auto end = waiting_.upper_bound(now_ns);
+    for (auto it = waiting_.begin(); it != end; ++it) due.push_back(std::move(it->second));
+    waiting_.erase(waiting_.begin(), end);
+    if (timer_due_ns_ <= now_ns) timer_ = TimerId::kNone;
+    SetTimer();
+  }
+  for (std::unique_ptr<Attempt>& attempt : due) {
+    attempt->courier = shared_from_this();
+    TryAgain(std::move(attempt));
+  }
+}
+
+void Courier::GiveUp(std::unique_ptr<Attempt> attempt, GivenUp why) {
+  if (plan_.dead_letter == nullptr) {
+    Drop(*attempt, StrCat(why.last_refusal.ToString(), "; there is no dead-letter queue"));
+    return;
+  }
+  const Delivery letter = plan_.dead_letter_form(attempt->delivery, why);
+  std::optional<absl::Status> answer =
+      plan_.dead_letter->Accept(letter, [&attempt]() -> Completion {
+        return [attempt = std::move(attempt)](const absl::Status& status) mutable {
+          Courier& courier = *attempt->courier;
+          courier.DeadLetterAnswered(std::move(attempt), status);
+        };
+      });
+  if (answer.has_value()) DeadLetterAnswered(std::move(attempt), *answer);
+}
+
+void Courier::DeadLetterAnswered(std::unique_ptr<Attempt> attempt, const absl::Status& answer) {
+  const std::shared_ptr<Courier> self = attempt->courier;
+  if (!answer.ok()) {
+    Drop(*attempt, StrCat("its dead-letter queue ", plan_.dead_letter->arn_text(),
+                          " refused it: ", answer.ToString()));
+    return;
+  }
+  MutexLock lock(&mu_);
+  --pending_;
+  ++dead_lettered_;
+}
+
+void Courier::Drop(const Attempt& attempt, std::string_view why) {
+  {
+    MutexLock lock(&mu_);
+    --pending_;
+    ++dropped_;
+  }
+  env_->Log(LogSeverity::kError, plan_.source_arn,
+            StrCat("dropped message ", attempt.delivery.message->id.ToString(), " for ",
+                   plan_.destination->arn_text(), " after ", attempt.delivery.attempt,
+                   " attempts: ", why));
+}
+
+DeliveryStats Courier::Stats() const {
+  DeliveryStats stats;
+  // A forked child may have inherited the lock in the locked state.
+  if (env_->gate.Look() == Gate::Answer::kForked) return stats;
+  MutexLock lock(&mu_);
+  stats.delivered = delivered_at_once_.load(std::memory_order_relaxed) + delivered_later_;
+  stats.dead_lettered = dead_lettered_;
+  stats.dropped = dropped_;
+  stats.pending = pending_;
+  stats.failed_attempts = failed_attempts_;
+  stats.matched = stats.delivered + stats.dead_lettered + stats.dropped + stats.pending;  // C1
+  return stats;
+}
+
+int64_t Courier::pending() const {
+  MutexLock lock(&mu_);
+  return pending_;
+}
+
+void Courier::Close(CloseKind kind) {
+  Waiting waiting;
+  {
+    MutexLock lock(&mu_);
+    if (closed_) return;
+    closed_ = true;
+    close_kind_ = kind;
+    waiting.swap(waiting_);
+    if (timer_ != TimerId::kNone) env_->runtime.Cancel(timer_);
+    timer_ = TimerId::kNone;
+  }
+  if (kind == CloseKind::kStopped) return;  // they stay pending in the books, for StopReport
+  for (auto& [due_ns, attempt] : waiting) {
+    attempt->courier = shared_from_this();
+    GivenUp why = {.last_refusal = absl::AbortedError("what it came through was deleted"),
+                   .retries = attempt->delivery.attempt - 1};
+    GiveUp(std::move(attempt), std::move(why));
+  }
+}
+
+}  // namespace banyan::inline v0_1::internal

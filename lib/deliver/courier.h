@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// lib/deliver/courier.h -- floor 4: brings messages to one destination, and sees that they arrive.
+//
+//   Deliver --Accept--> OK ----------------------------------> delivered    no lock, no allocation
+//                  |
+//                  | refused, or answers later
+//                  v
+//                pending: with the destination --OK----------> delivered
+//                  |   ^           |
+//     transient    |   |           | permanent, or a limit reached, or waiting_ full
+//     refusal      v   | due       v
+//                pending: in waiting_              dead-lettered; dropped (counted, logged)
+//
+// One courier per subscription or rule target, so that a target that fails or is slow delays
+// neither the publisher nor anybody else's deliveries.
+//
+// C1  The books balance at every moment: matched is not counted, it is the sum of the others, and a
+//     delivery moves from one to the next in one step under mu_ (or, on the path without lock,
+//     enters the sum as delivered).
+// C2  A pending delivery is one Attempt. It is owned either by the Completion that the destination
+//     (or dead-letter queue) holds, or by waiting_, or by the thread that carries it between them.
+// C3  Under mu_ nothing is called but the Runtime's Post, PostAt and Cancel: no sink, no log.
+// C4  At most one Runtime timer: for the earliest in waiting_.
+// C5  After Close() nothing waits and no timer is set. What the destination still holds is booked
+//     when it answers; what would have to wait stays pending (broker stopped) or is given up.
+//
+// A destination that is gone for good answers kNotFound, a permanent refusal, so a courier need not
+// be told; and a queue deleted and created again under its name is another destination, as on AWS.
+//
+// A delivery whose dead-letter queue refuses it is dropped, as EventBridge does
+// (InvocationsFailedToBeSentToDlq).
+#ifndef BANYAN_LIB_DELIVER_COURIER_H_
+#define BANYAN_LIB_DELIVER_COURIER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "banyan/mutex.h"
+#include "banyan/runtime.h"
+#include "banyan/target.h"
+#include "message/close_kind.h"
+#include "message/environment.h"
+#include "message/message.h"
+#include "message/sink.h"
+
+namespace banyan::inline v0_1::internal {
+
+// Why a delivery was given up.
+struct GivenUp {
+  absl::Status last_refusal = {};
+  int64_t retries = 0;              // attempts after the first
+  std::string_view exhausted = {};  // the limit that ended it; empty: a permanent fault
+};
+inline constexpr std::string_view kExhaustedAttempts = "MaximumRetryAttempts";
+inline constexpr std::string_view kExhaustedAge = "MaximumEventAgeInSeconds";
+
+// What a courier does; fixed for its life.
+struct CourierPlan {
+  std::shared_ptr<Sink> destination;
+  RetryPolicy retry;
+  std::string source_arn;  // the subscription or rule; functions are told, and the log
+
+  // Null: what is given up is dropped.
+  std::shared_ptr<Sink> dead_letter;
+
+  // What the dead-letter queue gets in place of a delivery. Topics and buses differ here.
+  std::function<Delivery(const Delivery&, const GivenUp&)> dead_letter_form;
+};
+
+// Threads   Every method from any thread.
+class Courier : public std::enable_shared_from_this<Courier> {
+ public:
+  static std::shared_ptr<Courier> Create(std::shared_ptr<Environment> env, CourierPlan plan);
+
+  // Offers the message to the destination, as a first attempt, and returns: it never waits, not for
+  // a slow destination either. Writes its own source into `delivery`, which is one stack object
+  // that a publisher shows to many couriers, so that fan-out counts references only where they are
+  // kept.
+  void Deliver(Delivery& delivery);
+
+  DeliveryStats Stats() const;
+  int64_t pending() const;
+
+  // Nothing is tried again (C5). Deliver() after it is a caller's mistake that does no harm.
+  void Close(CloseKind kind);
+
+  const CourierPlan& plan() const { return plan_; }
+
+ private:
+  struct Attempt;
+  using Waiting = std::multimap<int64_t, std::unique_ptr<Attempt>>;  // by uptime when due
+
+  Courier(std::shared_ptr<Environment> env, CourierPlan plan);
+
+  std::unique_ptr<Attempt> NewAttempt(const Delivery& delivery);
+  static Completion CompletionOf(std::unique_ptr<Attempt> attempt);
+  void TryAgain(std::unique_ptr<Attempt> attempt);
+  void Answered(std::unique_ptr<Attempt> attempt, absl::Status answer);
+  void GiveUp(std::unique_ptr<Attempt> attempt, GivenUp why);
+  void DeadLetterAnswered(std::unique_ptr<Attempt> attempt, const absl::Status& answer);
+  void Drop(const Attempt& attempt, std::string_view why);
+
+  void WaitUntil(int64_t due_ns, std::unique_ptr<Attempt> attempt)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void SetTimer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void TimerFired();
+
+  const std::shared_ptr<Environment> env_;
+  const CourierPlan plan_;
+
+  std::atomic<int64_t> delivered_at_once_{0};  // answered OK within Deliver()
+
+  mutable Mutex mu_;
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  CloseKind close_kind_ ABSL_GUARDED_BY(mu_) = CloseKind::kStopped;
+  int64_t delivered_later_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t dead_lettered_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t dropped_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t pending_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t failed_attempts_ ABSL_GUARDED_BY(mu_) = 0;
+  Waiting waiting_ ABSL_GUARDED_BY(mu_);
+  TimerId timer_ ABSL_GUARDED_BY(mu_) = TimerId::kNone;
+  int64_t timer_due_ns_ ABSL_GUARDED_BY(mu_) = 0;  // if timer_ is set
+};
+
+}  // namespace banyan::inline v0_1::internal
+
+#endif  // BANYAN_LIB_DELIVER_COURIER_H_

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deliver/function_core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/exceptions.h"
+#include "base/strings.h"
+#include "message/errors.h"
+
+namespace banyan::inline v0_1 {
+
+namespace internal {
+
+namespace {
+
+constexpr size_t kNameMax = 64;
+constexpr int64_t kConcurrencyMax = 1'000;
+constexpr int64_t kPendingMax = 10'000'000;
+
+bool IsNameCharacter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '_';
+}
+
+absl::Status CheckRange(std::string_view field, int64_t value, int64_t high) {
+  if (value >= 1 && value <= high) return absl::OkStatus();
+  return Error(AwsError::kFunctionInvalidParameterValue, field, ": Invalid value [", value,
+               "]. Must be between 1 and ", high);
+}
+
+}  // namespace
+
+absl::Status ValidateFunctionName(std::string_view name) {
+  if (name.empty() || name.size() > kNameMax ||
+      !std::all_of(name.begin(), name.end(), IsNameCharacter)) {
+    return Error(AwsError::kFunctionInvalidParameterValue, "FunctionName: Invalid value [", name,
+                 "]. Must be 1 to ", kNameMax, " letters, digits, hyphens and underscores");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateFunctionOptions(const FunctionOptions& options) {
+  absl::Status valid = CheckRange("concurrency", options.concurrency, kConcurrencyMax);
+  return valid.ok() ? CheckRange("pending_max", options.pending_max, kPendingMax) : valid;
+}
+
+FunctionCore::FunctionCore(std::shared_ptr<Environment> env, std::string name,
+                           FunctionOptions options, FunctionHandler handler)
+    : env_(std::move(env)),
+      name_(std::move(name)),
+      options_(options),
+      arn_(env_->MakeArn("lambda", StrCat("function:", name_))),
+      arn_text_(arn_.ToString()),
+      handler_(std::make_shared<const FunctionHandler>(std::move(handler))) {}
+
+std::shared_ptr<FunctionCore> FunctionCore::Create(std::shared_ptr<Environment> env,
+                                                   std::string name, FunctionOptions options,
+                                                   FunctionHandler handler) {
+  BANYAN_CHECK(handler != nullptr, "whoever creates a function has looked for a handler");
+  return std::shared_ptr<FunctionCore>(
+      new FunctionCore(std::move(env), std::move(name), options, std::move(handler)));
+}
+
+absl::Status FunctionCore::Gone(CloseKind kind) const {
+  if (kind == CloseKind::kStopped) return env_->Refusal();
+  return Error(AwsError::kFunctionResourceNotFound, "Function not found: ", arn_text_);
+}
+
+std::optional<absl::Status> FunctionCore::Accept(const Delivery& delivery, LaterFn later) {
+  {
+    MutexLock lock(&mu_);
+    if (handler_ == nullptr) return Gone(close_kind_);
+    if (static_cast<int64_t>(waiting_.size()) >= options_.pending_max) {
+      ++stats_.throttled;
+      return Error(AwsError::kFunctionTooManyRequests, "Rate Exceeded. ", arn_text_, " has ",
+                   options_.pending_max, " deliveries waiting.");
+    }
+  }
+  Completion done = later();  // not under the lock: it takes the courier's
+  CloseKind closed_meanwhile;
+  {
+    MutexLock lock(&mu_);
+    if (handler_ != nullptr) {
+      // Others may have come in between; the bound is then passed by as many as there are threads.
+      waiting_.push_back({delivery, std::move(done)});
+      if (workers_ < options_.concurrency) {
+        ++workers_;
+        PostWorker();
+      }
+      return std::nullopt;
+    }
+    closed_meanwhile = close_kind_;
+  }
+  std::move(done)(Gone(closed_meanwhile));
+  return std::nullopt;
+}
+
+void FunctionCore::PostWorker() {
+  env_->runtime.Post([self = shared_from_this()] { self->Work(); });
+}
+
+void FunctionCore::Work() {
+  const Gate::Pass pass = env_->tasks.Enter();
+  if (!pass) return;                    // the broker is gone
+  const Gate::Guest guest(env_->gate);  // a stopping broker still takes what the handler sends
+  Call call;
+  std::shared_ptr<const FunctionHandler> handler;
+  {
+    MutexLock lock(&mu_);
+    if (handler_ == nullptr || waiting_.empty()) {
+      --workers_;
+      return;
+    }
+    call = std::move(waiting_.front());
+    waiting_.pop_front();
+    handler = handler_;
+    inside_.push_back(ThisThread());
+  }
+  absl::Status answer = Run(*handler, call.delivery);
+  handler.reset();  // before anyone may hear that this call has ended (F3, AwaitIdle)
+  {
+    MutexLock lock(&mu_);
+    inside_.erase(std::find(inside_.begin(), inside_.end(), ThisThread()));
+    ++stats_.calls;
+    if (!answer.ok()) ++stats_.failures;
+    if (handler_ != nullptr && !waiting_.empty()) {
+      PostWorker();
+    } else {
+      --workers_;
+    }
+    if (handler_ == nullptr) idle_.WakeAll();
+  }
+  std::move(call.done)(std::move(answer));
+}
+
+absl::Status FunctionCore::Run(const FunctionHandler& handler, const Delivery& delivery) const {
+  static const Attributes no_attributes;
+  const Message& message = *delivery.message;
+  const Payload body = delivery.Body();
+  const FunctionEvent event = {
+      .body = body.view(),
+      .attributes = delivery.ShowsAttributes() ? &message.attributes : &no_attributes,
+      .subject = message.subject,
+      .source_arn = delivery.source_arn,
+      .event_id = message.event_id,
+      .trace_header = message.trace_header,
+      .accepted_time = message.accepted.time(),
+      .attempt = delivery.attempt,
+  };
+  absl::Status answer = CallHandler<absl::Status>(handler, event);
+  if (!answer.ok() && IsPermanent(answer)) {
+    return absl::UnknownError(ToAbsl(StrCat("the handler answered ", answer.ToString())));
+  }
+  return answer;
+}
+
+FunctionStats FunctionCore::Stats() const {
+  // A forked child may have inherited the lock in the locked state.
+  if (env_->gate.Look() == Gate::Answer::kForked) return {};
+  MutexLock lock(&mu_);
+  if (handler_ == nullptr) return {};
+  FunctionStats stats = stats_;
+  stats.running = static_cast<int64_t>(inside_.size());
+  stats.pending = static_cast<int64_t>(waiting_.size());
+  return stats;
+}
+
+void FunctionCore::Close(CloseKind kind) {
+  std::shared_ptr<const FunctionHandler> handler;  // destroyed after the lock is released (F3)
+  std::deque<Call> refused;
+  {
+    MutexLock lock(&mu_);
+    if (handler_ == nullptr) return;
+    handler.swap(handler_);
+    close_kind_ = kind;
+    refused.swap(waiting_);
+  }
+  if (kind == CloseKind::kStopped) return;  // F2
+  for (Call& call : refused) std::move(call.done)(Gone(kind));
+}
+
+bool FunctionCore::AwaitIdle(absl::Duration deadline) {
+  MutexLock lock(&mu_);
+  return env_->runtime.Await(
+      mu_, idle_,
+      [this] {
+        mu_.AssertHeld();
+        return std::all_of(inside_.begin(), inside_.end(),
+                           [](ThreadToken thread) { return thread == ThisThread(); });
+      },
+      deadline);
+}
+
+}  // namespace internal
+
+Function::Function(std::shared_ptr<internal::FunctionCore> core) : core_(std::move(core)) {}
+
+FunctionStats Function::Stats() const {
+  return core_ == nullptr ? FunctionStats{} : core_->Stats();
+}
+
+const Arn& Function::arn() const {
+  static const Arn none;
+  return core_ == nullptr ? none : core_->arn();
+}
+
+std::string_view Function::name() const {
+  return core_ == nullptr ? std::string_view() : core_->name();
+}
+
+}  // namespace banyan::inline v0_1

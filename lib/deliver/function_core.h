@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// lib/deliver/function_core.h -- floor 4: a user's callable as a destination.
+//
+//   Accept --> waiting_ --> a worker (a task on the Runtime) calls the handler --> Completion
+//
+// F1  There are min(concurrency, deliveries under way) workers. A worker is a chain of tasks: each
+//     takes one delivery, calls the handler, and posts the next, so that one busy function does not
+//     keep a thread of the Runtime from everybody else.
+// F2  Each accepted delivery's Completion is called once: after its call, or with a refusal when
+//     the function is deleted. When the broker stops, those not begun are left uncalled (their
+//     couriers keep them in the books as pending).
+// F3  The handler, its destructor and Completions run under no lock.
+//
+// Whatever code a handler answers with, it is a failed attempt and no more: kNotFound from a lookup
+// in the handler must not pass for "this function is gone". So a handler's error that the sink's
+// contract would read as permanent is wrapped.
+#ifndef BANYAN_LIB_DELIVER_FUNCTION_CORE_H_
+#define BANYAN_LIB_DELIVER_FUNCTION_CORE_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "banyan/function.h"
+#include "banyan/limits.h"
+#include "banyan/mutex.h"
+#include "base/this_thread.h"
+#include "message/close_kind.h"
+#include "message/environment.h"
+#include "message/sink.h"
+
+namespace banyan::inline v0_1::internal {
+
+// Names: 1 to 64 letters, digits, hyphens and underscores, as Lambda's.
+absl::Status ValidateFunctionName(std::string_view name);
+absl::Status ValidateFunctionOptions(const FunctionOptions& options);
+
+class FunctionCore : public Sink, public std::enable_shared_from_this<FunctionCore> {
+ public:
+  static std::shared_ptr<FunctionCore> Create(std::shared_ptr<Environment> env, std::string name,
+                                              FunctionOptions options, FunctionHandler handler);
+
+  std::optional<absl::Status> Accept(const Delivery& delivery, LaterFn later) override;
+  const std::string& arn_text() const override { return arn_text_; }
+
+  FunctionStats Stats() const;
+  const Arn& arn() const { return arn_; }
+  const std::string& name() const { return name_; }
+  const FunctionOptions& options() const { return options_; }
+
+  // Begins no further call and lets go of the handler. Waits for nothing.
+  void Close(CloseKind kind);
+
+  // After Close(): waits until no other thread is inside the handler. (The calling thread may be:
+  // a handler deletes its own function.) False: the deadline came first.
+  bool AwaitIdle(absl::Duration deadline);
+
+ private:
+  struct Call {
+    Delivery delivery;
+    Completion done;
+  };
+
+  FunctionCore(std::shared_ptr<Environment> env, std::string name, FunctionOptions options,
+               FunctionHandler handler);
+
+  void PostWorker() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Work();
+  absl::Status Run(const FunctionHandler& handler, const Delivery& delivery) const;
+  absl::Status Gone(CloseKind kind) const;
+
+  const std::shared_ptr<Environment> env_;
+  const std::string name_;
+  const FunctionOptions options_;
+  const Arn arn_;
+  const std::string arn_text_;
+
+  mutable Mutex mu_;
+  std::shared_ptr<const FunctionHandler> handler_ ABSL_GUARDED_BY(mu_);  // null once closed
+  CloseKind close_kind_ ABSL_GUARDED_BY(mu_) = CloseKind::kStopped;
+  std::deque<Call> waiting_ ABSL_GUARDED_BY(mu_);
+  int64_t workers_ ABSL_GUARDED_BY(mu_) = 0;              // F1
+  std::vector<ThreadToken> inside_ ABSL_GUARDED_BY(mu_);  // one entry per running call
+  WaitList idle_ ABSL_GUARDED_BY(mu_);
+  FunctionStats stats_ ABSL_GUARDED_BY(mu_);  // without running and pending
+};
+
+}  // namespace banyan::inline v0_1::internal
+
+#endif  // BANYAN_LIB_DELIVER_FUNCTION_CORE_H_

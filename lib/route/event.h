@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// lib/route/event.h -- floor 5: from what a caller puts to the event that rules and targets see.
+//
+// The envelope's members come in EventBridge's order: version, id, detail-type, source, account,
+// time (whole seconds), region, resources, detail. The detail is written without white space; its
+// numbers and strings keep their text. An event that came enveloped keeps what else it has: a
+// replay-name in its place before resources, unknown members behind detail.
+#ifndef BANYAN_LIB_ROUTE_EVENT_H_
+#define BANYAN_LIB_ROUTE_EVENT_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "banyan/event_bus.h"
+#include "banyan/id.h"
+#include "message/environment.h"
+
+namespace banyan::inline v0_1::internal {
+
+struct Event {
+  Id id;
+  std::string json;  // in its envelope
+};
+
+// What counts towards the size of a PutEvents.
+int64_t EntryBytes(const EventEntry& entry);
+
+// Faults for which the service refuses the whole call: the shape of the request. `index` counts
+// from 1 and is part of the text.
+absl::Status ValidateEntryShape(const EventEntry& entry, size_t index, const Limits& limits);
+absl::Status ValidateEntriesBytes(int64_t bytes, const Limits& limits);
+
+// Faults of one entry: a required argument is missing, a source is reserved, the detail is no JSON
+// object.
+absl::StatusOr<Event> MakeEvent(const EventEntry& entry, Id id, absl::Time now,
+                                const Environment& env);
+
+// `new_id` serves where the event has no id, or one that is no UUID (which its envelope keeps).
+absl::StatusOr<Event> ReadEvent(std::string_view event_json, Id new_id, absl::Time now,
+                                const Environment& env);
+
+}  // namespace banyan::inline v0_1::internal
+
+#endif  // BANYAN_LIB_ROUTE_EVENT_H_

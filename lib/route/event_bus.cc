@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The handles of banyan/event_bus.h: each verb is its core's.
+#include "banyan/event_bus.h"
+
+#include <utility>
+
+#include "message/errors.h"
+#include "route/event_bus_core.h"
+
+namespace banyan::inline v0_1 {
+
+namespace {
+
+absl::Status NoBus() {
+  return internal::Error(AwsError::kBusResourceNotFound, "The handle names no event bus.");
+}
+
+absl::Status NoRule() {
+  return internal::Error(AwsError::kBusResourceNotFound, "The rule or its event bus is gone.");
+}
+
+}  // namespace
+
+EventBus::EventBus(std::shared_ptr<internal::EventBusCore> core) : core_(std::move(core)) {}
+
+absl::StatusOr<Id> EventBus::Put(EventEntry entry) const {
+  if (core_ == nullptr) return NoBus();
+  return core_->Put(entry);
+}
+
+absl::StatusOr<std::vector<absl::StatusOr<Id>>> EventBus::PutEvents(
+    absl::Span<const EventEntry> entries) const {
+  if (core_ == nullptr) return NoBus();
+  return core_->PutEvents(entries);
+}
+
+absl::StatusOr<Id> EventBus::PutEnveloped(std::string_view event_json) const {
+  if (core_ == nullptr) return NoBus();
+  return core_->PutEnveloped(event_json);
+}
+
+absl::StatusOr<Rule> EventBus::PutRule(std::string_view name, RuleOptions options) const {
+  if (core_ == nullptr) return NoBus();
+  return core_->PutRule(name, std::move(options));
+}
+
+absl::Status EventBus::DeleteRule(std::string_view name) const {
+  return core_ == nullptr ? NoBus() : core_->DeleteRule(name);
+}
+
+absl::StatusOr<Rule> EventBus::FindRule(std::string_view name) const {
+  if (core_ == nullptr) return NoBus();
+  return core_->FindRule(name);
+}
+
+absl::StatusOr<std::vector<Rule>> EventBus::ListRules() const {
+  if (core_ == nullptr) return NoBus();
+  return core_->ListRules();
+}
+
+absl::StatusOr<std::vector<RuleExplanation>> EventBus::Explain(std::string_view event_json) const {
+  if (core_ == nullptr) return NoBus();
+  return core_->Explain(event_json);
+}
+
+EventBusStats EventBus::Stats() const {
+  return core_ == nullptr ? EventBusStats{} : core_->Stats();
+}
+
+const Arn& EventBus::arn() const {
+  static const Arn none;
+  return core_ == nullptr ? none : core_->arn();
+}
+
+std::string_view EventBus::name() const {
+  return core_ == nullptr ? std::string_view() : core_->name();
+}
+
+Rule::Rule(std::shared_ptr<internal::RuleCore> core) : core_(std::move(core)) {}
+
+absl::Status Rule::PutTargets(absl::Span<const Target> targets) const {
+  const std::shared_ptr<internal::EventBusCore> bus = core_ == nullptr ? nullptr : core_->bus();
+  return bus == nullptr ? NoRule() : bus->PutTargets(*core_, targets);
+}
+
+absl::Status Rule::RemoveTargets(absl::Span<const std::string> ids) const {
+  const std::shared_ptr<internal::EventBusCore> bus = core_ == nullptr ? nullptr : core_->bus();
+  return bus == nullptr ? NoRule() : bus->RemoveTargets(*core_, ids);
+}
+
+absl::Status Rule::Enable() const {
+  const std::shared_ptr<internal::EventBusCore> bus = core_ == nullptr ? nullptr : core_->bus();
+  return bus == nullptr ? NoRule() : bus->SetEnabled(*core_, true);
+}
+
+absl::Status Rule::Disable() const {
+  const std::shared_ptr<internal::EventBusCore> bus = core_ == nullptr ? nullptr : core_->bus();
+  return bus == nullptr ? NoRule() : bus->SetEnabled(*core_, false);
+}
+
+RuleStats Rule::Stats() const {
+  const std::shared_ptr<internal::EventBusCore> bus = core_ == nullptr ? nullptr : core_->bus();
+  return bus == nullptr ? RuleStats{} : bus->Stats(*core_);
+}
+
+const Arn& Rule::arn() const {
+  static const Arn none;
+  return core_ == nullptr ? none : core_->arn();
+}
+
+std::string_view Rule::name() const {
+  return core_ == nullptr ? std::string_view() : core_->name();
+}
+
+}  // namespace banyan::inline v0_1

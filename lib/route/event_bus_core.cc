@@ -1,0 +1,480 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "route/event_bus_core.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <variant>
+
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "deliver/retry.h"
+#include "message/errors.h"
+#include "pattern/event_fields.h"
+#include "pattern/match.h"
+#include "pattern/syntax.h"
+#include "queue/core.h"
+#include "route/bus_dead_letter.h"
+
+namespace banyan::inline v0_1::internal {
+
+namespace {
+
+constexpr int64_t kDescriptionMax = 512;
+constexpr std::string_view kDefaultBus = "default";
+
+bool IsNameCharacter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+         c == '-' || c == '_';
+}
+
+absl::Status ValidateName(std::string_view name, std::string_view field, int64_t max) {
+  if (name.empty()) {
+    return Error(AwsError::kBusValidation, "1 validation error detected: Value '' at '", field,
+                 "' failed to satisfy constraint: Member must have length greater than or equal to "
+                 "1");
+  }
+  if (static_cast<int64_t>(name.size()) > max) {
+    return Error(
+        AwsError::kBusValidation, "1 validation error detected: Value '", name, "' at '", field,
+        "' failed to satisfy constraint: Member must have length less than or equal to ", max);
+  }
+  if (!std::all_of(name.begin(), name.end(), IsNameCharacter)) {
+    return Error(AwsError::kBusValidation, "1 validation error detected: Value '", name, "' at '",
+                 field,
+                 "' failed to satisfy constraint: Member must satisfy regular expression pattern: "
+                 "[\\.\\-_A-Za-z0-9]+");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateDescription(std::string_view description) {
+  if (static_cast<int64_t>(description.size()) <= kDescriptionMax) return absl::OkStatus();
+  return Error(AwsError::kBusValidation, "1 validation error detected: Value '", description,
+               "' at 'description' failed to satisfy constraint: Member must have length less than "
+               "or equal to ",
+               kDescriptionMax);
+}
+
+absl::Status LimitExceeded() {
+  return Error(AwsError::kBusLimitExceeded,
+               "The requested resource exceeds the maximum number allowed.");
+}
+
+}  // namespace
+
+absl::Status ValidateEventBusName(std::string_view name, const Limits& limits) {
+  return ValidateName(name, "name", limits.bus.name_max);
+}
+
+absl::Status ValidateEventBusOptions(const EventBusOptions& options) {
+  return ValidateDescription(options.description);
+}
+
+EventBusCore::EventBusCore(std::shared_ptr<Environment> env, std::string name,
+                           EventBusOptions options)
+    : env_(std::move(env)),
+      name_(std::move(name)),
+      options_(std::move(options)),
+      arn_(env_->MakeArn("events", StrCat("event-bus/", name_))),
+      arn_text_(arn_.ToString()),
+      active_(std::make_shared<const Snapshot>()) {}
+
+std::shared_ptr<EventBusCore> EventBusCore::Create(std::shared_ptr<Environment> env,
+                                                   std::string name, EventBusOptions options) {
+  return std::shared_ptr<EventBusCore>(
+      new EventBusCore(std::move(env), std::move(name), std::move(options)));
+}
+
+absl::Status EventBusCore::Gone() const {
+  if (close_kind_.load(std::memory_order_acquire) == CloseKind::kStopped) return env_->Refusal();
+  return Error(AwsError::kBusResourceNotFound, "Event bus ", name_, " does not exist.");
+}
+
+absl::Status EventBusCore::NoRule(std::string_view name) const {
+  return Error(AwsError::kBusResourceNotFound, "Rule ", name, " does not exist on EventBus ", name_,
+               ".");
+}
+
+// --- Events
+
+absl::StatusOr<Id> EventBusCore::Put(const EventEntry& entry) {
+  BANYAN_ASSIGN_OR_RETURN(std::vector<absl::StatusOr<Id>> answers, PutEvents({&entry, 1}));
+  return std::move(answers.front());
+}
+
+absl::StatusOr<std::vector<absl::StatusOr<Id>>> EventBusCore::PutEvents(
+    absl::Span<const EventEntry> entries) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  const std::shared_ptr<const Snapshot> rules = active_.Load();
+  if (rules == nullptr) return Gone();
+
+  if (entries.empty() || static_cast<int64_t>(entries.size()) > env_->limits.bus.entries_max) {
+    return Error(AwsError::kBusValidation, "1 validation error detected: Value '[", entries.size(),
+                 " entries]' at 'entries' failed to satisfy constraint: Member must have length ",
+                 entries.empty() ? "greater than or equal to 1"
+                                 : StrCat("less than or equal to ", env_->limits.bus.entries_max));
+  }
+  int64_t bytes = 0;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    BANYAN_RETURN_IF_ERROR(ValidateEntryShape(entries[i], i + 1, env_->limits));
+    bytes += EntryBytes(entries[i]);
+  }
+  BANYAN_RETURN_IF_ERROR(ValidateEntriesBytes(bytes, env_->limits));
+
+  const Instant now = env_->runtime.Read();
+  std::vector<absl::StatusOr<Id>> answers;
+  answers.reserve(entries.size());
+  for (const EventEntry& entry : entries) {
+    absl::StatusOr<Event> event = MakeEvent(entry, env_->ids.Next(), now.time(), *env_);
+    if (!event.ok()) {
+      answers.push_back(event.status());
+      continue;
+    }
+    answers.push_back(event->id);
+    Route(*rules, *std::move(event), entry.trace_header, now);
+  }
+  return answers;
+}
+
+absl::StatusOr<Id> EventBusCore::PutEnveloped(std::string_view event_json) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  const std::shared_ptr<const Snapshot> rules = active_.Load();
+  if (rules == nullptr) return Gone();
+  const Instant now = env_->runtime.Read();
+  BANYAN_ASSIGN_OR_RETURN(Event event, ReadEvent(event_json, env_->ids.Next(), now.time(), *env_));
+  const Id id = event.id;
+  Route(*rules, std::move(event), {}, now);
+  return id;
+}
+
+void EventBusCore::Route(const Snapshot& rules, Event event, std::string trace_header,
+                         const Instant& now) {
+  accepted_.fetch_add(1, std::memory_order_relaxed);
+  Delivery delivery = {.message = MakeMessage({.id = event.id,
+                                               .event_id = event.id,
+                                               .accepted = now,
+                                               .trace_header = std::move(trace_header),
+                                               .body = Payload(event.json)})};
+  const Message& message = *delivery.message;
+  if (env_->tap != nullptr) {
+    const TapVerdict verdict =
+        env_->tap->Accepted({.resource_arn = arn_text_,
+                             .sequence = tap_sequence_.fetch_add(1, std::memory_order_relaxed) + 1,
+                             .event_id = message.event_id,
+                             .trace_header = message.trace_header,
+                             .accepted = message.accepted,
+                             .body = message.body,
+                             .attributes = &message.attributes,
+                             .key = {}});
+    if (verdict == TapVerdict::kTakeOver) return;
+  }
+
+  bool matched = false;
+  const std::optional<EventFields> fields = EventFields::FromJson(
+      message.body.view(), static_cast<size_t>(env_->limits.pattern.depth_max));
+  if (fields.has_value()) {  // else nested deeper than patterns look
+    for (const ActiveRule& rule : rules) {
+      if (!Match(*rule.pattern, *fields)) continue;
+      matched = true;
+      rule.core->CountMatched();
+      for (const std::shared_ptr<Courier>& courier : rule.couriers) courier->Deliver(delivery);
+    }
+  }
+  if (!matched) unmatched_.fetch_add(1, std::memory_order_relaxed);
+}
+
+absl::StatusOr<std::vector<RuleExplanation>> EventBusCore::Explain(
+    std::string_view event_json) const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  if (active_.Load() == nullptr) return Gone();
+  std::string reason;
+  const std::optional<EventFields> fields = EventFields::FromJson(
+      event_json, static_cast<size_t>(env_->limits.pattern.depth_max), &reason);
+  if (!fields.has_value()) {
+    return Error(AwsError::kBusInvalidArgument, "Parameter Event is not valid. Reason: ", reason);
+  }
+  std::vector<RuleExplanation> list;
+  MutexLock lock(&change_mu_);
+  for (const auto& [name, rule] : rules_) {
+    Explanation verdict = ExplainMatch(*rule.pattern, *fields);
+    if (!rule.enabled) {
+      verdict = {.matched = false, .sentence = "The rule is disabled."};
+    }
+    list.push_back({name, std::move(verdict)});
+  }
+  return list;
+}
+
+// --- Rules
+
+absl::StatusOr<Rule> EventBusCore::PutRule(std::string_view name, RuleOptions options) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  BANYAN_RETURN_IF_ERROR(ValidateName(name, "name", env_->limits.bus.rule_name_max));
+  BANYAN_RETURN_IF_ERROR(ValidateDescription(options.description));
+  if (options.pattern.empty()) {
+    return Error(AwsError::kBusValidation,
+                 "Parameter(s) EventPattern or ScheduleExpression must be specified.");
+  }
+  CompileResult compiled =
+      CompilePattern(options.pattern, PatternLanguage::kEventBridge, env_->limits);
+  if (const PatternError* error = std::get_if<PatternError>(&compiled)) {
+    return EventBridgeStatus(*error, options.pattern);
+  }
+  BANYAN_ASSIGN_OR_RETURN(std::vector<RuleTarget> targets, ResolveTargets(options.targets));
+
+  MutexLock lock(&change_mu_);
+  if (active_.Load() == nullptr) return Gone();
+  const auto there = rules_.find(name);
+  if (there == rules_.end() && static_cast<int64_t>(rules_.size()) >= env_->limits.bus.rules_max) {
+    return LimitExceeded();
+  }
+  BANYAN_RETURN_IF_ERROR(CheckTargetCount(
+      there == rules_.end() ? std::vector<LiveTarget>() : there->second.targets, targets));
+
+  RuleState& state =
+      there != rules_.end() ? there->second : rules_.emplace(name, RuleState()).first->second;
+  if (state.core == nullptr) {
+    state.core = std::make_shared<RuleCore>(
+        weak_from_this(), std::string(name),
+        env_->MakeArn("events", name_ == kDefaultBus ? StrCat("rule/", name)
+                                                     : StrCat("rule/", name_, "/", name)));
+  }
+  state.pattern = std::get<std::shared_ptr<const CompiledPattern>>(std::move(compiled));
+  state.enabled = options.enabled;
+  state.description = std::move(options.description);
+  AddTargets(state, std::move(targets));
+  PublishRules();
+  return Rule(state.core);
+}
+
+absl::StatusOr<std::vector<RuleTarget>> EventBusCore::ResolveTargets(
+    absl::Span<const Target> targets) const {
+  std::vector<RuleTarget> resolved;
+  for (size_t i = 0; i < targets.size(); ++i) {
+    BANYAN_ASSIGN_OR_RETURN(RuleTarget target, ResolveRuleTarget(targets[i], i + 1));
+    for (const RuleTarget& earlier : resolved) {
+      if (earlier.id == target.id) {
+        return Error(AwsError::kBusValidation, "Two targets of the request have the Id ", target.id,
+                     "; name them with Target::Id().");
+      }
+    }
+    resolved.push_back(std::move(target));
+  }
+  return resolved;
+}
+
+absl::Status EventBusCore::CheckTargetCount(const std::vector<LiveTarget>& there,
+                                            const std::vector<RuleTarget>& more) const {
+  size_t count = there.size();
+  for (const RuleTarget& target : more) {
+    count += std::none_of(there.begin(), there.end(),
+                          [&target](const LiveTarget& t) { return t.what.id == target.id; });
+  }
+  return static_cast<int64_t>(count) <= env_->limits.bus.targets_max ? absl::OkStatus()
+                                                                     : LimitExceeded();
+}
+
+void EventBusCore::AddTargets(RuleState& state, std::vector<RuleTarget> targets) {
+  for (RuleTarget& target : targets) {
+    const auto there =
+        std::find_if(state.targets.begin(), state.targets.end(),
+                     [&target](const LiveTarget& t) { return t.what.id == target.id; });
+    if (there == state.targets.end()) {
+      std::shared_ptr<Courier> courier = MakeCourier(*state.core, target);
+      state.targets.push_back({std::move(target), std::move(courier)});
+    } else if (!SameTarget(there->what.target, target.target)) {  // B3
+      Retire(std::move(there->courier));
+      there->courier = MakeCourier(*state.core, target);
+      there->what = std::move(target);
+    }
+  }
+}
+
+std::shared_ptr<Courier> EventBusCore::MakeCourier(const RuleCore& rule,
+                                                   const RuleTarget& target) const {
+  CourierPlan plan;
+  plan.destination = target.sink;
+  plan.retry = target.target.retry().value_or(DefaultBusRetry());
+  plan.source_arn = rule.arn_text();
+  if (target.target.dead_letter().has_value()) {
+    plan.dead_letter = target.target.dead_letter()->core();
+    plan.dead_letter_form = [rule_arn = rule.arn_text(), target_arn = target.sink->arn_text()](
+                                const Delivery& event, const GivenUp& why) {
+      return MakeBusDeadLetter(event, why, rule_arn, target_arn);
+    };
+  }
+  return Courier::Create(env_, std::move(plan));
+}
+
+void EventBusCore::Retire(std::shared_ptr<Courier> courier) {
+  // See TopicCore::Retire.
+  retired_.erase(std::remove_if(retired_.begin(), retired_.end(),
+                                [](const auto& retired) { return retired->pending() == 0; }),
+                 retired_.end());
+  retired_.push_back(std::move(courier));
+}
+
+void EventBusCore::PublishRules() {
+  auto next = std::make_shared<Snapshot>();
+  for (const auto& [name, state] : rules_) {
+    if (!state.enabled) continue;
+    ActiveRule rule = {.core = state.core, .pattern = state.pattern, .couriers = {}};
+    for (const LiveTarget& target : state.targets) rule.couriers.push_back(target.courier);
+    next->push_back(std::move(rule));
+  }
+  active_.Store(std::move(next));
+}
+
+absl::Status EventBusCore::DeleteRule(std::string_view name) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  MutexLock lock(&change_mu_);
+  if (active_.Load() == nullptr) return Gone();
+  const auto rule = rules_.find(name);
+  if (rule == rules_.end()) return absl::OkStatus();
+  if (!rule->second.targets.empty()) {
+    return Error(AwsError::kBusValidation, "Rule can't be deleted since it has targets.");
+  }
+  rules_.erase(rule);
+  PublishRules();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Rule> EventBusCore::FindRule(std::string_view name) const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  MutexLock lock(&change_mu_);
+  if (active_.Load() == nullptr) return Gone();
+  const auto rule = rules_.find(name);
+  if (rule == rules_.end()) return NoRule(name);
+  return Rule(rule->second.core);
+}
+
+absl::StatusOr<std::vector<Rule>> EventBusCore::ListRules() const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  MutexLock lock(&change_mu_);
+  if (active_.Load() == nullptr) return Gone();
+  std::vector<Rule> list;
+  for (const auto& [name, state] : rules_) list.emplace_back(state.core);
+  return list;
+}
+
+const EventBusCore::RuleState* EventBusCore::Find(const RuleCore& rule) const {
+  const auto found = rules_.find(rule.name());
+  return found == rules_.end() || found->second.core.get() != &rule ? nullptr : &found->second;
+}
+
+EventBusCore::RuleState* EventBusCore::Find(const RuleCore& rule) {
+  const auto found = rules_.find(rule.name());
+  return found == rules_.end() || found->second.core.get() != &rule ? nullptr : &found->second;
+}
+
+absl::Status EventBusCore::PutTargets(const RuleCore& rule, absl::Span<const Target> targets) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  BANYAN_ASSIGN_OR_RETURN(std::vector<RuleTarget> resolved, ResolveTargets(targets));
+  MutexLock lock(&change_mu_);
+  if (active_.Load() == nullptr) return Gone();
+  RuleState* state = Find(rule);
+  if (state == nullptr) return NoRule(rule.name());
+  BANYAN_RETURN_IF_ERROR(CheckTargetCount(state->targets, resolved));
+  AddTargets(*state, std::move(resolved));
+  PublishRules();
+  return absl::OkStatus();
+}
+
+absl::Status EventBusCore::RemoveTargets(const RuleCore& rule, absl::Span<const std::string> ids) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  MutexLock lock(&change_mu_);
+  if (active_.Load() == nullptr) return Gone();
+  RuleState* state = Find(rule);
+  if (state == nullptr) return NoRule(rule.name());
+  std::vector<LiveTarget> left;
+  for (LiveTarget& target : state->targets) {
+    if (std::find(ids.begin(), ids.end(), target.what.id) == ids.end()) {
+      left.push_back(std::move(target));
+    } else {
+      Retire(std::move(target.courier));
+    }
+  }
+  state->targets = std::move(left);
+  PublishRules();
+  return absl::OkStatus();
+}
+
+absl::Status EventBusCore::SetEnabled(const RuleCore& rule, bool enabled) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  MutexLock lock(&change_mu_);
+  if (active_.Load() == nullptr) return Gone();
+  RuleState* state = Find(rule);
+  if (state == nullptr) return NoRule(rule.name());
+  state->enabled = enabled;
+  PublishRules();
+  return absl::OkStatus();
+}
+
+// --- What became of it all
+
+EventBusStats EventBusCore::Stats() const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return {};
+  EventBusStats stats;
+  // In this order, so that what is unmatched was accepted.
+  stats.unmatched = unmatched_.load(std::memory_order_relaxed);
+  stats.accepted = accepted_.load(std::memory_order_relaxed);
+  MutexLock lock(&change_mu_);
+  if (active_.Load() == nullptr) return {};
+  stats.rules = static_cast<int64_t>(rules_.size());
+  return stats;
+}
+
+RuleStats EventBusCore::Stats(const RuleCore& rule) const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return {};
+  RuleStats stats;
+  stats.matched = rule.matched();
+  MutexLock lock(&change_mu_);
+  const RuleState* state = Find(rule);
+  if (state == nullptr) return stats;
+  for (const LiveTarget& target : state->targets) {
+    stats.targets.push_back(
+        {target.what.id, target.what.sink->arn_text(), target.courier->Stats()});
+  }
+  return stats;
+}
+
+int64_t EventBusCore::PendingDeliveries() const {
+  int64_t pending = 0;
+  MutexLock lock(&change_mu_);
+  for (const auto& [name, state] : rules_) {
+    for (const LiveTarget& target : state.targets) pending += target.courier->pending();
+  }
+  for (const std::shared_ptr<Courier>& courier : retired_) pending += courier->pending();
+  return pending;
+}
+
+void EventBusCore::Close(CloseKind kind) {
+  std::vector<std::shared_ptr<Courier>> couriers;
+  {
+    MutexLock lock(&change_mu_);
+    if (active_.Load() == nullptr) return;
+    for (auto& [name, state] : rules_) {
+      for (LiveTarget& target : state.targets) retired_.push_back(std::move(target.courier));
+    }
+    couriers = retired_;
+    rules_.clear();
+    close_kind_.store(kind, std::memory_order_release);
+    active_.Store(nullptr);
+  }
+  for (const std::shared_ptr<Courier>& courier : couriers) courier->Close(kind);
+}
+
+}  // namespace banyan::inline v0_1::internal

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// lib/route/event_bus_core.h -- floor 5: a bus, its rules and their targets.
+//
+//   Put --validate--> envelope (one Message) --tap--> fields --> for each enabled rule of one
+//                                                     snapshot: match --> its Couriers
+//
+// B1  rules_ is what is; active_ is what publishers work on: the enabled rules, made anew from
+//     rules_ by every change. A publisher stays with one snapshot, so an event meets the rules of
+//     one moment, and no publisher waits for a change.
+// B2  The event is taken apart once, whatever the number of rules. Targets share its Message.
+// B3  A target that a PutRule or PutTargets gives again unchanged keeps its courier, with its books
+//     and its retries under way; so wiring may be repeated.
+// B4  No lock is held while a tap, a destination or a log is called.
+// B5  A courier whose target goes is kept in retired_ (as in TopicCore).
+// B6  PutRule and PutTargets check everything before they change anything.
+#ifndef BANYAN_LIB_ROUTE_EVENT_BUS_CORE_H_
+#define BANYAN_LIB_ROUTE_EVENT_BUS_CORE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "banyan/event_bus.h"
+#include "banyan/mutex.h"
+#include "deliver/courier.h"
+#include "message/close_kind.h"
+#include "message/environment.h"
+#include "pattern/compiled_pattern.h"
+#include "route/event.h"
+#include "route/published.h"
+#include "route/rule_target.h"
+
+namespace banyan::inline v0_1::internal {
+
+class EventBusCore;
+
+// 1 to 256 letters, digits and ./-_; a slash is for partner buses, which do not exist here.
+absl::Status ValidateEventBusName(std::string_view name, const Limits& limits);
+absl::Status ValidateEventBusOptions(const EventBusOptions& options);
+
+// What of a rule never changes. A rule deleted and put again under its name is another RuleCore.
+class RuleCore {
+ public:
+  RuleCore(std::weak_ptr<EventBusCore> bus, std::string name, Arn arn)
+      : bus_(std::move(bus)),
+        name_(std::move(name)),
+        arn_(std::move(arn)),
+        arn_text_(arn_.ToString()) {}
+
+  std::shared_ptr<EventBusCore> bus() const { return bus_.lock(); }
+  const std::string& name() const { return name_; }
+  const Arn& arn() const { return arn_; }
+  const std::string& arn_text() const { return arn_text_; }
+
+  void CountMatched() { matched_.fetch_add(1, std::memory_order_relaxed); }
+  int64_t matched() const { return matched_.load(std::memory_order_relaxed); }
+
+ private:
+  const std::weak_ptr<EventBusCore> bus_;
+  const std::string name_;
+  const Arn arn_;
+  const std::string arn_text_;
+  std::atomic<int64_t> matched_{0};
+};
+
+class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
+ public:
+  static std::shared_ptr<EventBusCore> Create(std::shared_ptr<Environment> env, std::string name,
+                                              EventBusOptions options);
+
+  // The verbs of banyan/event_bus.h. Each passes the broker's gate.
+  absl::StatusOr<Id> Put(const EventEntry& entry);
+  absl::StatusOr<std::vector<absl::StatusOr<Id>>> PutEvents(absl::Span<const EventEntry> entries);
+  absl::StatusOr<Id> PutEnveloped(std::string_view event_json);
+  absl::StatusOr<Rule> PutRule(std::string_view name, RuleOptions options);
+  absl::Status DeleteRule(std::string_view name);
+  absl::StatusOr<Rule> FindRule(std::string_view name) const;
+  absl::StatusOr<std::vector<Rule>> ListRules() const;
+  absl::StatusOr<std::vector<RuleExplanation>> Explain(std::string_view event_json) const;
+  EventBusStats Stats() const;
+
+  // The verbs of a Rule.
+  absl::Status PutTargets(const RuleCore& rule, absl::Span<const Target> targets);
+  absl::Status RemoveTargets(const RuleCore& rule, absl::Span<const std::string> ids);
+  absl::Status SetEnabled(const RuleCore& rule, bool enabled);
+  RuleStats Stats(const RuleCore& rule) const;
+
+  const Arn& arn() const { return arn_; }
+  const std::string& arn_text() const { return arn_text_; }
+  const std::string& name() const { return name_; }
+  const EventBusOptions& options() const { return options_; }
+
+  // Deliveries under way: with functions, or waiting for another attempt.
+  int64_t PendingDeliveries() const;
+
+  // Ends the bus: no event gets in, nothing is tried again. Waits for nothing.
+  void Close(CloseKind kind);
+
+ private:
+  struct LiveTarget {
+    RuleTarget what;
+    std::shared_ptr<Courier> courier;
+  };
+  struct RuleState {
+    std::shared_ptr<RuleCore> core;
+    std::shared_ptr<const CompiledPattern> pattern;
+    bool enabled = true;
+    std::string description;
+    std::vector<LiveTarget> targets;
+  };
+  struct ActiveRule {
+    std::shared_ptr<RuleCore> core;
+    std::shared_ptr<const CompiledPattern> pattern;
+    std::vector<std::shared_ptr<Courier>> couriers;
+  };
+  using Snapshot = std::vector<ActiveRule>;  // by name
+  using Rules = std::map<std::string, RuleState, std::less<>>;
+
+  EventBusCore(std::shared_ptr<Environment> env, std::string name, EventBusOptions options);
+
+  absl::Status Gone() const;
+  absl::Status NoRule(std::string_view name) const;
+  void Route(const Snapshot& rules, Event event, std::string trace_header, const Instant& now);
+
+  absl::StatusOr<std::vector<RuleTarget>> ResolveTargets(absl::Span<const Target> targets) const;
+  absl::Status CheckTargetCount(const std::vector<LiveTarget>& there,
+                                const std::vector<RuleTarget>& more) const;
+  void AddTargets(RuleState& state, std::vector<RuleTarget> targets)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
+  std::shared_ptr<Courier> MakeCourier(const RuleCore& rule, const RuleTarget& target) const;
+  void Retire(std::shared_ptr<Courier> courier) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
+  void PublishRules() ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
+  // Null if the rule was deleted.
+  const RuleState* Find(const RuleCore& rule) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
+  RuleState* Find(const RuleCore& rule) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
+
+  const std::shared_ptr<Environment> env_;
+  const std::string name_;
+  const EventBusOptions options_;
+  const Arn arn_;
+  const std::string arn_text_;
+
+  std::atomic<int64_t> accepted_{0};
+  std::atomic<int64_t> unmatched_{0};
+  std::atomic<uint64_t> tap_sequence_{0};
+  std::atomic<CloseKind> close_kind_{CloseKind::kStopped};  // set before active_ is null
+
+  Published<Snapshot> active_;  // null: closed
+  mutable Mutex change_mu_;
+  Rules rules_ ABSL_GUARDED_BY(change_mu_);
+  std::vector<std::shared_ptr<Courier>> retired_ ABSL_GUARDED_BY(change_mu_);
+};
+
+}  // namespace banyan::inline v0_1::internal
+
+#endif  // BANYAN_LIB_ROUTE_EVENT_BUS_CORE_H_

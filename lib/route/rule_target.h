@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// lib/route/rule_target.h -- floor 5: a Target as a rule understands it.
+#ifndef BANYAN_LIB_ROUTE_RULE_TARGET_H_
+#define BANYAN_LIB_ROUTE_RULE_TARGET_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "banyan/target.h"
+#include "message/sink.h"
+
+namespace banyan::inline v0_1::internal {
+
+struct RuleTarget {
+  std::string id;
+  Target target;
+  std::shared_ptr<Sink> sink;
+};
+
+// OK, or EventBridge's error: a bad id, a handle that names nothing, a bad retry policy or path.
+// `index` counts from 1 and is part of the text.
+absl::StatusOr<RuleTarget> ResolveRuleTarget(const Target& target, size_t index);
+
+// Would a rule that has `a` notice if it were given `b`?
+bool SameTarget(const Target& a, const Target& b);
+
+}  // namespace banyan::inline v0_1::internal
+
+#endif  // BANYAN_LIB_ROUTE_RULE_TARGET_H_

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The handles of banyan/topic.h: each verb is its core's.
+#include "banyan/topic.h"
+
+#include <utility>
+
+#include "message/errors.h"
+#include "route/topic_core.h"
+
+namespace banyan::inline v0_1 {
+
+namespace {
+
+absl::Status NoTopic() { return internal::Error(AwsError::kTopicNotFound, "Topic does not exist"); }
+
+absl::Status NoSubscription() {
+  return internal::Error(AwsError::kTopicNotFound, "Subscription does not exist");
+}
+
+}  // namespace
+
+Topic::Topic(std::shared_ptr<internal::TopicCore> core) : core_(std::move(core)) {}
+
+absl::StatusOr<PublishResult> Topic::Publish(PublishRequest request) const {
+  if (core_ == nullptr) return NoTopic();
+  return core_->Publish(std::move(request));
+}
+
+absl::StatusOr<Subscription> Topic::Subscribe(Target target, SubscriptionOptions options) const {
+  if (core_ == nullptr) return NoTopic();
+  return core_->Subscribe(std::move(target), std::move(options));
+}
+
+absl::StatusOr<std::vector<Subscription>> Topic::ListSubscriptions() const {
+  if (core_ == nullptr) return NoTopic();
+  return core_->ListSubscriptions();
+}
+
+absl::StatusOr<std::vector<SubscriptionExplanation>> Topic::Explain(
+    const PublishRequest& request) const {
+  if (core_ == nullptr) return NoTopic();
+  return core_->Explain(request);
+}
+
+TopicStats Topic::Stats() const { return core_ == nullptr ? TopicStats{} : core_->Stats(); }
+
+absl::StatusOr<TopicOptions> Topic::Options() const {
+  if (core_ == nullptr) return NoTopic();
+  return core_->Options();
+}
+
+const Arn& Topic::arn() const {
+  static const Arn none;
+  return core_ == nullptr ? none : core_->arn();
+}
+
+std::string_view Topic::name() const {
+  return core_ == nullptr ? std::string_view() : core_->name();
+}
+
+Subscription::Subscription(std::shared_ptr<internal::SubscriptionCore> core)
+    : core_(std::move(core)) {}
+
+absl::Status Subscription::Unsubscribe() const {
+  if (core_ == nullptr) return NoSubscription();
+  const std::shared_ptr<internal::TopicCore> topic = core_->topic();
+  return topic == nullptr ? absl::OkStatus() : topic->Unsubscribe(*core_);
+}
+
+absl::Status Subscription::SetFilterPolicy(std::string_view json, FilterPolicyScope scope) const {
+  const std::shared_ptr<internal::TopicCore> topic = core_ == nullptr ? nullptr : core_->topic();
+  return topic == nullptr ? NoSubscription() : topic->SetFilterPolicy(*core_, json, scope);
+}
+
+SubscriptionStats Subscription::Stats() const {
+  return core_ == nullptr ? SubscriptionStats{} : core_->Stats();
+}
+
+const Arn& Subscription::arn() const {
+  static const Arn none;
+  return core_ == nullptr ? none : core_->arn();
+}
+
+}  // namespace banyan::inline v0_1

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From spec/buses.md 1 and 2: sizes, envelope, faults of one entry.
+#include "route/event.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "route_testing.h"
+
+namespace banyan::internal {
+namespace {
+
+using ::testing::HasSubstr;
+
+const Id kId = {0x17793124050546u << 8, 0x8a4b000000000001u};
+
+class EventTest : public RouteTest {
+ protected:
+  absl::StatusOr<std::string> Make(const EventEntry& entry) {
+    absl::StatusOr<Event> event = MakeEvent(entry, kId, absl::FromUnixSeconds(0), *house_.env);
+    if (!event.ok()) return event.status();
+    return event->json;
+  }
+  absl::StatusOr<std::string> Read(std::string_view json) {
+    absl::StatusOr<Event> event = ReadEvent(json, kId, absl::FromUnixSeconds(0), *house_.env);
+    if (!event.ok()) return event.status();
+    return event->json;
+  }
+};
+
+TEST_F(EventTest, TheEnvelopeHasEventBridgesOrder) {
+  EXPECT_EQ(Make({.source = "shop.orders",
+                  .detail_type = "Order \"placed\"",
+                  .detail = " { \"b\" : 1.50 , \"a\" : [ 1 , \"x y\" ] } ",
+                  .resources = {"r1", "r\"2"},
+                  .time = absl::FromUnixMillis(1'700'000'000'999)})
+                .value(),
+            R"({"version":"0","id":")" + kId.ToString() +
+                R"(","detail-type":"Order \"placed\"","source":"shop.orders",)"
+                R"("account":"000000000000","time":"2023-11-14T22:13:20Z","region":"us-east-1",)"
+                R"("resources":["r1","r\"2"],"detail":{"b":1.50,"a":[1,"x y"]}})");
+}
+
+TEST_F(EventTest, ResourcesAreAlwaysThereAndTimeIsNowByDefault) {
+  const std::string json = Make({.source = "s", .detail_type = "d", .detail = "{}"}).value();
+  EXPECT_THAT(json, HasSubstr("\"time\":\"1970-01-01T00:00:00Z\""));
+  EXPECT_THAT(json, HasSubstr("\"resources\":[],\"detail\":{}}"));
+}
+
+TEST_F(EventTest, EntryFaultsAreInEventBridgesWords) {
+  const struct {
+    EventEntry entry;
+    std::string code;
+    std::string text;
+  } cases[] = {
+      {{.detail_type = "d", .detail = "{}"},
+       "InvalidArgument",
+       "Parameter Source is not valid. Reason: Source is a required argument."},
+      {{.source = "s", .detail = "{}"},
+       "InvalidArgument",
+       "Parameter DetailType is not valid. Reason: DetailType is a required argument."},
+      {{.source = "s", .detail_type = "d"},
+       "InvalidArgument",
+       "Parameter Detail is not valid. Reason: Detail is a required argument."},
+      {{.source = "aws.ec2", .detail_type = "d", .detail = "{}"},
+       "NotAuthorizedForSourceException",
+       "Not authorized for the source."},
+  };
+  for (const auto& c : cases) {
+    const absl::Status refused = Make(c.entry).status();
+    EXPECT_EQ(CodeOf(refused), c.code);
+    EXPECT_EQ(TextOf(refused), c.text);
+  }
+}
+
+TEST_F(EventTest, ADetailMustBeAJsonObject) {
+  for (const char* bad :
+       {"[]", "\"text\"", "\"{}\"", "17", "null", "{", "{} {}", "{'a':1}", "{\"a\":01}"}) {
+    const absl::Status refused = Make({.source = "s", .detail_type = "d", .detail = bad}).status();
+    EXPECT_EQ(CodeOf(refused), "MalformedDetail") << bad;
+    EXPECT_EQ(TextOf(refused), "Detail is malformed.");
+  }
+}
+
+TEST_F(EventTest, SourcesThatOnlyLookReservedPass) {
+  EXPECT_TRUE(Make({.source = "aws", .detail_type = "d", .detail = "{}"}).ok());
+  EXPECT_TRUE(Make({.source = "my.aws.thing", .detail_type = "d", .detail = "{}"}).ok());
+}
+
+TEST_F(EventTest, ATimeOutsideOfTheCalendarIsRefused) {
+  for (const absl::Time bad : {absl::InfiniteFuture(), absl::InfinitePast(),
+                               absl::FromUnixSeconds(-1), absl::FromUnixSeconds(253'402'300'800)}) {
+    EXPECT_EQ(
+        CodeOf(Make({.source = "s", .detail_type = "d", .detail = "{}", .time = bad}).status()),
+        "InvalidArgument");
+  }
+}
+
+TEST_F(EventTest, TheSizeFormulaIsTheDocumentedOne) {
+  EXPECT_EQ(EntryBytes({}), 0);
+  EXPECT_EQ(EntryBytes({.source = "abc",
+                        .detail_type = "\xC3\xA4",
+                        .detail = "{}",
+                        .resources = {"12345", "6"},
+                        .time = absl::UnixEpoch(),
+                        .trace_header = "does not count"}),
+            14 + 3 + 2 + 2 + 6);
+}
+
+TEST_F(EventTest, AnEnvelopedEventKeepsWhatItSays) {
+  EXPECT_EQ(Read(R"({ "detail": {"x": 1}, "source": "aws.s3", "detail-type": "Object Created",
+               "id": "17793124-0505-4600-8a4b-1234567890ab", "account": "123456789012",
+               "time": "2021-11-12T00:00:00.123Z", "region": "ca-central-1", "version": "0",
+               "resources": ["arn:aws:s3:::bucket"], "replay-name": "r", "more": [1, 2] })")
+                .value(),
+            R"({"version":"0","id":"17793124-0505-4600-8a4b-1234567890ab",)"
+            R"("detail-type":"Object Created","source":"aws.s3","account":"123456789012",)"
+            R"("time":"2021-11-12T00:00:00Z","region":"ca-central-1","replay-name":"r",)"
+            R"("resources":["arn:aws:s3:::bucket"],"detail":{"x":1},"more":[1,2]})");
+}
+
+TEST_F(EventTest, AnEnvelopedEventIsCompleted) {
+  EXPECT_EQ(
+      Read(R"({"source":"s","detail-type":"d","detail":{}})").value(),
+      R"({"version":"0","id":")" + kId.ToString() +
+          R"(","detail-type":"d","source":"s","account":"000000000000",)"
+          R"("time":"1970-01-01T00:00:00Z","region":"us-east-1","resources":[],"detail":{}})");
+}
+
+TEST_F(EventTest, ReadingAnswersTheEventsIdOrANewOne) {
+  const std::string rest = R"("source":"s","detail-type":"d","detail":{}})";
+  const absl::Time now = absl::FromUnixSeconds(0);
+  EXPECT_EQ(
+      ReadEvent(R"({"id":"00000000-0000-0001-0000-000000000002",)" + rest, kId, now, *house_.env)
+          ->id,
+      (Id{1, 2}));
+  const Event odd = ReadEvent(R"({"id":"order-17",)" + rest, kId, now, *house_.env).value();
+  EXPECT_EQ(odd.id, kId);
+  EXPECT_THAT(odd.json, HasSubstr("\"id\":\"order-17\""));
+}
+
+TEST_F(EventTest, WhatIsNoEventIsRefusedWithPositionAndReason) {
+  const struct {
+    const char* json;
+    const char* code;
+    const char* reason;
+  } cases[] = {
+      {"", "InvalidArgument", ""},
+      {"[1]", "InvalidArgument", "not a JSON object"},
+      {"{\"a\": 1", "InvalidArgument", "line 1, column 1"},
+      {R"({"detail-type":"d","detail":{}})", "InvalidArgument", "Source"},
+      {R"({"source":"","detail-type":"d","detail":{}})", "InvalidArgument", "Source"},
+      {R"({"source":"s","detail-type":"","detail":{}})", "InvalidArgument", "DetailType"},
+      {R"({"source":"s","detail-type":"d"})", "InvalidArgument", "Detail"},
+      {R"({"source":"s","detail-type":"d","detail":[]})", "MalformedDetail", ""},
+      {R"({"source":1,"detail-type":"d","detail":{}})", "InvalidArgument", "source"},
+      {R"({"source":"s","detail-type":"d","detail":{},"resources":"r"})", "InvalidArgument",
+       "resources"},
+      {R"({"source":"s","detail-type":"d","detail":{},"time":"noon"})", "InvalidArgument", "noon"},
+  };
+  for (const auto& c : cases) {
+    const absl::Status refused = Read(c.json).status();
+    EXPECT_EQ(CodeOf(refused), c.code) << c.json;
+    EXPECT_THAT(TextOf(refused), HasSubstr(c.reason));
+  }
+}
+
+}  // namespace
+}  // namespace banyan::internal

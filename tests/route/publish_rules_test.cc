@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The error texts of spec/topics.md 2, 7 and 8.
+#include "route/publish_rules.h"
+
+#include <string>
+
+#include "gtest/gtest.h"
+#include "route_testing.h"
+
+namespace banyan::internal {
+namespace {
+
+absl::Status Check(PublishRequest request) { return ValidatePublish(request, Limits::Aws()); }
+
+absl::Status CheckAttribute(std::string_view name, AttributeValue value) {
+  Attributes attributes;
+  attributes.Set(name, std::move(value));
+  return Check({.body = "m", .attributes = attributes});
+}
+
+TEST(PublishRulesTest, AnEmptyMessageIsRefused) {
+  EXPECT_EQ(CodeOf(Check({})), "InvalidParameter");
+  EXPECT_EQ(TextOf(Check({})), "Invalid parameter: Empty message");
+}
+
+TEST(PublishRulesTest, SubjectsAreUnderAHundredCharactersWithoutControls) {
+  std::string umlauts;
+  for (int i = 0; i < 99; ++i) umlauts += "\xC3\xA4";
+  EXPECT_TRUE(Check({.body = "m", .subject = umlauts}).ok());
+  for (const std::string& bad : {umlauts + "a", std::string("a\nb"), std::string("\x7F"),
+                                 std::string("\xFF"), std::string(1, '\0')}) {
+    const absl::Status refused = Check({.body = "m", .subject = bad});
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(CodeOf(refused), "InvalidParameter");
+    EXPECT_TRUE(TextOf(refused).starts_with("Invalid parameter: Subject"));
+  }
+}
+
+TEST(PublishRulesTest, SizeCountsBytesOfBodyAndAttributes) {
+  EXPECT_TRUE(Check({.body = std::string(262'144, 'x')}).ok());
+  const absl::Status refused = Check({.body = std::string(262'145, 'x')});
+  EXPECT_EQ(CodeOf(refused), "InvalidParameter");
+  EXPECT_EQ(TextOf(refused), "Invalid parameter: Message too long");
+  // "k" + "String" + "v" is eight bytes.
+  const Attributes eight = {{"k", "v"}};
+  EXPECT_TRUE(Check({.body = std::string(262'136, 'x'), .attributes = eight}).ok());
+  EXPECT_FALSE(Check({.body = std::string(262'137, 'x'), .attributes = eight}).ok());
+  // Bytes, not characters.
+  std::string wide;
+  for (int i = 0; i < 131'073; ++i) wide += "\xC3\xA4";
+  EXPECT_FALSE(Check({.body = wide}).ok());
+}
+
+TEST(PublishRulesTest, AttributeErrorsAreInSnsWords) {
+  const struct {
+    std::string name;
+    AttributeValue value;
+    std::string code;
+    std::string text;
+  } cases[] = {
+      {"A",
+       {"String", ""},
+       "ParameterValueInvalid",
+       "The message attribute 'A' must contain non-empty message attribute value for message "
+       "attribute type 'String'."},
+      {"A",
+       {"Binary", ""},
+       "ParameterValueInvalid",
+       "The message attribute 'A' must contain non-empty message attribute value for message "
+       "attribute type 'Binary'."},
+      {"A",
+       {"StringX", "v"},
+       "ParameterValueInvalid",
+       "The message attribute 'A' has an invalid message attribute type, the set of supported "
+       "type prefixes is Binary, Number, and String."},
+      {"A^", "v", "ParameterValueInvalid",
+       "Invalid non-alphanumeric character '#x5E' was found in the message attribute name. Can "
+       "only include alphanumeric characters, hyphens, underscores, or dots."},
+      {"\xC3\xA4", "v", "ParameterValueInvalid",
+       "Invalid non-alphanumeric character '#xE4' was found in the message attribute name. Can "
+       "only include alphanumeric characters, hyphens, underscores, or dots."},
+      {".A", "v", "ParameterValueInvalid",
+       "Invalid message attribute name starting with character '.' was found."},
+      {"A.", "v", "ParameterValueInvalid",
+       "Invalid message attribute name ending with character '.' was found."},
+      {"A..B", "v", "ParameterValueInvalid",
+       "Message attribute name can not have successive '.' character."},
+      {std::string(256, 'a'), "v", "ParameterValueInvalid",
+       "Length of message attribute name must be less than 256 bytes."},
+      {"A",
+       {"", "v"},
+       "ValidationError",
+       "1 validation error detected: Value null at 'messageAttributes.A.member.dataType' failed "
+       "to satisfy constraint: Member must not be null"},
+  };
+  for (const auto& c : cases) {
+    const absl::Status refused = CheckAttribute(c.name, c.value);
+    EXPECT_EQ(CodeOf(refused), c.code) << c.name;
+    EXPECT_EQ(TextOf(refused), c.text);
+  }
+}
+
+TEST(PublishRulesTest, TypesMayHaveASuffix) {
+  EXPECT_TRUE(CheckAttribute("A", {"String.currency", "v"}).ok());
+  EXPECT_TRUE(CheckAttribute("A", {"Number.int", "1"}).ok());
+  EXPECT_TRUE(CheckAttribute("A", {"Binary.png", "1"}).ok());
+  EXPECT_TRUE(CheckAttribute("A", {"String.Array", "[]"}).ok());
+  EXPECT_TRUE(CheckAttribute(std::string(255, 'a'), "v").ok());
+  EXPECT_TRUE(CheckAttribute("a-B_9.c", "v").ok());
+}
+
+TEST(PublishRulesTest, TopicNames) {
+  EXPECT_TRUE(ValidateTopicName("orders-1_B", Limits::Aws()).ok());
+  EXPECT_TRUE(ValidateTopicName(std::string(256, 'a'), Limits::Aws()).ok());
+  for (const std::string& bad :
+       {std::string(), std::string(257, 'a'), std::string("a b"), std::string("a.fifo")}) {
+    const absl::Status refused = ValidateTopicName(bad, Limits::Aws());
+    EXPECT_EQ(CodeOf(refused), "InvalidParameter");
+    EXPECT_TRUE(TextOf(refused).starts_with("Invalid parameter: Topic Name"));
+  }
+}
+
+TEST(PublishRulesTest, DisplayNamesAreAtMostAHundredCharacters) {
+  EXPECT_TRUE(ValidateTopicOptions({.display_name = std::string(100, 'x')}).ok());
+  EXPECT_FALSE(ValidateTopicOptions({.display_name = std::string(101, 'x')}).ok());
+}
+
+}  // namespace
+}  // namespace banyan::internal

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From spec/topics.md 5 and 8: subscribing, and what it refuses.
+#include <string>
+#include <vector>
+
+#include "banyan/testing/matchers.h"
+#include "banyan/topic.h"
+#include "gmock/gmock.h"
+#include "route_testing.h"
+
+namespace banyan::internal {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+class SubscriptionTest : public RouteTest {
+ protected:
+  Topic topic_ = house_.MakeTopic("orders");
+  Queue queue_ = house_.MakeQueue("q");
+};
+
+TEST_F(SubscriptionTest, TheArnIsTheTopicsAndAnId) {
+  const Subscription subscription = topic_.Subscribe(queue_).value();
+  EXPECT_THAT(subscription.arn().ToString(), StartsWith(topic_.arn().ToString() + ":"));
+  const std::string id = subscription.arn().ToString().substr(topic_.arn().ToString().size() + 1);
+  EXPECT_TRUE(Id::Parse(id).has_value());
+}
+
+TEST_F(SubscriptionTest, TheSameOmittedOrFewerAttributesAnswerTheSameSubscription) {
+  const SubscriptionOptions options = {.filter_policy = R"({"a":["x"]})", .raw = true};
+  const Arn arn = topic_.Subscribe(queue_, options).value().arn();
+  EXPECT_EQ(topic_.Subscribe(queue_, options).value().arn(), arn);
+  EXPECT_EQ(topic_.Subscribe(queue_).value().arn(), arn);
+  EXPECT_EQ(topic_.Subscribe(queue_, {.raw = true}).value().arn(), arn);
+  EXPECT_THAT(topic_.ListSubscriptions().value(), SizeIs(1));
+}
+
+TEST_F(SubscriptionTest, DifferentAttributesAreRefused) {
+  topic_.Subscribe(queue_).value();
+  const Queue dead = house_.MakeQueue("dead");
+  for (const absl::Status& refused :
+       {topic_.Subscribe(queue_, {.raw = true}).status(),
+        topic_.Subscribe(queue_, {.filter_policy = R"({"a":["x"]})"}).status(),
+        topic_.Subscribe(Target(queue_).DeadLetter(dead)).status(),
+        topic_.Subscribe(Target(queue_).Retry({})).status()}) {
+    EXPECT_EQ(CodeOf(refused), "InvalidParameter");
+    EXPECT_EQ(TextOf(refused),
+              "Invalid parameter: Attributes Reason: Subscription already exists with different "
+              "attributes");
+  }
+  EXPECT_THAT(topic_.ListSubscriptions().value(), SizeIs(1));
+}
+
+TEST_F(SubscriptionTest, UnsubscribeIsIdempotentAndSubscribingAgainIsNew) {
+  const Subscription first = topic_.Subscribe(queue_, {.raw = true}).value();
+  EXPECT_THAT(first.Unsubscribe(), testing::IsOk());
+  EXPECT_THAT(first.Unsubscribe(), testing::IsOk());
+  topic_.Publish({.body = "nobody"}).value();
+  const Subscription second = topic_.Subscribe(queue_, {.raw = true}).value();
+  EXPECT_FALSE(first.arn() == second.arn());
+  topic_.Publish({.body = "somebody"}).value();
+  EXPECT_THAT(DrainBodies(queue_), ElementsAre("somebody"));
+  EXPECT_EQ(first.Stats().delivery.matched, 0);
+  EXPECT_EQ(first.SetFilterPolicy("{}", FilterPolicyScope::kMessageBody).code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST_F(SubscriptionTest, RetriesUnderWayGoOnAfterUnsubscribeAndStayInTheSum) {
+  const Queue small = house_.MakeQueue("small", {.messages_max = 1});
+  const Subscription subscription = topic_.Subscribe(small, {.raw = true}).value();
+  topic_.Publish({.body = "1"}).value();
+  topic_.Publish({.body = "2"}).value();
+  EXPECT_THAT(subscription.Unsubscribe(), testing::IsOk());
+  EXPECT_EQ(topic_.core()->PendingDeliveries(), 1);
+  EXPECT_THAT(DrainBodies(small), ElementsAre("1"));
+  runtime_.Advance(absl::Seconds(1));
+  EXPECT_THAT(DrainBodies(small), ElementsAre("2"));
+  EXPECT_EQ(topic_.core()->PendingDeliveries(), 0);
+}
+
+// A queue deleted and made again under its name is not the one that was subscribed.
+TEST_F(SubscriptionTest, ARecreatedQueueGetsNothingUntilSubscribedAgain) {
+  topic_.Subscribe(queue_, {.raw = true}).value();
+  queue_.core()->Close(QueueClosing::kDeleted);
+  const Queue again = house_.MakeQueue("q");
+  topic_.Publish({.body = "1"}).value();
+  EXPECT_THAT(Drain(again), IsEmpty());
+  topic_.Subscribe(again, {.raw = true}).value();
+  topic_.Publish({.body = "2"}).value();
+  EXPECT_THAT(DrainBodies(again), ElementsAre("2"));
+}
+
+TEST_F(SubscriptionTest, AnEmptyPolicyRemovesFiltering) {
+  const Subscription subscription =
+      topic_.Subscribe(queue_, {.filter_policy = R"({"a":["x"]})", .raw = true}).value();
+  topic_.Publish({.body = "1"}).value();
+  EXPECT_THAT(subscription.SetFilterPolicy("", FilterPolicyScope::kMessageAttributes),
+              testing::IsOk());
+  topic_.Publish({.body = "2"}).value();
+  EXPECT_THAT(subscription.SetFilterPolicy(R"({"b":[1]})", FilterPolicyScope::kMessageBody),
+              testing::IsOk());
+  topic_.Publish({.body = "3"}).value();
+  EXPECT_THAT(subscription.SetFilterPolicy(" { } ", FilterPolicyScope::kMessageBody),
+              testing::IsOk());
+  topic_.Publish({.body = "4"}).value();
+  EXPECT_THAT(DrainBodies(queue_), ElementsAre("2", "4"));
+}
+
+// The prefix differs between Subscribe and SetSubscriptionAttributes.
+TEST_F(SubscriptionTest, PolicyErrorsCarryThePrefixOfTheirCall) {
+  const absl::Status on_subscribe =
+      topic_.Subscribe(queue_, {.filter_policy = R"({"a":"x"})"}).status();
+  EXPECT_EQ(CodeOf(on_subscribe), "InvalidParameter");
+  EXPECT_THAT(TextOf(on_subscribe),
+              StartsWith("Invalid parameter: Attributes Reason: FilterPolicy: "));
+  const Subscription subscription = topic_.Subscribe(queue_).value();
+  EXPECT_THAT(
+      TextOf(subscription.SetFilterPolicy(R"({"a":"x"})", FilterPolicyScope::kMessageAttributes)),
+      StartsWith("Invalid parameter: FilterPolicy: "));
+}
+
+TEST_F(SubscriptionTest, AttributePoliciesAreFlat) {
+  EXPECT_THAT(
+      TextOf(topic_.Subscribe(queue_, {.filter_policy = R"({"a":{"b":["x"]}})"}).status()),
+      HasSubstr("Filter policy scope MessageAttributes does not support nested filter policy"));
+}
+
+TEST_F(SubscriptionTest, PoliciesHaveFiveKeysAtMost) {
+  EXPECT_THAT(
+      TextOf(topic_
+                 .Subscribe(queue_, {.filter_policy = R"({"a":[1],"b":[1],"c":[1],"d":[1],"e":[1],)"
+                                                      R"("f":[1]})"})
+                 .status()),
+      HasSubstr("can not have more than 5 keys"));
+}
+
+TEST_F(SubscriptionTest, PoliciesPerTopicAreBounded) {
+  Limits limits = Limits::Aws();
+  limits.topic.filter_policies_max = 1;
+  limits.topic.subscriptions_max = 3;
+  TestHouse house(runtime_, limits);
+  const Topic topic = house.MakeTopic("t");
+  topic.Subscribe(house.MakeQueue("a"), {.filter_policy = R"({"a":[1]})"}).value();
+  const absl::Status refused =
+      topic.Subscribe(house.MakeQueue("b"), {.filter_policy = R"({"a":[1]})"}).status();
+  EXPECT_EQ(CodeOf(refused), "FilterPolicyLimitExceeded");
+  const Subscription b = topic.Subscribe(house.MakeQueue("b")).value();
+  EXPECT_EQ(CodeOf(b.SetFilterPolicy(R"({"a":[1]})", FilterPolicyScope::kMessageBody)),
+            "FilterPolicyLimitExceeded");
+  topic.Subscribe(house.MakeQueue("c")).value();
+  EXPECT_EQ(CodeOf(topic.Subscribe(house.MakeQueue("d")).status()), "SubscriptionLimitExceeded");
+}
+
+TEST_F(SubscriptionTest, OnlyQueuesAndFunctionsCanBeSubscribed) {
+  EXPECT_EQ(TextOf(topic_.Subscribe(house_.MakeStream("s")).status()),
+            "Invalid parameter: Amazon SNS does not support this protocol string: stream");
+  EXPECT_EQ(TextOf(topic_.Subscribe(house_.MakeTopic("t")).status()),
+            "Invalid parameter: Amazon SNS does not support this protocol string: topic");
+  EXPECT_EQ(CodeOf(topic_.Subscribe(Queue()).status()), "InvalidParameter");
+  EXPECT_EQ(CodeOf(topic_.Subscribe(Function()).status()), "InvalidParameter");
+  EXPECT_EQ(CodeOf(topic_.Subscribe(Target(queue_).DeadLetter(Queue())).status()),
+            "InvalidParameter");
+  EXPECT_EQ(CodeOf(topic_.Subscribe(Target(queue_).PartitionKeyPath("$.a")).status()),
+            "InvalidParameter");
+  EXPECT_EQ(CodeOf(topic_.Subscribe(Target(queue_).Retry({.retries_max = 100'016})).status()),
+            "InvalidParameter");
+  EXPECT_THAT(topic_.ListSubscriptions().value(), IsEmpty());
+}
+
+TEST_F(SubscriptionTest, AHandleThatNamesNothingAnswersNotFound) {
+  const Subscription none;
+  EXPECT_EQ(none.Unsubscribe().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(none.SetFilterPolicy("{}", FilterPolicyScope::kMessageBody).code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_EQ(none.Stats().filtered, 0);
+}
+
+}  // namespace
+}  // namespace banyan::internal
