@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What does a broker cost a program that embeds it? Everything here goes through the public API.
+#include <benchmark/benchmark.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "banyan/broker.h"
+#include "banyan/consumer.h"
+
+namespace banyan {
+namespace {
+
+// A test suite makes one per test: how long does that take? Expect well under 100 microseconds:
+// a few allocations and two pages for the fork sentinels, no thread and no timer.
+void BM_CreateAndDestroyBroker(benchmark::State& state) {
+  std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime();
+  for (auto _ : state) {
+    Broker broker = Broker::Create(*runtime, {}).value();
+    benchmark::DoNotOptimize(broker);
+  }
+}
+BENCHMARK(BM_CreateAndDestroyBroker)->Unit(benchmark::kMicrosecond);
+
+// The same with a queue, a topic and a subscription: the smallest wiring that does something.
+void BM_CreateWiredBroker(benchmark::State& state) {
+  std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime();
+  for (auto _ : state) {
+    Broker broker = Broker::Create(*runtime, {}).value();
+    Queue queue = broker.CreateQueue("jobs").value();
+    Topic topic = broker.CreateTopic("orders").value();
+    benchmark::DoNotOptimize(topic.Subscribe(queue));
+  }
+}
+BENCHMARK(BM_CreateWiredBroker)->Unit(benchmark::kMicrosecond);
+
+// One message from end to end on one thread: publish, fan-out to one queue, receive, delete.
+// Expect the queue's own cycle plus the topic's part; the body's size should hardly show.
+void BM_PublishReceiveDelete(benchmark::State& state) {
+  std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime();
+  Broker broker = Broker::Create(*runtime, {}).value();
+  Queue queue = broker.CreateQueue("jobs").value();
+  Topic topic = broker.CreateTopic("orders").value();
+  if (!topic.Subscribe(queue, {.raw = true}).ok()) return state.SkipWithError("no subscription");
+  const Payload body = std::string(static_cast<size_t>(state.range(0)), 'x');
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(topic.Publish({.body = body}));
+    const std::vector<Received> received = queue.Receive().value();
+    benchmark::DoNotOptimize(received.at(0).Delete());
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_PublishReceiveDelete)->ArgName("bytes")->Arg(100)->Arg(100'000);
+
+// The same to a consumer on the runtime's threads: how many messages a second does a callback see?
+// Expect the cost of one posted task per message on top.
+void BM_SendToConsumer(benchmark::State& state) {
+  constexpr int64_t kBatch = 1'000;
+  std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime({.threads = 2});
+  Broker broker = Broker::Create(*runtime, {}).value();
+  Queue queue = broker.CreateQueue("jobs").value();
+  Mutex mu;
+  WaitList waiters;
+  int64_t handled = 0;
+  int64_t sent = 0;
+  Consumer consumer = Consumer::Start(queue, {.batch_size = 10, .concurrency = state.range(0)},
+                                      [&](const Received&) {
+                                        MutexLock lock(&mu);
+                                        if (++handled % kBatch == 0) waiters.WakeAll();
+                                        return absl::OkStatus();
+                                      })
+                          .value();
+  for (auto _ : state) {
+    for (int64_t i = 0; i < kBatch; ++i) benchmark::DoNotOptimize(queue.Send({.body = "x"}));
+    sent += kBatch;
+    MutexLock lock(&mu);
+    runtime->Await(
+        mu, waiters, [&] { return handled == sent; }, absl::InfiniteDuration());
+  }
+  state.SetItemsProcessed(sent);
+}
+BENCHMARK(BM_SendToConsumer)->ArgName("concurrency")->Arg(1)->Arg(4)->UseRealTime();
+
+}  // namespace
+}  // namespace banyan

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Everything, in reading order. Include the single headers where compile time counts.
+//
+// No promise of a stable ABI before 1.0: the inline namespace carries the version, so that code
+// built against another one fails to link instead of misbehaving.
+#ifndef BANYAN_BANYAN_H_
+#define BANYAN_BANYAN_H_
+
+// IWYU pragma: begin_exports
+#include "banyan/runtime.h"
+#include "banyan/broker.h"
+#include "banyan/queue.h"
+#include "banyan/topic.h"
+#include "banyan/pattern.h"
+#include "banyan/event_bus.h"
+#include "banyan/target.h"
+#include "banyan/function.h"
+#include "banyan/consumer.h"
+#include "banyan/stream.h"
+#include "banyan/payload.h"
+#include "banyan/attributes.h"
+#include "banyan/id.h"
+#include "banyan/arn.h"
+#include "banyan/error.h"
+#include "banyan/limits.h"
+#include "banyan/log.h"
+#include "banyan/tap.h"
+// IWYU pragma: end_exports
+
+#endif  // BANYAN_BANYAN_H_

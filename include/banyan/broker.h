@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Broker: the house that topics, buses, queues, streams and functions live in.
+//
+//   std::unique_ptr<Runtime> runtime = NewThreadedRuntime({.threads = 4});
+//   Broker broker = Broker::Create(*runtime, {}).value();
+//   Queue billing = broker.CreateQueue("billing").value();
+//
+// Creating is create-or-open, as on AWS: the same name opens what is there if every option given
+// equals its own, so wiring may be repeated. A field left at its default is not given. There is
+// nothing to initialise and nothing global: any number of brokers live in one process and know
+// nothing of each other.
+//
+// Threads   Every method may be called from any thread; the broker starts none of its own.
+// Lifetime  The Runtime, log sink and tap outlive the broker. Handles (Queue, Topic, ...) may
+//           outlive it: their calls then answer kUnavailable. Destroying it is Stop() with no
+//           time to drain; it waits for calls and handlers that are inside, and must not happen on
+//           one of them (call Stop() there instead).
+// Fork      In a forked child every call answers kUnavailable, touches no lock, and the
+//           destructor does nothing: the broker is the parent's.
+#ifndef BANYAN_BROKER_H_
+#define BANYAN_BROKER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "banyan/event_bus.h"
+#include "banyan/export.h"
+#include "banyan/function.h"
+#include "banyan/limits.h"
+#include "banyan/log.h"
+#include "banyan/queue.h"
+#include "banyan/runtime.h"
+#include "banyan/stream.h"
+#include "banyan/tap.h"
+#include "banyan/topic.h"
+
+namespace banyan::inline v0_1 {
+
+namespace internal {
+class BrokerCore;
+}  // namespace internal
+
+struct BrokerOptions {
+  std::string account = "000000000000";  // twelve digits
+  std::string region = "us-east-1";      // lower-case letters, digits and hyphens
+  Limits limits = Limits::Aws();
+  LogSink* log = nullptr;  // null: silence
+  Tap* tap = nullptr;
+};
+
+// What a stop or reset left behind.
+struct StopReport {
+  int64_t calls_running = 0;       // calls and handlers still inside when time was up
+  int64_t deliveries_pending = 0;  // waiting for another attempt; lost with the broker
+  int64_t messages_resting = 0;    // in queues, in whatever state; lost with the broker
+  int64_t records_resting = 0;     // in streams; lost with the broker
+
+  bool drained() const { return calls_running == 0 && deliveries_pending == 0; }
+};
+
+class BANYAN_EXPORT Broker {
+ public:
+  // Errors  kInvalidArgument: account is not twelve digits, region is malformed.
+  static absl::StatusOr<Broker> Create(Runtime& runtime, BrokerOptions options);
+
+  Broker(Broker&&) noexcept;
+  Broker& operator=(Broker&&) noexcept;
+  ~Broker();
+
+  // Create or open. Errors, each: kInvalidArgument: a bad name or option; a dead-letter queue that
+  // is not there, or the queue itself. kResourceExhausted: as many as the limits allow.
+  // kUnavailable: stopping. There under other options: the service's own error, which is
+  // kAlreadyExists for queues and buses, kInvalidArgument for topics, kFailedPrecondition for
+  // streams (ResourceInUseException).
+  // A queue's name can be used again 60 s after it was deleted (kFailedPrecondition,
+  // QueueDeletedRecently), unless the limits say otherwise.
+  absl::StatusOr<Queue> CreateQueue(std::string_view name, QueueOptions options = {});
+  absl::StatusOr<Topic> CreateTopic(std::string_view name, TopicOptions options = {});
+  absl::StatusOr<EventBus> CreateEventBus(std::string_view name, EventBusOptions options = {});
+  absl::StatusOr<Stream> CreateStream(std::string_view name, StreamOptions options = {});
+
+  // A handler cannot be compared: creating a function whose name is taken is kAlreadyExists.
+  absl::StatusOr<Function> CreateFunction(std::string_view name, FunctionOptions options,
+                                          FunctionHandler handler);
+
+  // Errors, each: kNotFound. There is always a bus called "default".
+  absl::StatusOr<Queue> FindQueue(std::string_view name) const;
+  absl::StatusOr<Topic> FindTopic(std::string_view name) const;
+  absl::StatusOr<EventBus> FindEventBus(std::string_view name) const;
+  absl::StatusOr<Stream> FindStream(std::string_view name) const;
+  absl::StatusOr<Function> FindFunction(std::string_view name) const;
+
+  // Those whose names begin with `prefix`, by name.
+  std::vector<Queue> ListQueues(std::string_view prefix = {}) const;
+  std::vector<Topic> ListTopics(std::string_view prefix = {}) const;
+  std::vector<EventBus> ListEventBuses(std::string_view prefix = {}) const;
+  std::vector<Stream> ListStreams(std::string_view prefix = {}) const;
+  std::vector<Function> ListFunctions(std::string_view prefix = {}) const;
+
+  // Deletes a resource and what rests in it. Handles to it answer kNotFound from now on, waiting
+  // receives end. DeleteFunction waits for handlers that run, but for one that calls it. Errors,
+  // each: kNotFound; a topic that is gone is OK, as on AWS; the default bus cannot be deleted
+  // (kInvalidArgument), nor a bus with rules.
+  absl::Status DeleteQueue(std::string_view name);
+  absl::Status DeleteTopic(std::string_view name);
+  absl::Status DeleteEventBus(std::string_view name);
+  absl::Status DeleteStream(std::string_view name);
+  absl::Status DeleteFunction(std::string_view name);
+
+  // Ordered shutdown, for at most `drain_within`:
+  //   1. nothing new is taken: calls from outside answer kUnavailable, blocked receives end so;
+  //   2. consumers receive no more; handlers that run go on, and what they send, publish and
+  //      settle still passes;
+  //   3. deliveries that are pending (functions to be called, retries) are tried;
+  //   4. everything is closed, and what is left is counted.
+  // It returns as soon as 2 and 3 have nothing left to do. Called from inside a handler, it does
+  // not wait for that handler. Once only; a second call answers the same report. Not to be called
+  // by a tap or a log sink, which run inside calls that Stop would wait for.
+  StopReport Stop(absl::Duration drain_within);
+
+  // Back to an empty broker, for tests: every resource is deleted, names are free at once, ids
+  // start again. Handles to what was there answer kNotFound. Waits for nothing; the report's
+  // calls_running are handlers that still run.
+  StopReport Reset();
+
+  std::string_view account() const;
+  std::string_view region() const;
+  const Limits& limits() const;
+
+ private:
+  friend class internal::BrokerCore;
+  explicit Broker(std::shared_ptr<internal::BrokerCore> core);
+  std::shared_ptr<internal::BrokerCore> core_;
+};
+
+}  // namespace banyan::inline v0_1
+
+#endif  // BANYAN_BROKER_H_

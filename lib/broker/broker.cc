@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "banyan/broker.h"
+
+#include <utility>
+
+#include "broker/broker_core.h"
+
+namespace banyan::inline v0_1 {
+
+absl::StatusOr<Broker> Broker::Create(Runtime& runtime, BrokerOptions options) {
+  return internal::BrokerCore::CreateBroker(runtime, std::move(options), nullptr);
+}
+
+Broker::Broker(std::shared_ptr<internal::BrokerCore> core) : core_(std::move(core)) {}
+
+Broker::Broker(Broker&&) noexcept = default;
+
+Broker& Broker::operator=(Broker&& other) noexcept {
+  Broker old(std::move(other));
+  std::swap(core_, old.core_);
+  return *this;
+}
+
+Broker::~Broker() {
+  if (core_ == nullptr) return;  // moved from
+  if (core_->env()->gate.Look() == internal::Gate::Answer::kForked) {
+    // A map that another thread was changing when this process was forked cannot even be
+    // destroyed. The child's copy is left alone.
+    new std::shared_ptr<internal::BrokerCore>(std::move(core_));
+    return;
+  }
+  core_->Shutdown();
+}
+
+absl::StatusOr<Queue> Broker::CreateQueue(std::string_view name, QueueOptions options) {
+  return core_->CreateQueue(name, options);
+}
+absl::StatusOr<Topic> Broker::CreateTopic(std::string_view name, TopicOptions options) {
+  return core_->CreateTopic(name, options);
+}
+absl::StatusOr<EventBus> Broker::CreateEventBus(std::string_view name, EventBusOptions options) {
+  return core_->CreateEventBus(name, options);
+}
+absl::StatusOr<Stream> Broker::CreateStream(std::string_view name, StreamOptions options) {
+  return core_->CreateStream(name, options);
+}
+absl::StatusOr<Function> Broker::CreateFunction(std::string_view name, FunctionOptions options,
+                                                FunctionHandler handler) {
+  return core_->CreateFunction(name, options, std::move(handler));
+}
+
+absl::StatusOr<Queue> Broker::FindQueue(std::string_view name) const {
+  return core_->FindQueue(name);
+}
+absl::StatusOr<Topic> Broker::FindTopic(std::string_view name) const {
+  return core_->FindTopic(name);
+}
+absl::StatusOr<EventBus> Broker::FindEventBus(std::string_view name) const {
+  return core_->FindEventBus(name);
+}
+absl::StatusOr<Stream> Broker::FindStream(std::string_view name) const {
+  return core_->FindStream(name);
+}
+absl::StatusOr<Function> Broker::FindFunction(std::string_view name) const {
+  return core_->FindFunction(name);
+}
+
+std::vector<Queue> Broker::ListQueues(std::string_view prefix) const {
+  return core_->ListQueues(prefix);
+}
+std::vector<Topic> Broker::ListTopics(std::string_view prefix) const {
+  return core_->ListTopics(prefix);
+}
+std::vector<EventBus> Broker::ListEventBuses(std::string_view prefix) const {
+  return core_->ListEventBuses(prefix);
+}
+std::vector<Stream> Broker::ListStreams(std::string_view prefix) const {
+  return core_->ListStreams(prefix);
+}
+std::vector<Function> Broker::ListFunctions(std::string_view prefix) const {
+  return core_->ListFunctions(prefix);
+}
+
+absl::Status Broker::DeleteQueue(std::string_view name) { return core_->DeleteQueue(name); }
+absl::Status Broker::DeleteTopic(std::string_view name) { return core_->DeleteTopic(name); }
+absl::Status Broker::DeleteEventBus(std::string_view name) { return core_->DeleteEventBus(name); }
+absl::Status Broker::DeleteStream(std::string_view name) { return core_->DeleteStream(name); }
+absl::Status Broker::DeleteFunction(std::string_view name) { return core_->DeleteFunction(name); }
+
+StopReport Broker::Stop(absl::Duration drain_within) { return core_->Stop(drain_within); }
+StopReport Broker::Reset() { return core_->Reset(); }
+
+std::string_view Broker::account() const { return core_->env()->account; }
+std::string_view Broker::region() const { return core_->env()->region; }
+const Limits& Broker::limits() const { return core_->env()->limits; }
+
+}  // namespace banyan::inline v0_1

@@ -1,0 +1,601 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/broker_core.h"
+
+#include <algorithm>
+#include <type_traits>
+
+#include "base/check.h"
+#include "base/nanoseconds.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "deliver/function_core.h"
+#include "message/errors.h"
+#include "queue/core.h"
+#include "route/event_bus_core.h"
+#include "route/topic_core.h"
+#include "stream/core.h"
+#include "stream/validate.h"
+
+namespace banyan::inline v0_1::internal {
+
+namespace {
+
+constexpr std::string_view kDefaultBus = "default";
+
+absl::Status ValidateBrokerOptions(const BrokerOptions& options) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (options.account.size() != 12 ||
+      !std::all_of(options.account.begin(), options.account.end(), is_digit)) {
+    return Error(AwsError::kQueueInvalidParameterValue, "Value ", options.account,
+                 " for parameter Account is invalid. Reason: Must be twelve digits.");
+  }
+  const auto is_region_char = [is_digit](char c) {
+    return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-';
+  };
+  if (options.region.empty() ||
+      !std::all_of(options.region.begin(), options.region.end(), is_region_char)) {
+    return Error(AwsError::kQueueInvalidParameterValue, "Value ", options.region,
+                 " for parameter Region is invalid. Reason: Must be lower-case letters, digits and"
+                 " hyphens, at least one.");
+  }
+  return absl::OkStatus();
+}
+
+// What CreateX asks of what is there already. As on AWS, only attributes that were given count; a
+// field that has its default was not given.
+template <typename Options, typename Field>
+bool Differs(const Options& asked, const Options& stored, Field Options::*field) {
+  return asked.*field != stored.*field && asked.*field != Options().*field;
+}
+
+// The AWS name of the first attribute that differs; empty if none does.
+std::string_view FirstDifference(const QueueOptions& asked, const QueueOptions& stored) {
+  if (Differs(asked, stored, &QueueOptions::visibility_timeout)) return "VisibilityTimeout";
+  if (Differs(asked, stored, &QueueOptions::delay)) return "DelaySeconds";
+  if (Differs(asked, stored, &QueueOptions::receive_wait)) return "ReceiveMessageWaitTimeSeconds";
+  if (Differs(asked, stored, &QueueOptions::retention)) return "MessageRetentionPeriod";
+  if (Differs(asked, stored, &QueueOptions::message_bytes_max)) return "MaximumMessageSize";
+  if (Differs(asked, stored, &QueueOptions::redrive)) return "RedrivePolicy";
+  // Banyan's own.
+  if (Differs(asked, stored, &QueueOptions::in_flight_max)) return "InFlightMax";
+  if (Differs(asked, stored, &QueueOptions::messages_max)) return "MessagesMax";
+  if (Differs(asked, stored, &QueueOptions::bytes_max)) return "BytesMax";
+  return {};
+}
+
+bool HasDifference(const StreamOptions& asked, const StreamOptions& stored) {
+  return Differs(asked, stored, &StreamOptions::shards) ||
+         Differs(asked, stored, &StreamOptions::retention) ||
+         Differs(asked, stored, &StreamOptions::record_bytes_max) ||
+         Differs(asked, stored, &StreamOptions::shard_bytes_max);
+}
+
+absl::Status NoQueue() {
+  return Error(AwsError::kQueueDoesNotExist, "The specified queue does not exist.");
+}
+absl::Status NoTopic() { return Error(AwsError::kTopicNotFound, "Topic does not exist"); }
+absl::Status NoBus(std::string_view name) {
+  return Error(AwsError::kBusResourceNotFound, "Event bus ", name, " does not exist.");
+}
+absl::Status NoStream(std::string_view name, std::string_view account) {
+  return Error(AwsError::kStreamResourceNotFound, "Stream ", name, " under account ", account,
+               " not found.");
+}
+absl::Status NoFunction(std::string_view name) {
+  return Error(AwsError::kFunctionResourceNotFound, "Function not found: ", name);
+}
+
+// What is there under the name, as a handle, if it is what was asked for.
+absl::StatusOr<Queue> Open(std::shared_ptr<QueueCore> core, const QueueOptions& asked) {
+  BANYAN_ASSIGN_OR_RETURN(const QueueOptions stored, core->Options());
+  const std::string_view difference = FirstDifference(asked, stored);
+  if (!difference.empty()) {
+    return Error(AwsError::kQueueNameExists,
+                 "A queue already exists with the same name and a different value for attribute ",
+                 difference);
+  }
+  return Queue(std::move(core));
+}
+
+absl::StatusOr<Topic> Open(std::shared_ptr<TopicCore> core, const TopicOptions& asked) {
+  if (Differs(asked, core->options(), &TopicOptions::display_name)) {
+    return Error(AwsError::kTopicInvalidParameter,
+                 "Invalid parameter: Attributes Reason: Topic already exists with different "
+                 "attributes");
+  }
+  return Topic(std::move(core));
+}
+
+absl::StatusOr<EventBus> Open(std::shared_ptr<EventBusCore> core, const EventBusOptions& asked) {
+  if (Differs(asked, core->options(), &EventBusOptions::description)) {
+    return Error(AwsError::kBusResourceAlreadyExists, "Event bus ", core->name(),
+                 " already exists.");
+  }
+  return EventBus(std::move(core));
+}
+
+absl::StatusOr<Stream> Open(std::shared_ptr<StreamCore> core, const StreamOptions& asked) {
+  BANYAN_ASSIGN_OR_RETURN(const StreamOptions stored, core->Options());
+  if (HasDifference(asked, stored)) {
+    return Error(AwsError::kStreamResourceInUse, "Stream ", core->name(), " under account ",
+                 core->arn().account, " already exists.");
+  }
+  return Stream(std::move(core));
+}
+
+template <typename Handle, typename Core>
+std::vector<Handle> AsHandles(std::vector<std::shared_ptr<Core>> cores) {
+  std::vector<Handle> handles;
+  handles.reserve(cores.size());
+  for (std::shared_ptr<Core>& core : cores) handles.emplace_back(std::move(core));
+  return handles;
+}
+
+}  // namespace
+
+// --- Making --------------------------------------------------------------------------------------
+
+absl::StatusOr<std::shared_ptr<BrokerCore>> BrokerCore::Create(Runtime& runtime,
+                                                               BrokerOptions options,
+                                                               Journal* journal) {
+  BANYAN_RETURN_IF_ERROR(ValidateBrokerOptions(options));
+  auto env = std::make_shared<Environment>(runtime, options.limits, runtime.Random());
+  env->account = std::move(options.account);
+  env->region = std::move(options.region);
+  env->log = options.log;
+  env->tap = options.tap;
+  env->journal = journal;
+  auto core = std::make_shared<BrokerCore>(std::move(env));
+  MutexLock lock(&core->mu_);
+  core->AddDefaultBus(&core->registry_);
+  return core;
+}
+
+absl::StatusOr<Broker> BrokerCore::CreateBroker(Runtime& runtime, BrokerOptions options,
+                                                Journal* journal) {
+  BANYAN_ASSIGN_OR_RETURN(std::shared_ptr<BrokerCore> core,
+                          Create(runtime, std::move(options), journal));
+  return Broker(std::move(core));
+}
+
+void BrokerCore::AddDefaultBus(Registry* registry) const {
+  registry->buses.emplace(kDefaultBus,
+                          EventBusCore::Create(env_, std::string(kDefaultBus), EventBusOptions()));
+}
+
+// --- The registry --------------------------------------------------------------------------------
+
+template <typename Core>
+std::shared_ptr<Core> BrokerCore::Find(Names<Core> Registry::*kind, std::string_view name) const {
+  MutexLock lock(&mu_);
+  const Names<Core>& names = registry_.*kind;
+  const auto found = names.find(name);
+  return found == names.end() ? nullptr : found->second;
+}
+
+template <typename Core>
+std::vector<std::shared_ptr<Core>> BrokerCore::List(Names<Core> Registry::*kind,
+                                                    std::string_view prefix) const {
+  std::vector<std::shared_ptr<Core>> cores;
+  MutexLock lock(&mu_);
+  const Names<Core>& names = registry_.*kind;
+  for (auto at = names.lower_bound(prefix); at != names.end(); ++at) {
+    if (!std::string_view(at->first).starts_with(prefix)) break;
+    cores.push_back(at->second);
+  }
+  return cores;
+}
+
+template <typename Core>
+std::shared_ptr<Core> BrokerCore::TakeOut(Names<Core> Registry::*kind, std::string_view name) {
+  MutexLock lock(&mu_);
+  Names<Core>& names = registry_.*kind;
+  const auto found = names.find(name);
+  if (found == names.end()) return nullptr;
+  std::shared_ptr<Core> core = std::move(found->second);
+  names.erase(found);
+  if constexpr (std::is_same_v<Core, QueueCore>) LetNameRest(name);
+  return core;
+}
+
+template <typename Core>
+absl::StatusOr<std::shared_ptr<Core>> BrokerCore::Enter(Names<Core> Registry::*kind,
+                                                        std::string_view name,
+                                                        std::shared_ptr<Core> made, int64_t max,
+                                                        AwsError over_max) {
+  MutexLock lock(&mu_);
+  if (closed_) return env_->Refusal();
+  Names<Core>& names = registry_.*kind;
+  const auto found = names.find(name);
+  if (found != names.end()) return found->second;
+  if (static_cast<int64_t>(names.size()) >= max) {
+    return Error(over_max, "There are ", names.size(), " of this kind, and the limit is ", max,
+                 "; ", name, " would be one more.");
+  }
+  if constexpr (std::is_same_v<Core, QueueCore>) BANYAN_RETURN_IF_ERROR(CheckNameIsFree(name));
+  names.emplace(std::string(name), made);
+  return made;
+}
+
+absl::Status BrokerCore::CheckNameIsFree(std::string_view queue) {
+  const auto rests = rests_until_.find(queue);
+  if (rests == rests_until_.end() || rests->second <= env_->runtime.Read().uptime_ns) {
+    return absl::OkStatus();
+  }
+  return Error(AwsError::kQueueDeletedRecently, "You must wait ",
+               SecondsText(env_->limits.queue.recreate_after),
+               " seconds after deleting a queue before you can create another with the same name.");
+}
+
+void BrokerCore::LetNameRest(std::string_view queue) {
+  const int64_t rest_ns = CeilNanoseconds(env_->limits.queue.recreate_after);
+  if (rest_ns <= 0) return;
+  const int64_t now_ns = env_->runtime.Read().uptime_ns;
+  while (!resting_names_.empty()) {
+    const auto oldest = rests_until_.find(resting_names_.front());
+    const bool full = static_cast<int64_t>(resting_names_.size()) >= env_->limits.broker.queues_max;
+    if (oldest->second > now_ns && !full) break;
+    rests_until_.erase(oldest);
+    resting_names_.pop_front();
+  }
+  // A name that was taken again and deleted again within its rest cannot be: it was not free.
+  rests_until_.emplace(std::string(queue), AddClamped(now_ns, rest_ns));
+  resting_names_.emplace_back(queue);
+}
+
+std::shared_ptr<QueueCore> BrokerCore::FindByArn(const Arn& arn) const {
+  std::shared_ptr<QueueCore> core = Find(&Registry::queues, arn.resource);
+  return core != nullptr && core->arn() == arn ? core : nullptr;
+}
+
+// --- Queues --------------------------------------------------------------------------------------
+
+absl::StatusOr<Queue> BrokerCore::CreateQueue(std::string_view name, const QueueOptions& options) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  BANYAN_RETURN_IF_ERROR(ValidateQueueName(name, env_->limits));
+  BANYAN_RETURN_IF_ERROR(ValidateQueueOptions(options, env_->limits));
+  if (std::shared_ptr<QueueCore> there = Find(&Registry::queues, name)) {
+    return Open(std::move(there), options);
+  }
+  std::shared_ptr<QueueCore> made =
+      QueueCore::Create(env_, std::string(name), options,
+                        [weak = weak_from_this()](const Arn& arn) -> std::shared_ptr<QueueCore> {
+                          const std::shared_ptr<BrokerCore> self = weak.lock();
+                          return self == nullptr ? nullptr : self->FindByArn(arn);
+                        });
+  if (options.redrive.has_value()) {
+    BANYAN_ASSIGN_OR_RETURN(std::shared_ptr<QueueCore> dead_letter,
+                            made->ResolveDeadLetter(*options.redrive));
+    made->SetDeadLetter(std::move(dead_letter));
+  }
+  BANYAN_ASSIGN_OR_RETURN(std::shared_ptr<QueueCore> entered,
+                          Enter(&Registry::queues, name, made, env_->limits.broker.queues_max,
+                                AwsError::kQueueOverLimit));
+  if (entered != made) return Open(std::move(entered), options);  // somebody was quicker
+  return Queue(std::move(entered));
+}
+
+absl::StatusOr<Queue> BrokerCore::FindQueue(std::string_view name) const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  std::shared_ptr<QueueCore> core = Find(&Registry::queues, name);
+  if (core == nullptr) return NoQueue();
+  return Queue(std::move(core));
+}
+
+std::vector<Queue> BrokerCore::ListQueues(std::string_view prefix) const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return {};
+  return AsHandles<Queue>(List(&Registry::queues, prefix));
+}
+
+absl::Status BrokerCore::DeleteQueue(std::string_view name) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  const std::shared_ptr<QueueCore> core = TakeOut(&Registry::queues, name);
+  if (core == nullptr) return NoQueue();
+  core->Close(QueueClosing::kDeleted);
+  return absl::OkStatus();
+}
+
+// --- Topics --------------------------------------------------------------------------------------
+
+absl::StatusOr<Topic> BrokerCore::CreateTopic(std::string_view name, const TopicOptions& options) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  BANYAN_RETURN_IF_ERROR(ValidateTopicName(name, env_->limits));
+  BANYAN_RETURN_IF_ERROR(ValidateTopicOptions(options));
+  if (std::shared_ptr<TopicCore> there = Find(&Registry::topics, name)) {
+    return Open(std::move(there), options);
+  }
+  const std::shared_ptr<TopicCore> made = TopicCore::Create(env_, std::string(name), options);
+  BANYAN_ASSIGN_OR_RETURN(std::shared_ptr<TopicCore> entered,
+                          Enter(&Registry::topics, name, made, env_->limits.broker.topics_max,
+                                AwsError::kTopicLimitExceeded));
+  return Open(std::move(entered), options);
+}
+
+absl::StatusOr<Topic> BrokerCore::FindTopic(std::string_view name) const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  std::shared_ptr<TopicCore> core = Find(&Registry::topics, name);
+  if (core == nullptr) return NoTopic();
+  return Topic(std::move(core));
+}
+
+std::vector<Topic> BrokerCore::ListTopics(std::string_view prefix) const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return {};
+  return AsHandles<Topic>(List(&Registry::topics, prefix));
+}
+
+absl::Status BrokerCore::DeleteTopic(std::string_view name) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  const std::shared_ptr<TopicCore> core = TakeOut(&Registry::topics, name);
+  if (core != nullptr) core->Close(CloseKind::kDeleted);
+  return absl::OkStatus();
+}
+
+// --- Buses ---------------------------------------------------------------------------------------
+
+absl::StatusOr<EventBus> BrokerCore::CreateEventBus(std::string_view name,
+                                                    const EventBusOptions& options) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  BANYAN_RETURN_IF_ERROR(ValidateEventBusName(name, env_->limits));
+  BANYAN_RETURN_IF_ERROR(ValidateEventBusOptions(options));
+  if (std::shared_ptr<EventBusCore> there = Find(&Registry::buses, name)) {
+    return Open(std::move(there), options);
+  }
+  const std::shared_ptr<EventBusCore> made = EventBusCore::Create(env_, std::string(name), options);
+  BANYAN_ASSIGN_OR_RETURN(std::shared_ptr<EventBusCore> entered,
+                          Enter(&Registry::buses, name, made, env_->limits.broker.buses_max,
+                                AwsError::kBusLimitExceeded));
+  return Open(std::move(entered), options);
+}
+
+absl::StatusOr<EventBus> BrokerCore::FindEventBus(std::string_view name) const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  std::shared_ptr<EventBusCore> core = Find(&Registry::buses, name);
+  if (core == nullptr) return NoBus(name);
+  return EventBus(std::move(core));
+}
+
+std::vector<EventBus> BrokerCore::ListEventBuses(std::string_view prefix) const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return {};
+  return AsHandles<EventBus>(List(&Registry::buses, prefix));
+}
+
+absl::Status BrokerCore::DeleteEventBus(std::string_view name) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  if (name == kDefaultBus) {
+    return Error(AwsError::kBusValidation, "Cannot delete event bus ", name, ".");
+  }
+  const std::shared_ptr<EventBusCore> found = Find(&Registry::buses, name);
+  if (found == nullptr) return NoBus(name);
+  if (found->Stats().rules > 0) {
+    return Error(AwsError::kBusValidation, "Event bus ", name,
+                 " can't be deleted since it has rules.");
+  }
+  const std::shared_ptr<EventBusCore> core = TakeOut(&Registry::buses, name);
+  if (core == nullptr) return NoBus(name);
+  core->Close(CloseKind::kDeleted);
+  return absl::OkStatus();
+}
+
+// --- Streams -------------------------------------------------------------------------------------
+
+absl::StatusOr<Stream> BrokerCore::CreateStream(std::string_view name,
+                                                const StreamOptions& options) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  BANYAN_RETURN_IF_ERROR(ValidateStreamName(name, env_->limits));
+  BANYAN_RETURN_IF_ERROR(ValidateStreamOptions(options, env_->limits));
+  if (std::shared_ptr<StreamCore> there = Find(&Registry::streams, name)) {
+    return Open(std::move(there), options);
+  }
+  const std::shared_ptr<StreamCore> made = StreamCore::Create(env_, std::string(name), options);
+  BANYAN_ASSIGN_OR_RETURN(std::shared_ptr<StreamCore> entered,
+                          Enter(&Registry::streams, name, made, env_->limits.broker.streams_max,
+                                AwsError::kStreamLimitExceeded));
+  return Open(std::move(entered), options);
+}
+
+absl::StatusOr<Stream> BrokerCore::FindStream(std::string_view name) const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  std::shared_ptr<StreamCore> core = Find(&Registry::streams, name);
+  if (core == nullptr) return NoStream(name, env_->account);
+  return Stream(std::move(core));
+}
+
+std::vector<Stream> BrokerCore::ListStreams(std::string_view prefix) const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return {};
+  return AsHandles<Stream>(List(&Registry::streams, prefix));
+}
+
+absl::Status BrokerCore::DeleteStream(std::string_view name) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  const std::shared_ptr<StreamCore> core = TakeOut(&Registry::streams, name);
+  if (core == nullptr) return NoStream(name, env_->account);
+  core->Close(CloseKind::kDeleted);
+  return absl::OkStatus();
+}
+
+// --- Functions -----------------------------------------------------------------------------------
+
+absl::StatusOr<Function> BrokerCore::CreateFunction(std::string_view name,
+                                                    const FunctionOptions& options,
+                                                    FunctionHandler handler) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  BANYAN_RETURN_IF_ERROR(ValidateFunctionName(name));
+  BANYAN_RETURN_IF_ERROR(ValidateFunctionOptions(options));
+  if (!handler) {
+    return Error(AwsError::kFunctionInvalidParameterValue,
+                 "Value for parameter Handler is invalid. Reason: Must be callable.");
+  }
+  const std::shared_ptr<FunctionCore> made =
+      FunctionCore::Create(env_, std::string(name), options, std::move(handler));
+  BANYAN_ASSIGN_OR_RETURN(std::shared_ptr<FunctionCore> entered,
+                          Enter(&Registry::functions, name, made, env_->limits.broker.functions_max,
+                                AwsError::kFunctionTooManyRequests));
+  if (entered != made) {
+    return Error(AwsError::kFunctionResourceConflict, "Function already exist: ", name);
+  }
+  return Function(std::move(entered));
+}
+
+absl::StatusOr<Function> BrokerCore::FindFunction(std::string_view name) const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  std::shared_ptr<FunctionCore> core = Find(&Registry::functions, name);
+  if (core == nullptr) return NoFunction(name);
+  return Function(std::move(core));
+}
+
+std::vector<Function> BrokerCore::ListFunctions(std::string_view prefix) const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return {};
+  return AsHandles<Function>(List(&Registry::functions, prefix));
+}
+
+absl::Status BrokerCore::DeleteFunction(std::string_view name) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  const std::shared_ptr<FunctionCore> core = TakeOut(&Registry::functions, name);
+  if (core == nullptr) return NoFunction(name);
+  core->Close(CloseKind::kDeleted);
+  core->AwaitIdle(absl::InfiniteDuration());  // what the handler refers to may go when we return
+  return absl::OkStatus();
+}
+
+// --- The end -------------------------------------------------------------------------------------
+
+StopReport BrokerCore::Stop(absl::Duration drain_within) {
+  if (env_->gate.Look() == Gate::Answer::kForked) return {};
+  const Gate::Parked parked(env_->gate, env_->tasks);  // if a handler calls, nobody waits for it
+  {
+    MutexLock lock(&mu_);
+    if (stopping_) {
+      if (report_.has_value()) return *report_;
+      const auto reported = [this] {
+        mu_.AssertHeld();
+        return report_.has_value();
+      };
+      env_->runtime.Await(mu_, report_waiters_, reported, absl::InfiniteDuration());
+      return *report_;
+    }
+    stopping_ = true;
+  }
+  const absl::Duration deadline =
+      env_->runtime.Uptime() + std::max(drain_within, absl::ZeroDuration());
+
+  // Nothing new. Whoever waits for messages is sent home; consumers stop when they are.
+  env_->gate.Close();
+  env_->tasks.Watch();
+  for (const std::shared_ptr<QueueCore>& queue : List(&Registry::queues, "")) queue->EndWaits();
+
+  // Calls and handlers end, pending deliveries are tried.
+  AwaitQuiet(deadline);
+
+  // Time is up, or all is done. What begins from here on is turned away.
+  env_->tasks.Close();
+  StopReport running;
+  running.calls_running = std::max<int64_t>(env_->gate.Inside() + env_->tasks.Inside(), 0);
+  Registry registry;
+  {
+    MutexLock lock(&mu_);
+    closed_ = true;
+    std::swap(registry, registry_);
+  }
+  StopReport report = CloseAll(std::move(registry), /*deleted=*/false);
+  report.calls_running = running.calls_running;
+
+  MutexLock lock(&mu_);
+  report_ = report;
+  report_waiters_.WakeAll();
+  return report;
+}
+
+void BrokerCore::AwaitQuiet(absl::Duration deadline) {
+  for (;;) {
+    const uint64_t seen = env_->gate.Departures();
+    if (env_->gate.Inside() <= 0) break;
+    if (!env_->gate.AwaitDeparture(env_->runtime, seen, deadline)) break;
+  }
+  for (;;) {
+    const uint64_t seen = env_->tasks.Departures();
+    if (env_->tasks.Inside() <= 0 && PendingDeliveries() == 0) break;
+    if (!env_->tasks.AwaitDeparture(env_->runtime, seen, deadline)) break;
+  }
+}
+
+int64_t BrokerCore::PendingDeliveries() const {
+  int64_t pending = 0;
+  for (const auto& topic : List(&Registry::topics, "")) pending += topic->PendingDeliveries();
+  for (const auto& bus : List(&Registry::buses, "")) pending += bus->PendingDeliveries();
+  return pending;
+}
+
+// From the sources down to where messages rest, so that nothing is delivered into what is closed.
+StopReport BrokerCore::CloseAll(Registry registry, bool deleted) const {
+  const CloseKind kind = deleted ? CloseKind::kDeleted : CloseKind::kStopped;
+  StopReport report;
+  for (const auto& [name, bus] : registry.buses) {
+    report.deliveries_pending += bus->PendingDeliveries();
+    bus->Close(kind);
+  }
+  for (const auto& [name, topic] : registry.topics) {
+    report.deliveries_pending += topic->PendingDeliveries();
+    topic->Close(kind);
+  }
+  for (const auto& [name, function] : registry.functions) function->Close(kind);
+  for (const auto& [name, queue] : registry.queues) {
+    report.messages_resting +=
+        queue->Close(deleted ? QueueClosing::kDeleted : QueueClosing::kStopped).total();
+  }
+  for (const auto& [name, stream] : registry.streams) {
+    report.records_resting += stream->Close(kind);
+  }
+  return report;
+}
+
+StopReport BrokerCore::Reset() {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return {};
+  Registry fresh;
+  AddDefaultBus(&fresh);
+  {
+    MutexLock lock(&mu_);
+    if (closed_) return {};
+    std::swap(fresh, registry_);
+    resting_names_.clear();
+    rests_until_.clear();
+  }
+  StopReport report = CloseAll(std::move(fresh), /*deleted=*/true);
+  report.calls_running = std::max<int64_t>(env_->tasks.Inside(), 0);
+  env_->ids.Restart();
+  return report;
+}
+
+void BrokerCore::Shutdown() {
+  BANYAN_CHECK(!env_->gate.ThisThreadIsGuest(),
+               "a Broker must not be destroyed by one of its own handlers; call Stop() there");
+  env_->gate.Close();
+  env_->tasks.Close();
+  for (const std::shared_ptr<QueueCore>& queue : List(&Registry::queues, "")) queue->EndWaits();
+  // Handlers first: their calls are let in through the closed gate.
+  env_->tasks.AwaitDrained(env_->runtime);
+  env_->gate.AwaitDrained(env_->runtime);
+  Stop(absl::ZeroDuration());
+}
+
+}  // namespace banyan::inline v0_1::internal

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// lib/broker/broker_core.h -- floor 6: names, lives, shutdown.
+//
+//        CreateX, FindX, ListX, DeleteX             Stop, Reset
+//                    |                                   |
+//              +-----v-----------------------------------v-----+
+//              | Registry: kind -> name -> core    (mu_)       |
+//              +-----------------------------------------------+
+//              | Environment: runtime, limits, ids, log, tap,  |
+//              | journal, and the two gates                    |
+//              +-----------------------------------------------+
+//
+// The two gates of a broker, and the order in which Stop() uses them:
+//   gate   calls through public handles. Closed first: nothing new is accepted.
+//   tasks  what goes on by itself: handlers, retries. Stays open while that may still end, then
+//          closes: what has not begun by then is left, and counted.
+// A handler that runs is a guest of `gate`: what it sends, publishes or settles passes to the end.
+//
+// B1  mu_ is never held while a core is called. Who needs a core takes its shared pointer out.
+// B2  A core is reachable by name exactly while it is open: it leaves the registry before it is
+//     closed, and nothing enters once the registry is `closed`.
+// B3  After both gates have drained nothing touches the Runtime: it may be destroyed.
+// B4  In a forked child nothing here is touched: locks and maps are as some thread of the parent
+//     left them.
+//
+// Threads: every method from any thread.
+#ifndef BANYAN_LIB_BROKER_BROKER_CORE_H_
+#define BANYAN_LIB_BROKER_BROKER_CORE_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "banyan/broker.h"
+#include "banyan/mutex.h"
+#include "message/environment.h"
+#include "message/journal.h"
+
+namespace banyan::inline v0_1::internal {
+
+class EventBusCore;
+class FunctionCore;
+class QueueCore;
+class StreamCore;
+class TopicCore;
+
+class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
+ public:
+  // `journal` hears of every change of state; null for none. It outlives the broker.
+  static absl::StatusOr<std::shared_ptr<BrokerCore>> Create(Runtime& runtime, BrokerOptions options,
+                                                            Journal* journal);
+
+  // The same as a Broker, and back: for tests, and for the rooms above.
+  static absl::StatusOr<Broker> CreateBroker(Runtime& runtime, BrokerOptions options,
+                                             Journal* journal);
+  static BrokerCore& Of(const Broker& broker) { return *broker.core_; }
+
+  explicit BrokerCore(std::shared_ptr<Environment> env) : env_(std::move(env)) {}
+
+  // The verbs of banyan/broker.h.
+  absl::StatusOr<Queue> CreateQueue(std::string_view name, const QueueOptions& options);
+  absl::StatusOr<Topic> CreateTopic(std::string_view name, const TopicOptions& options);
+  absl::StatusOr<EventBus> CreateEventBus(std::string_view name, const EventBusOptions& options);
+  absl::StatusOr<Stream> CreateStream(std::string_view name, const StreamOptions& options);
+  absl::StatusOr<Function> CreateFunction(std::string_view name, const FunctionOptions& options,
+                                          FunctionHandler handler);
+
+  absl::StatusOr<Queue> FindQueue(std::string_view name) const;
+  absl::StatusOr<Topic> FindTopic(std::string_view name) const;
+  absl::StatusOr<EventBus> FindEventBus(std::string_view name) const;
+  absl::StatusOr<Stream> FindStream(std::string_view name) const;
+  absl::StatusOr<Function> FindFunction(std::string_view name) const;
+
+  std::vector<Queue> ListQueues(std::string_view prefix) const;
+  std::vector<Topic> ListTopics(std::string_view prefix) const;
+  std::vector<EventBus> ListEventBuses(std::string_view prefix) const;
+  std::vector<Stream> ListStreams(std::string_view prefix) const;
+  std::vector<Function> ListFunctions(std::string_view prefix) const;
+
+  absl::Status DeleteQueue(std::string_view name);
+  absl::Status DeleteTopic(std::string_view name);
+  absl::Status DeleteEventBus(std::string_view name);
+  absl::Status DeleteStream(std::string_view name);
+  absl::Status DeleteFunction(std::string_view name);
+
+  StopReport Stop(absl::Duration drain_within);
+  StopReport Reset();
+
+  // Stops, and waits until nobody is inside: the Runtime may go then (B3).
+  void Shutdown();
+
+  const std::shared_ptr<Environment>& env() const { return env_; }
+
+ private:
+  template <typename Core>
+  using Names = std::map<std::string, std::shared_ptr<Core>, std::less<>>;
+
+  struct Registry {
+    Names<QueueCore> queues;
+    Names<TopicCore> topics;
+    Names<EventBusCore> buses;
+    Names<StreamCore> streams;
+    Names<FunctionCore> functions;
+  };
+
+  template <typename Core>
+  std::shared_ptr<Core> Find(Names<Core> Registry::*kind, std::string_view name) const;
+  template <typename Core>
+  std::vector<std::shared_ptr<Core>> List(Names<Core> Registry::*kind,
+                                          std::string_view prefix) const;
+  template <typename Core>
+  std::shared_ptr<Core> TakeOut(Names<Core> Registry::*kind, std::string_view name);
+
+  // Enters `made` under `name` and answers it; or the one that is there already.
+  template <typename Core>
+  absl::StatusOr<std::shared_ptr<Core>> Enter(Names<Core> Registry::*kind, std::string_view name,
+                                              std::shared_ptr<Core> made, int64_t max,
+                                              AwsError over_max);
+
+  std::shared_ptr<QueueCore> FindByArn(const Arn& arn) const;
+  absl::Status CheckNameIsFree(std::string_view queue) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void LetNameRest(std::string_view queue) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void AddDefaultBus(Registry* registry) const;
+  void AwaitQuiet(absl::Duration deadline);
+  int64_t PendingDeliveries() const;
+  StopReport CloseAll(Registry registry, bool deleted) const;
+
+  const std::shared_ptr<Environment> env_;
+
+  mutable Mutex mu_;
+  Registry registry_ ABSL_GUARDED_BY(mu_);
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;  // B2
+
+  // Names of deleted queues and the uptime at which each is free again; and the same names, oldest
+  // first. Those that are free are forgotten as others come. At most queues_max: beyond that the
+  // oldest is free early.
+  std::map<std::string, int64_t, std::less<>> rests_until_ ABSL_GUARDED_BY(mu_);
+  std::deque<std::string> resting_names_ ABSL_GUARDED_BY(mu_);
+
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  std::optional<StopReport> report_ ABSL_GUARDED_BY(mu_);
+  WaitList report_waiters_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace banyan::inline v0_1::internal
+
+#endif  // BANYAN_LIB_BROKER_BROKER_CORE_H_
