@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// shop: a day in an order-processing monolith whose modules talk through Banyan.
+//
+//   who            listens to                     on                     and says
+//   customers                                                            clicks, into a stream
+//   orders         customers                                             OrderPlaced
+//   payment        OrderPlaced that costs         bus -> queue           PaymentTaken
+//   inventory      OrderPlaced with goods         bus -> queue           StockReserved
+//   shipping       both, and OrderPlaced for free bus -> queue           OrderShipped
+//   notification   OrderShipped                   bus -> queue           a notice, on a topic
+//   email, sms     notices of their channel       topic -> queue
+//   push           notices of its channel         topic -> function
+//   vip-desk       notices about much money       topic -> queue, read tomorrow
+//   analytics      clicks and OrderPlaced         stream, bus -> stream
+//
+// Every queue has a dead-letter queue. Payment fails at times; what it cannot settle in four
+// attempts is redriven once the cause is mended. In the end the books must balance.
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "../common/terminal.h"
+#include "analytics.h"
+#include "banyan/banyan.h"
+#include "banyan/testing/simulated_runtime.h"
+#include "books.h"
+#include "customers.h"
+#include "inventory.h"
+#include "notification.h"
+#include "options.h"
+#include "order.h"
+#include "orders.h"
+#include "payment.h"
+#include "report.h"
+#include "shipping.h"
+#include "stopwatch.h"
+
+namespace shop {
+namespace {
+
+using examples::WithCommas;
+
+// How long the modules may take to settle what is left, once no more orders come.
+constexpr absl::Duration kPatience = absl::Minutes(2);
+
+// Waits by the runtime's clock. In real time that is a sleep; a simulated runtime runs on the spot
+// what the modules would have done meanwhile.
+void Wait(banyan::Runtime& runtime, absl::Duration time) {
+  banyan::Mutex mu;
+  banyan::WaitList nobody_wakes_us;
+  banyan::MutexLock lock(&mu);
+  runtime.Await(
+      mu, nobody_wakes_us, [] { return false; }, runtime.Uptime() + time);
+}
+
+class Shop {
+ public:
+  Shop(banyan::Runtime& runtime, const Options& options)
+      : runtime_(runtime),
+        stopwatch_(runtime, options.orders),
+        provider_(static_cast<uint64_t>(options.seed)),
+        broker_(banyan::Broker::Create(runtime, {.tap = &books_}).value()),
+        bus_(broker_.CreateEventBus("shop").value()),
+        notices_(broker_.CreateTopic("customer-notices").value()),
+        clicks_(broker_.CreateStream("clicks", {.shards = 4}).value()),
+        payment_(broker_, bus_, provider_, books_, stopwatch_),
+        inventory_(broker_, bus_, books_),
+        shipping_(broker_, bus_, books_),
+        notification_(broker_, bus_, notices_, books_, stopwatch_),
+        analytics_(bus_, clicks_, books_),
+        orders_(bus_),
+        customers_(orders_, clicks_, stopwatch_, static_cast<uint64_t>(options.seed),
+                   options.orders, options.rate) {}
+
+  // True if all went as it should.
+  bool RunForADay() {
+    const absl::Duration opened = runtime_.Uptime();
+    while (!customers_.done()) {
+      if (absl::Status placed = customers_.PlaceDue(runtime_.Uptime() - opened); !placed.ok()) {
+        std::printf("The shop refuses customers: %s\n", std::string(placed.message()).c_str());
+        return false;
+      }
+      Tick();
+    }
+    bool settled = WaitUntilSettled();
+    const absl::Duration open_time = stopwatch_.last_finish() - opened;
+    progress_.Clear();
+    std::printf("%s orders placed in %s, %s finished; %s payments failed and were tried again.\n",
+                WithCommas(customers_.placed()).c_str(), Seconds(open_time).c_str(),
+                WithCommas(stopwatch_.finished()).c_str(),
+                WithCommas(payment_.failed_attempts()).c_str());
+
+    RedrivePayments();
+    settled = WaitUntilSettled() && settled;
+    progress_.Clear();
+    if (!settled) std::printf("Not everything was settled in time.\n");
+    return PrintDay(open_time) && settled;
+  }
+
+  // Must come before the modules go: the push function calls one of them.
+  void Close() {
+    const banyan::StopReport report = broker_.Stop(absl::Seconds(5));
+    std::printf("Closed: %s calls running, %s deliveries pending.\n",
+                WithCommas(report.calls_running).c_str(),
+                WithCommas(report.deliveries_pending).c_str());
+  }
+
+ private:
+  static std::string Seconds(absl::Duration time) {
+    return absl::FormatDuration(absl::Trunc(time, absl::Milliseconds(1)));
+  }
+
+  void Tick() {
+    // Another reader than this thread would do as well: the stream waits for nobody.
+    analytics_.CatchUp();
+    const absl::Duration now = runtime_.Uptime();
+    if (progress_.Due(now)) {
+      progress_.Show(now, "orders placed " + WithCommas(customers_.placed()) + ", finished " +
+                              WithCommas(stopwatch_.finished()) + ", payments failed " +
+                              WithCommas(payment_.failed_attempts()) + ", in payment-dead " +
+                              WithCommas(QueueNamed("payment-dead").Depth().total()));
+    }
+    Wait(runtime_, absl::Milliseconds(2));
+  }
+
+  bool WaitUntilSettled() {
+    const absl::Duration deadline = runtime_.Uptime() + kPatience;
+    while (!IsQuiet()) {
+      if (runtime_.Uptime() > deadline) return false;
+      Tick();
+    }
+    return true;
+  }
+
+  // Down the stream of events: a module tells the next one before it settles, so a queue that is
+  // empty stays empty if those before it were.
+  bool IsQuiet() {
+    for (const char* name : {"payment", "inventory", "shipping", "notification", "email", "sms"}) {
+      if (QueueNamed(name).Depth().total() > 0) return false;
+    }
+    return notification_.PushIsIdle() && analytics_.CatchUp();
+  }
+
+  banyan::Queue QueueNamed(const std::string& name) const {
+    return broker_.FindQueue(name).value();
+  }
+
+  void RedrivePayments() {
+    const banyan::Queue dead = QueueNamed("payment-dead");
+    std::printf("payment-dead holds %s orders, among them\n",
+                WithCommas(dead.Depth().visible).c_str());
+    const std::vector<banyan::Received> letters = dead.Peek(3).value();
+    for (const banyan::Received& letter : letters) {
+      const absl::StatusOr<OrderEvent> event = ParseEvent(letter.body());
+      if (!event.ok()) continue;
+      std::printf("  order %s, %s, card %s, after %s attempts\n",
+                  WithCommas(event->order.number).c_str(), event->order.currency.c_str(),
+                  event->order.card.c_str(), WithCommas(letter.receive_count()).c_str());
+    }
+    provider_.Update();
+    std::printf("The provider is updated; ");
+    const absl::StatusOr<int64_t> moved = dead.Redrive();
+    if (moved.ok()) {
+      std::printf("%s orders are tried again.\n\n", WithCommas(*moved).c_str());
+    } else {
+      std::printf("redrive failed: %s\n\n", moved.status().ToString().c_str());
+    }
+  }
+
+  // What the library counted. Read before the last look, which takes the queues apart.
+  DeskCounters ReadCounters() const {
+    DeskCounters counters;
+    for (size_t i = 0; i < kDesks; ++i) {
+      LibraryCounters& counter = counters[i];
+      const Desk desk = static_cast<Desk>(i);
+      if (desk == Desk::kClicks) {
+        // Written by the storefront itself, beside what the rule wrote.
+        counter.matched = counter.delivered = clicks_.Stats().accepted - analytics_.orders();
+      } else if (const auto found = notification_.subscriptions().find(desk);
+                 found != notification_.subscriptions().end()) {
+        const banyan::DeliveryStats delivery = found->second.Stats().delivery;
+        counter.matched = delivery.matched;
+        counter.delivered = delivery.delivered;
+      } else {
+        const banyan::RuleStats rule = bus_.FindRule(kDeskNames[i]).value().Stats();
+        counter.matched = rule.matched;
+        counter.delivered = rule.targets.at(0).delivery.delivered;
+      }
+
+      const absl::StatusOr<banyan::Queue> queue = broker_.FindQueue(kDeskNames[i]);
+      if (!queue.ok()) {  // a function, or the stream
+        counter.settled = counter.attempts = counter.delivered;
+        continue;
+      }
+      const banyan::QueueStats stats = queue->Stats();
+      counter.settled = stats.deleted;
+      counter.resting = stats.depth.total();
+      counter.attempts = stats.received;
+      counter.dead = QueueNamed(kDeskNames[i] + std::string("-dead")).Depth().total();
+    }
+    return counters;
+  }
+
+  // Goes through what is left, message by message.
+  void LookThroughQueues() {
+    for (size_t i = 0; i < kDesks; ++i) {
+      const absl::StatusOr<banyan::Queue> queue = broker_.FindQueue(kDeskNames[i]);
+      if (!queue.ok()) continue;
+      const Desk desk = static_cast<Desk>(i);
+      TakeApart(*queue, [&](banyan::Id id) { books_.FoundResting(desk, id); });
+      TakeApart(QueueNamed(kDeskNames[i] + std::string("-dead")),
+                [&](banyan::Id id) { books_.FoundDead(desk, id); });
+    }
+  }
+
+  // The process ends here, and what rests in it too: so nothing is lost by deleting what was seen,
+  // which is how to see the rest.
+  template <typename Visit>
+  static void TakeApart(const banyan::Queue& queue, const Visit& visit) {
+    while (true) {
+      const absl::StatusOr<std::vector<banyan::Received>> batch =
+          queue.Receive({.max_messages = 10});
+      if (!batch.ok() || batch->empty()) return;
+      for (const banyan::Received& message : *batch) {
+        visit(message.event_id());
+        message.Delete().IgnoreError();
+      }
+    }
+  }
+
+  bool PrintDay(absl::Duration open_time) {
+    const DeskCounters counters = ReadCounters();
+    LookThroughQueues();
+    const DeskAccounts accounts = books_.Close();
+
+    PrintTable(accounts, counters);
+    std::printf("\n");
+    PrintLatencies(stopwatch_);
+
+    int64_t settled = 0;
+    for (const Books::Account& account : accounts) settled += account.settled;
+    const double seconds = std::max(absl::ToDoubleSeconds(open_time), 1e-3);
+    std::printf(
+        "\n%s orders and %s messages settled a second; %.1f clicks per order.\n",
+        WithCommas(static_cast<int64_t>(static_cast<double>(customers_.placed()) / seconds))
+            .c_str(),
+        WithCommas(static_cast<int64_t>(static_cast<double>(settled) / seconds)).c_str(),
+        static_cast<double>(analytics_.clicks()) / static_cast<double>(analytics_.orders()));
+
+    const std::vector<std::string> faults =
+        FindFaults(accounts, counters, customers_.placed(), stopwatch_.finished());
+    if (faults.empty()) {
+      std::printf(
+          "The books balance: for each message and subscription, published = filtered + settled\n"
+          "+ in the dead-letter queue + resting; and the library's counters say the same.\n");
+      return true;
+    }
+    std::printf("THE BOOKS DO NOT BALANCE:\n");
+    for (const std::string& fault : faults) std::printf("  %s\n", fault.c_str());
+    return false;
+  }
+
+  // In the order in which they are made; the modules stop first, and each refers only to what
+  // stands above it.
+  banyan::Runtime& runtime_;
+  examples::Progress progress_;
+  Books books_;
+  Stopwatch stopwatch_;
+  PaymentProvider provider_;
+  banyan::Broker broker_;
+  banyan::EventBus bus_;
+  banyan::Topic notices_;
+  banyan::Stream clicks_;
+  Payment payment_;
+  Inventory inventory_;
+  Shipping shipping_;
+  Notification notification_;
+  Analytics analytics_;
+  Orders orders_;
+  Customers customers_;
+};
+
+int Main(int argc, char** argv) {
+  const absl::StatusOr<Options> options = ParseOptions(argc, argv);
+  if (!options.ok()) {
+    std::fprintf(stderr, "shop: %s\n\n%s", std::string(options.status().message()).c_str(), kUsage);
+    return 2;
+  }
+  if (options->help) {
+    std::fputs(kUsage, stdout);
+    return 0;
+  }
+
+  // The only line that knows whether time is real.
+  std::unique_ptr<banyan::Runtime> runtime;
+  if (options->simulated) {
+    runtime = std::make_unique<banyan::testing::SimulatedRuntime>(
+        banyan::testing::SimulationOptions{.seed = static_cast<uint64_t>(options->seed)});
+  } else {
+    runtime = banyan::NewThreadedRuntime({.threads = static_cast<int>(options->threads)});
+  }
+  Shop shop(*runtime, *options);
+  const bool is_well = shop.RunForADay();
+  shop.Close();
+  return is_well ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace shop
+
+int main(int argc, char** argv) { return shop::Main(argc, argv); }
