@@ -105,9 +105,9 @@ class BANYAN_EXPORT Broker {
   std::vector<Function> ListFunctions(std::string_view prefix = {}) const;
 
   // Deletes a resource and what rests in it. Handles to it answer kNotFound from now on, waiting
-  // receives end. DeleteFunction waits for handlers that run, but for one that calls it. Errors,
-  // each: kNotFound; a topic that is gone is OK, as on AWS; the default bus cannot be deleted
-  // (kInvalidArgument), nor a bus with rules.
+  // receives end. DeleteFunction waits until the function's handlers have ended, unless it is
+  // itself called by a handler. Errors, each: kNotFound; a topic that is gone is OK, as on AWS; the
+  // default bus cannot be deleted (kInvalidArgument), nor a bus with rules.
   absl::Status DeleteQueue(std::string_view name);
   absl::Status DeleteTopic(std::string_view name);
   absl::Status DeleteEventBus(std::string_view name);

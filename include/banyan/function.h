@@ -13,7 +13,7 @@
 // Threads   The handler is const and may run on several threads at once, at most `concurrency`.
 //           With concurrency 1, deliveries run in the order in which they were accepted.
 // Lifetime  A Function is a handle, as Queue is. What the handler refers to must outlive
-//           Function::Delete() or Broker::Stop(), whichever comes first.
+//           Broker::DeleteFunction() or Broker::Stop(), whichever comes first.
 // Source    docs.aws.amazon.com/lambda/latest/dg/with-sns.html
 #ifndef BANYAN_FUNCTION_H_
 #define BANYAN_FUNCTION_H_

@@ -295,7 +295,7 @@ absl::Status BrokerCore::DeleteQueue(std::string_view name) {
   if (!pass) return env_->Refusal();
   const std::shared_ptr<QueueCore> core = TakeOut(&Registry::queues, name);
   if (core == nullptr) return NoQueue();
-  core->Close(QueueClosing::kDeleted);
+  core->Close(CloseKind::kDeleted);
   return absl::OkStatus();
 }
 
@@ -473,7 +473,9 @@ absl::Status BrokerCore::DeleteFunction(std::string_view name) {
   const std::shared_ptr<FunctionCore> core = TakeOut(&Registry::functions, name);
   if (core == nullptr) return NoFunction(name);
   core->Close(CloseKind::kDeleted);
-  core->AwaitIdle(absl::InfiniteDuration());  // what the handler refers to may go when we return
+  // What the handler refers to may go when we return. A handler that deletes a function does not
+  // wait: two that delete each other's would do so for ever.
+  if (!env_->gate.ThisThreadIsGuest()) core->AwaitIdle(absl::InfiniteDuration());
   return absl::OkStatus();
 }
 
@@ -560,7 +562,7 @@ StopReport BrokerCore::CloseAll(Registry registry, bool deleted) const {
   for (const auto& [name, function] : registry.functions) function->Close(kind);
   for (const auto& [name, queue] : registry.queues) {
     report.messages_resting +=
-        queue->Close(deleted ? QueueClosing::kDeleted : QueueClosing::kStopped).total();
+        queue->Close(kind).total();
   }
   for (const auto& [name, stream] : registry.streams) {
     report.records_resting += stream->Close(kind);

@@ -53,6 +53,7 @@ class FunctionCore : public Sink, public std::enable_shared_from_this<FunctionCo
 
   FunctionStats Stats() const;
   const Arn& arn() const { return arn_; }
+  const std::shared_ptr<Environment>& env() const { return env_; }
   const std::string& name() const { return name_; }
   const FunctionOptions& options() const { return options_; }
 

@@ -520,8 +520,10 @@ void QueueCore::SetTimer() {
 }
 
 void QueueCore::OnTimer(int64_t at_ns) {
-  Operation operation(this);
-  if (!operation.entered().ok()) return;
+  // Not the gate of calls: dead letters go on moving while a stopping broker drains.
+  const Gate::Pass pass = env_->tasks.Enter();
+  if (!pass) return;
+  Operation operation(this, Operation::kAlreadyInside);
   MutexLock lock(&mu_);
   if (closing_.has_value()) return;
   if (at_ns == timer_at_ns_) {
@@ -672,7 +674,7 @@ void QueueCore::PassOn() {
   if (!closing_.has_value()) WakeOne();
 }
 
-QueueDepth QueueCore::Close(QueueClosing why) {
+QueueDepth QueueCore::Close(CloseKind why) {
   // What dies after the lock.
   SlotArena slots;
   QueueDepth left;
@@ -714,7 +716,7 @@ bool QueueCore::closed() const {
 }
 
 absl::Status QueueCore::ClosedStatus() const {
-  if (*closing_ == QueueClosing::kDeleted) {
+  if (*closing_ == CloseKind::kDeleted) {
     return Error(AwsError::kQueueDoesNotExist, "The specified queue does not exist.");
   }
   return Error(AwsError::kServiceUnavailable, "The broker of the queue ", name_, " has stopped.");

@@ -55,6 +55,7 @@
 #include "absl/types/span.h"
 #include "banyan/queue.h"
 #include "base/nanoseconds.h"
+#include "message/close_kind.h"
 #include "message/environment.h"
 #include "message/journal.h"
 #include "message/sink.h"
@@ -68,12 +69,6 @@ namespace banyan::inline v0_1::internal {
 // Finds a queue of the same broker; null if there is none, or no broker any more. Called under no
 // lock of a queue.
 using QueueResolver = std::function<std::shared_ptr<QueueCore>(const Arn&)>;
-
-// Why a queue ends.
-enum class QueueClosing {
-  kDeleted,  // calls answer kNotFound
-  kStopped,  // calls answer kUnavailable
-};
 
 // What a Received shares with its copies. Everything but the two atomics is fixed at the receive.
 struct ReceivedState {
@@ -141,7 +136,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
 
   // Ends the queue: wakes everybody, frees every message, answers what was left. The second call
   // changes nothing. The Runtime must still be there.
-  QueueDepth Close(QueueClosing why);
+  QueueDepth Close(CloseKind why);
   bool closed() const;
 
   // The broker begins to stop: ends every wait, blocking (kUnavailable) or not (woken), and lets
@@ -262,7 +257,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   std::atomic<uint64_t> tap_sequence_{0};
 
   mutable Mutex mu_;
-  std::optional<QueueClosing> closing_ ABSL_GUARDED_BY(mu_);
+  std::optional<CloseKind> closing_ ABSL_GUARDED_BY(mu_);
   bool waits_ended_ ABSL_GUARDED_BY(mu_) = false;
   QueueOptions options_ ABSL_GUARDED_BY(mu_);
   int64_t retention_ns_ ABSL_GUARDED_BY(mu_);  // options_.retention, asked for by every operation

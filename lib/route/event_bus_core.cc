@@ -256,7 +256,7 @@ absl::StatusOr<std::vector<RuleTarget>> EventBusCore::ResolveTargets(
     absl::Span<const Target> targets) const {
   std::vector<RuleTarget> resolved;
   for (size_t i = 0; i < targets.size(); ++i) {
-    BANYAN_ASSIGN_OR_RETURN(RuleTarget target, ResolveRuleTarget(targets[i], i + 1));
+    BANYAN_ASSIGN_OR_RETURN(RuleTarget target, ResolveRuleTarget(targets[i], i + 1, *env_));
     for (const RuleTarget& earlier : resolved) {
       if (earlier.id == target.id) {
         return Error(AwsError::kBusValidation, "Two targets of the request have the Id ", target.id,

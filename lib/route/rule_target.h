@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "banyan/target.h"
+#include "message/environment.h"
 #include "message/sink.h"
 
 namespace banyan::inline v0_1::internal {
@@ -19,9 +20,14 @@ struct RuleTarget {
   std::shared_ptr<Sink> sink;
 };
 
-// OK, or EventBridge's error: a bad id, a handle that names nothing, a bad retry policy or path.
+// True if the target, and its dead-letter queue if it has one, live in the broker of `env`. What
+// names nothing counts as at home; it is refused for that.
+bool IsAtHome(const Target& target, const Environment& env);
+
+// OK, or EventBridge's error: a target of another broker, a bad id, a handle that names nothing, a bad retry policy or path.
 // `index` counts from 1 and is part of the text.
-absl::StatusOr<RuleTarget> ResolveRuleTarget(const Target& target, size_t index);
+absl::StatusOr<RuleTarget> ResolveRuleTarget(const Target& target, size_t index,
+                                             const Environment& env);
 
 // Would a rule that has `a` notice if it were given `b`?
 bool SameTarget(const Target& a, const Target& b);

@@ -18,6 +18,7 @@
 #include "queue/core.h"
 #include "route/rule_target.h"
 #include "route/topic_core.h"
+#include "stream/core.h"
 
 namespace banyan::inline v0_1 {
 
@@ -68,7 +69,25 @@ absl::Status BadTarget(std::string_view id, std::string_view reason) {
 
 }  // namespace
 
-absl::StatusOr<RuleTarget> ResolveRuleTarget(const Target& target, size_t index) {
+bool IsAtHome(const Target& target, const Environment& env) {
+  const auto at_home = [&env](const auto& core) {
+    return core == nullptr || core->env().get() == &env;
+  };
+  const bool destination_at_home = std::visit(
+      [&at_home](const auto& to) {
+        if constexpr (requires { to.core(); }) {
+          return at_home(to.core());
+        } else {
+          return at_home(to);
+        }
+      },
+      target.to());
+  return destination_at_home &&
+         (!target.dead_letter().has_value() || at_home(target.dead_letter()->core()));
+}
+
+absl::StatusOr<RuleTarget> ResolveRuleTarget(const Target& target, size_t index,
+                                             const Environment& env) {
   RuleTarget resolved = {.id = target.id(), .target = target, .sink = nullptr};
   std::string_view kind, name;
   if (const Queue* queue = std::get_if<Queue>(&target.to())) {
@@ -101,6 +120,9 @@ absl::StatusOr<RuleTarget> ResolveRuleTarget(const Target& target, size_t index)
   }
   if (target.dead_letter().has_value() && target.dead_letter()->core() == nullptr) {
     return BadTarget(resolved.id, "The dead-letter handle names no queue.");
+  }
+  if (!IsAtHome(target, env)) {
+    return BadTarget(resolved.id, "It, or its dead-letter queue, belongs to another broker.");
   }
   if (target.retry().has_value()) {
     BANYAN_RETURN_IF_ERROR(

@@ -14,6 +14,7 @@
 #include "pattern/event_fields.h"
 #include "pattern/match.h"
 #include "queue/core.h"
+#include "route/rule_target.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -46,7 +47,12 @@ absl::StatusOr<std::shared_ptr<Sink>> ResolveEndpoint(const Target& target) {
   return endpoint;
 }
 
-absl::Status ValidateSubscriptionTarget(const Target& target) {
+absl::Status ValidateSubscriptionTarget(const Target& target, const Environment& env) {
+  if (!IsAtHome(target, env)) {
+    return Error(AwsError::kTopicInvalidParameter,
+                 "Invalid parameter: Endpoint Reason: the endpoint, or its dead-letter queue, "
+                 "belongs to another broker");
+  }
   if (!target.partition_key_path().empty()) {
     return Error(AwsError::kTopicInvalidParameter, kOnSubscribe,
                  "PartitionKeyPath is for streams only");
@@ -258,7 +264,7 @@ absl::StatusOr<Subscription> TopicCore::Subscribe(Target target, SubscriptionOpt
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
   BANYAN_RETURN_IF_ERROR(ResolveEndpoint(target).status());
-  BANYAN_RETURN_IF_ERROR(ValidateSubscriptionTarget(target));
+  BANYAN_RETURN_IF_ERROR(ValidateSubscriptionTarget(target, *env_));
   BANYAN_ASSIGN_OR_RETURN(
       std::shared_ptr<const Filter> filter,
       MakeFilter(options.filter_policy, options.filter_policy_scope, kOnSubscribe));

@@ -95,7 +95,7 @@ class TopicCore : public Sink, public std::enable_shared_from_this<TopicCore> {
   const Arn& arn() const { return arn_; }
   const std::string& name() const { return name_; }
   const TopicOptions& options() const { return options_; }
-  const std::shared_ptr<Environment>& environment() const { return env_; }
+  const std::shared_ptr<Environment>& env() const { return env_; }
 
   // Deliveries under way: with functions, or waiting for another attempt.
   int64_t PendingDeliveries() const;

@@ -55,6 +55,7 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   ~StreamCore();
 
   const Arn& arn() const { return arn_; }
+  const std::shared_ptr<Environment>& env() const { return env_; }
   const std::string& arn_text() const { return arn_text_; }
   const std::string& name() const { return name_; }
   const StreamOptions& options() const { return options_; }

@@ -388,6 +388,51 @@ TEST_F(BrokerTest, ResetLeavesAnEmptyBrokerWhoseNamesAreFree) {
   EXPECT_THAT(broker_.CreateQueue("deleted"), IsOk());
 }
 
+// Ids begin again after a reset; what names one attempt, or one place in a stream, must not.
+TEST_F(BrokerTest, WhatWasKeptFromBeforeAResetDoesNotFit) {
+  const auto receive_one = [this] {
+    Queue jobs = broker_.CreateQueue("jobs").value();
+    EXPECT_THAT(jobs.Send({.body = "x"}), IsOk());
+    return jobs.Receive().value().at(0);
+  };
+  const auto first_iterator = [this] {
+    Stream clicks = broker_.CreateStream("clicks").value();
+    return clicks
+        .GetShardIterator(clicks.ListShards().value().at(0).id, StartAt::TrimHorizon())
+        .value();
+  };
+  broker_.Reset();
+  const Received before = receive_one();
+  const ShardIterator iterator_before = first_iterator();
+  broker_.Reset();
+  const Received after = receive_one();
+  first_iterator();
+  ASSERT_EQ(after.id(), before.id());
+  EXPECT_THAT(broker_.FindQueue("jobs")->Delete(before.receipt_handle()),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_EQ(broker_.FindQueue("jobs")->Depth().in_flight, 1);
+  EXPECT_FALSE(broker_.FindStream("clicks")->GetRecords(iterator_before, 1).ok());
+}
+
+TEST_F(BrokerTest, ATargetOfAnotherBrokerIsRefused) {
+  Broker other = Broker::Create(runtime_, {}).value();
+  Queue foreign = other.CreateQueue("jobs").value();
+  Queue at_home = broker_.CreateQueue("jobs").value();
+  Topic topic = broker_.CreateTopic("t").value();
+  EventBus bus = broker_.FindEventBus("default").value();
+  for (const Target& target : {Target(foreign), Target(other.CreateStream("s").value()),
+                               Target(other.CreateTopic("t").value()),
+                               Target(at_home).DeadLetter(foreign)}) {
+    EXPECT_THAT(bus.PutRule("r", {.pattern = R"({"source": ["s"]})", .targets = {target}}),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("another broker")));
+  }
+  EXPECT_THAT(bus.ListRules().value(), IsEmpty());
+  for (const Target& target : {Target(foreign), Target(at_home).DeadLetter(foreign)}) {
+    EXPECT_THAT(topic.Subscribe(target),
+                StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("another broker")));
+  }
+}
+
 TEST_F(BrokerTest, AfterResetTheSameStepsGiveTheSameIds) {
   const auto steps = [this] {
     Queue jobs = broker_.CreateQueue("jobs").value();

@@ -68,7 +68,7 @@ TEST_F(LifetimeTest, HandlesOfAStoppedQueueAnswerUnavailable) {
   Queue queue = broker_.Make("jobs");
   Send(queue, "m");
   const Received held = ReceiveOne(queue);
-  queue.core()->Close(QueueClosing::kStopped);
+  queue.core()->Close(CloseKind::kStopped);
   ExpectAll(queue, held, absl::StatusCode::kUnavailable);
 }
 
@@ -102,9 +102,9 @@ TEST_F(LifetimeTest, CloseTellsWhatWasLeftAndFreesIt) {
   static const char kText[] = "adopted";
   ASSERT_TRUE(queue.Send({.body = Payload::Adopt(kText, 7, [&] { freed = true; })}).ok());
   ASSERT_TRUE(queue.Send({.body = "d", .delay = absl::Seconds(5)}).ok());
-  EXPECT_EQ(queue.core()->Close(QueueClosing::kStopped), (QueueDepth{.visible = 1, .delayed = 1}));
+  EXPECT_EQ(queue.core()->Close(CloseKind::kStopped), (QueueDepth{.visible = 1, .delayed = 1}));
   EXPECT_TRUE(freed);
-  EXPECT_EQ(queue.core()->Close(QueueClosing::kDeleted), QueueDepth{}) << "once";
+  EXPECT_EQ(queue.core()->Close(CloseKind::kDeleted), QueueDepth{}) << "once";
   EXPECT_EQ(queue.Receive().status().code(), absl::StatusCode::kUnavailable);
 }
 
@@ -139,7 +139,7 @@ TEST_F(LifetimeTest, DeadLetterQueueClosedBetweenDecisionAndArrivalLosesNothing)
   Queue source = broker_.Make("source", {.redrive = RedrivePolicy{dead.arn(), 1}});
   Send(source, "m");
   ReceiveOne(source);
-  dead.core()->Close(QueueClosing::kDeleted);  // still found by name
+  dead.core()->Close(CloseKind::kDeleted);  // still found by name
   runtime_.Advance(absl::Seconds(30));
   EXPECT_EQ(source.Depth(), (QueueDepth{.visible = 1}));
   const QueueStats books = source.Stats();
@@ -163,7 +163,7 @@ TEST_F(LifetimeTest, DeleteWhileAMessageIsOnItsWayEndsIt) {
   EXPECT_EQ(dead.Depth(), QueueDepth{});
   EXPECT_EQ(dead.Stats().moved_in, 1);
   EXPECT_EQ(dead.Stats().deleted, 1);
-  source->Close(QueueClosing::kStopped);
+  source->Close(CloseKind::kStopped);
 }
 
 TEST_F(LifetimeTest, ForkedChildIsToldBeforeAnyLock) {

@@ -31,7 +31,7 @@ class TestBroker {
   ~TestBroker() {
     for (auto& [arn, core] : queues()) {
       core->CheckInvariants();
-      core->Close(QueueClosing::kStopped);
+      core->Close(CloseKind::kStopped);
     }
     MutexLock lock(&names_->mu);
     names_->queues.clear();  // queues hold the names, and the names the queues
@@ -55,7 +55,7 @@ class TestBroker {
       MutexLock lock(&names_->mu);
       names_->queues.erase(queue.arn().ToString());
     }
-    queue.core()->Close(QueueClosing::kDeleted);
+    queue.core()->Close(CloseKind::kDeleted);
   }
 
   const std::shared_ptr<Environment> env;

@@ -354,7 +354,7 @@ TEST_F(AcceptTest, FullIsTransientAndDeletedIsPermanent) {
   EXPECT_EQ(Accept(queue, Raw("3")).code(), absl::StatusCode::kNotFound);
 
   Queue stopped = broker_.Make("b");
-  stopped.core()->Close(QueueClosing::kStopped);
+  stopped.core()->Close(CloseKind::kStopped);
   EXPECT_EQ(Accept(stopped, Raw("3")).code(), absl::StatusCode::kUnavailable);
 }
 

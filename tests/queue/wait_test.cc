@@ -122,7 +122,7 @@ TEST_F(WaitTest, DeletionEndsThePollWithNotFound) {
 }
 
 TEST_F(WaitTest, StopOfTheBrokerEndsThePollWithUnavailable) {
-  After(absl::Seconds(1), [this] { queue_.core()->Close(QueueClosing::kStopped); });
+  After(absl::Seconds(1), [this] { queue_.core()->Close(CloseKind::kStopped); });
   EXPECT_EQ(queue_.Receive({.wait = absl::Seconds(20)}).status().code(),
             absl::StatusCode::kUnavailable);
 }

@@ -93,7 +93,7 @@ TEST(BooksTest, TopicBooksBalanceUnderRandomFaults) {
           ASSERT_TRUE(r.Delete().ok());
         }
       }
-      if (step == 40) doomed.core()->Close(QueueClosing::kDeleted);
+      if (step == 40) doomed.core()->Close(CloseKind::kDeleted);
       if (step == 39) all["doomed"].had = Bodies(doomed);
       int64_t pending = 0;
       for (const auto& [name, watched] : all) {

@@ -177,7 +177,7 @@ TEST_F(EventBusTest, ADeletedTargetDeadLettersWithoutARetry) {
   const Rule rule =
       bus_.PutRule("r", {.pattern = kAnyOrder, .targets = {Target(queue_).DeadLetter(dead)}})
           .value();
-  queue_.core()->Close(QueueClosing::kDeleted);
+  queue_.core()->Close(CloseKind::kDeleted);
   ASSERT_THAT(bus_.Put(Order(1)), testing::IsOk());
   const std::vector<Received> letters = Drain(dead);
   ASSERT_THAT(letters, SizeIs(1));

@@ -68,7 +68,7 @@ TEST_F(InsideHandlersTest, DeleteItsQueueInTheMiddleOfAFanOut) {
   class Deleter : public Tap {
    public:
     TapVerdict Accepted(const AcceptedMessage&) override {
-      victim.core()->Close(QueueClosing::kDeleted);
+      victim.core()->Close(CloseKind::kDeleted);
       return TapVerdict::kDeliver;
     }
     Queue victim;

@@ -59,7 +59,7 @@ class TestHouse {
 
   Queue MakeQueue(const std::string& name, const QueueOptions& options = {}) {
     auto core = QueueCore::Create(env, name, options);
-    closers_.push_back([core] { core->Close(QueueClosing::kStopped); });
+    closers_.push_back([core] { core->Close(CloseKind::kStopped); });
     return Queue(core);
   }
   Function MakeFunction(const std::string& name, FunctionHandler handler,

@@ -86,7 +86,7 @@ TEST_F(SubscriptionTest, RetriesUnderWayGoOnAfterUnsubscribeAndStayInTheSum) {
 // A queue deleted and made again under its name is not the one that was subscribed.
 TEST_F(SubscriptionTest, ARecreatedQueueGetsNothingUntilSubscribedAgain) {
   topic_.Subscribe(queue_, {.raw = true}).value();
-  queue_.core()->Close(QueueClosing::kDeleted);
+  queue_.core()->Close(CloseKind::kDeleted);
   const Queue again = house_.MakeQueue("q");
   topic_.Publish({.body = "1"}).value();
   EXPECT_THAT(Drain(again), IsEmpty());

@@ -190,8 +190,8 @@ TEST_F(TopicTest, TheDeadLetterIsWhatTheQueueWouldHaveHad) {
   const Queue enveloped_dead = house_.MakeQueue("enveloped-dead");
   topic_.Subscribe(Target(raw).DeadLetter(raw_dead), {.raw = true}).value();
   topic_.Subscribe(Target(enveloped).DeadLetter(enveloped_dead)).value();
-  raw.core()->Close(QueueClosing::kDeleted);
-  enveloped.core()->Close(QueueClosing::kDeleted);
+  raw.core()->Close(CloseKind::kDeleted);
+  enveloped.core()->Close(CloseKind::kDeleted);
   ASSERT_THAT(topic_.Publish({.body = "m", .attributes = {{"k", "v"}}}), testing::IsOk());
 
   const std::vector<Received> letter = Drain(raw_dead);
