@@ -34,7 +34,7 @@ class House {
   ~House() {
     topic->Close(CloseKind::kStopped);
     bus->Close(CloseKind::kStopped);
-    for (const Queue& queue : queues) queue.core()->Close(QueueClosing::kStopped);
+    for (const Queue& queue : queues) queue.core()->Close(CloseKind::kStopped);
   }
 
   void AddQueues(int64_t count) {

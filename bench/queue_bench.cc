@@ -34,7 +34,7 @@ class QueueFixture {
  public:
   explicit QueueFixture(QueueOptions options = {})
       : queue(QueueCore::Create(env, "bench", options)) {}
-  ~QueueFixture() { queue.core()->Close(QueueClosing::kStopped); }
+  ~QueueFixture() { queue.core()->Close(CloseKind::kStopped); }
 
   void Send(std::optional<absl::Duration> delay = std::nullopt) {
     absl::StatusOr<SendResult> sent = queue.Send({.body = body, .delay = delay});
@@ -145,7 +145,7 @@ void BM_MakeAndCloseQueue(benchmark::State& state) {
   auto env = std::make_shared<Environment>(*runtime, Limits::Aws(), 1);
   for (auto _ : state) {
     std::shared_ptr<QueueCore> core = QueueCore::Create(env, "bench", {});
-    core->Close(QueueClosing::kStopped);
+    core->Close(CloseKind::kStopped);
   }
   state.counters["bytes_when_idle"] = static_cast<double>(sizeof(QueueCore));
 }
