@@ -3,6 +3,7 @@
 // README shows only what works: each of its C++ blocks stands, line by line, in the example named
 // in the comment above it (or above an earlier block), and that example is built and run as a
 // test. Indentation is README's own.
+#include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
