@@ -3,11 +3,15 @@
 
 #include <utility>
 
+#include "base/memory.h"
 #include "broker/broker_core.h"
 
 namespace banyan::inline v0_1 {
 
 absl::StatusOr<Broker> Broker::Create(Runtime& runtime, BrokerOptions options) {
+  // Has the allocator chosen before there is a handle to fork with: a child made while another
+  // thread is choosing would wait for that thread for ever.
+  internal::AllocatorName();
   return internal::BrokerCore::CreateBroker(runtime, std::move(options), nullptr);
 }
 
