@@ -31,8 +31,8 @@ struct BANYAN_EXPORT AttributeValue {
   std::string value;            // text; for Binary the raw bytes; for String.Array a JSON array
 
   AttributeValue() = default;
-  AttributeValue(std::string_view text) : value(text) {}  // NOLINT: a String
-  AttributeValue(const char* text) : value(text) {}       // NOLINT: a String
+  AttributeValue(std::string_view text) : value(text) {}        // NOLINT: a String
+  AttributeValue(const char* text) : value(text) {}             // NOLINT: a String
   AttributeValue(std::string text) : value(std::move(text)) {}  // NOLINT: a String
   AttributeValue(std::string_view type_name, std::string_view text)
       : type(type_name), value(text) {}

@@ -8,6 +8,7 @@
 #define BANYAN_BANYAN_H_
 
 // IWYU pragma: begin_exports
+// clang-format off
 #include "banyan/runtime.h"
 #include "banyan/broker.h"
 #include "banyan/queue.h"
@@ -26,6 +27,7 @@
 #include "banyan/limits.h"
 #include "banyan/log.h"
 #include "banyan/tap.h"
+// clang-format on
 // IWYU pragma: end_exports
 
 #endif  // BANYAN_BANYAN_H_

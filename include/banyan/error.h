@@ -65,9 +65,9 @@ enum class AwsError {
   kBusInvalidEventPattern,
   kBusLimitExceeded,
   kBusValidation,
-  kBusInvalidArgument,             // entry-level, in the answer of PutEvents
-  kBusMalformedDetail,             // entry-level
-  kBusNotAuthorizedForSource,      // entry-level
+  kBusInvalidArgument,         // entry-level, in the answer of PutEvents
+  kBusMalformedDetail,         // entry-level
+  kBusNotAuthorizedForSource,  // entry-level
   kBusIllegalStatus,
   kBusConcurrentModification,
   kBusManagedRule,
@@ -92,9 +92,9 @@ enum class AwsError {
 // One row of the table. Views live for ever.
 struct AwsErrorRow {
   AwsError error;
-  absl::StatusCode status;      // what C++ callers branch on
-  std::string_view code;        // the error code of the service: what SDKs show as Code
-  std::string_view shape;       // the name of the shape in the service model
+  absl::StatusCode status;  // what C++ callers branch on
+  std::string_view code;    // the error code of the service: what SDKs show as Code
+  std::string_view shape;   // the name of the shape in the service model
   int http_status;
   bool sender_fault;
 };

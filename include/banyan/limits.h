@@ -24,15 +24,15 @@ namespace banyan::inline v0_1 {
 struct BANYAN_EXPORT Limits {
   struct Queue {
     int64_t name_max = 80;
-    int64_t message_bytes_max = 1'048'576;   // body and attributes; the default of a queue, too
-    int64_t message_bytes_floor = 1'024;     // the smallest maximum a queue may be set to
-    int64_t attributes_max = 10;             // per message
+    int64_t message_bytes_max = 1'048'576;  // body and attributes; the default of a queue, too
+    int64_t message_bytes_floor = 1'024;    // the smallest maximum a queue may be set to
+    int64_t attributes_max = 10;            // per message
     int64_t attribute_name_max = 255;
-    int64_t receive_max = 10;                // messages per receive
+    int64_t receive_max = 10;  // messages per receive
     int64_t batch_entries_max = 10;
     int64_t batch_bytes_max = 1'048'576;
     int64_t in_flight_max = 120'000;
-    int64_t receive_count_max = 1'000;       // of a redrive policy
+    int64_t receive_count_max = 1'000;  // of a redrive policy
     absl::Duration delay_max = absl::Minutes(15);
     absl::Duration visibility_max = absl::Hours(12);
     absl::Duration wait_max = absl::Seconds(20);
@@ -43,7 +43,7 @@ struct BANYAN_EXPORT Limits {
   };
   struct Topic {
     int64_t name_max = 256;
-    int64_t message_bytes_max = 262'144;     // body and attributes
+    int64_t message_bytes_max = 262'144;  // body and attributes
     int64_t batch_entries_max = 10;
     int64_t subject_max = 99;                // characters
     int64_t attribute_name_max = 255;        // bytes
@@ -54,13 +54,13 @@ struct BANYAN_EXPORT Limits {
   struct Bus {
     int64_t name_max = 256;
     int64_t rule_name_max = 64;
-    int64_t entries_max = 10;                // per PutEvents
-    int64_t entries_bytes_max = 1'048'576;   // per PutEvents, by the documented formula
-    int64_t detail_type_max = 128;           // characters
-    int64_t resource_max = 2'048;            // characters of one resource
-    int64_t rules_max = 300;                 // per bus
-    int64_t targets_max = 5;                 // per rule
-    bool aws_sources_reserved = true;        // refuse events whose source begins with "aws."
+    int64_t entries_max = 10;               // per PutEvents
+    int64_t entries_bytes_max = 1'048'576;  // per PutEvents, by the documented formula
+    int64_t detail_type_max = 128;          // characters
+    int64_t resource_max = 2'048;           // characters of one resource
+    int64_t rules_max = 300;                // per bus
+    int64_t targets_max = 5;                // per rule
+    bool aws_sources_reserved = true;       // refuse events whose source begins with "aws."
   };
   struct Stream {
     int64_t name_max = 128;
@@ -77,12 +77,12 @@ struct BANYAN_EXPORT Limits {
     absl::Duration iterator_life = absl::Minutes(5);
   };
   struct Pattern {
-    int64_t bytes_max = 4'096;               // an EventBridge pattern
-    int64_t depth_max = 1'000;               // of a pattern or an event
-    int64_t keys_max = 256;                  // in one alternative of a rule
-    int64_t wildcard_complexity_max = 10;    // AWS says "too complex" somewhere in 8..11
-    int64_t alternatives_max = 1'000;        // what $or may expand to; AWS: unsaid
-    int64_t sns_bytes_max = 262'144;         // a filter policy
+    int64_t bytes_max = 4'096;             // an EventBridge pattern
+    int64_t depth_max = 1'000;             // of a pattern or an event
+    int64_t keys_max = 256;                // in one alternative of a rule
+    int64_t wildcard_complexity_max = 10;  // AWS says "too complex" somewhere in 8..11
+    int64_t alternatives_max = 1'000;      // what $or may expand to; AWS: unsaid
+    int64_t sns_bytes_max = 262'144;       // a filter policy
     int64_t sns_keys_max = 5;
     int64_t sns_combinations_max = 150;
   };

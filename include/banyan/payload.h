@@ -37,10 +37,10 @@ struct PayloadBlock {
 
 class BANYAN_EXPORT Payload {
  public:
-  Payload() = default;  // empty
+  Payload() = default;              // empty
   Payload(std::string_view bytes);  // NOLINT: implicit, so that .body = "text" reads well
-  Payload(const char* text) : Payload(std::string_view(text)) {}             // NOLINT
-  Payload(const std::string& bytes) : Payload(std::string_view(bytes)) {}    // NOLINT
+  Payload(const char* text) : Payload(std::string_view(text)) {}           // NOLINT
+  Payload(const std::string& bytes) : Payload(std::string_view(bytes)) {}  // NOLINT
 
   Payload(const Payload& other) : block_(other.block_) {
     // Relaxed: whoever copies already holds a reference, so the block cannot go meanwhile.

@@ -32,9 +32,9 @@ struct AcceptedMessage {
   Id event_id;                    // stays with the message over every hop
   std::string_view trace_header;  // as given by the caller; may be empty
   Instant accepted;
-  Payload body;                   // of a bus: the event in its envelope
+  Payload body;                            // of a bus: the event in its envelope
   const Attributes* attributes = nullptr;  // never null
-  std::string_view key;           // of a stream: the partition key
+  std::string_view key;                    // of a stream: the partition key
 };
 
 enum class TapVerdict {

@@ -16,9 +16,9 @@ namespace banyan::inline v0_1::internal {
 }  // namespace banyan::inline v0_1::internal
 
 // Aborts unless `condition` holds. `why` names the invariant in words.
-#define BANYAN_CHECK(condition, why)                                                          \
-  (ABSL_PREDICT_TRUE(condition)                                                               \
-       ? static_cast<void>(0)                                                                 \
+#define BANYAN_CHECK(condition, why) \
+  (ABSL_PREDICT_TRUE(condition)      \
+       ? static_cast<void>(0)        \
        : ::banyan::internal::CheckFailed(__FILE__, __LINE__, #condition, why))
 
 // The same where the check itself is too dear for production: a walk over a structure.

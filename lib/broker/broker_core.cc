@@ -561,8 +561,7 @@ StopReport BrokerCore::CloseAll(Registry registry, bool deleted) const {
   }
   for (const auto& [name, function] : registry.functions) function->Close(kind);
   for (const auto& [name, queue] : registry.queues) {
-    report.messages_resting +=
-        queue->Close(kind).total();
+    report.messages_resting += queue->Close(kind).total();
   }
   for (const auto& [name, stream] : registry.streams) {
     report.records_resting += stream->Close(kind);

@@ -28,13 +28,13 @@ enum class Change {
 
 struct ChangeRecord {
   Change change;
-  std::string_view resource;      // ARN
-  Id message_id;                  // the resource's own id of the message
-  const Message* message;         // null where the id says enough (settled, expired)
+  std::string_view resource;  // ARN
+  Id message_id;              // the resource's own id of the message
+  const Message* message;     // null where the id says enough (settled, expired)
   Instant at;
-  int64_t receive_count = 0;      // kReceived
-  int64_t deadline_ns = 0;        // kReceived: uptime at which it becomes visible again
-  std::string_view destination;   // kMoved: ARN
+  int64_t receive_count = 0;     // kReceived
+  int64_t deadline_ns = 0;       // kReceived: uptime at which it becomes visible again
+  std::string_view destination;  // kMoved: ARN
 };
 
 class Journal {

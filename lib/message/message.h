@@ -72,8 +72,7 @@ class MessageRef {
     return *this;
   }
   ~MessageRef() {
-    if (message_ != nullptr &&
-        message_->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    if (message_ != nullptr && message_->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       delete message_;
     }
   }

@@ -24,8 +24,8 @@ struct RuleTarget {
 // names nothing counts as at home; it is refused for that.
 bool IsAtHome(const Target& target, const Environment& env);
 
-// OK, or EventBridge's error: a target of another broker, a bad id, a handle that names nothing, a bad retry policy or path.
-// `index` counts from 1 and is part of the text.
+// OK, or EventBridge's error: a target of another broker, a bad id, a handle that names nothing, a
+// bad retry policy or path. `index` counts from 1 and is part of the text.
 absl::StatusOr<RuleTarget> ResolveRuleTarget(const Target& target, size_t index,
                                              const Environment& env);
 

@@ -397,8 +397,7 @@ TEST_F(BrokerTest, WhatWasKeptFromBeforeAResetDoesNotFit) {
   };
   const auto first_iterator = [this] {
     Stream clicks = broker_.CreateStream("clicks").value();
-    return clicks
-        .GetShardIterator(clicks.ListShards().value().at(0).id, StartAt::TrimHorizon())
+    return clicks.GetShardIterator(clicks.ListShards().value().at(0).id, StartAt::TrimHorizon())
         .value();
   };
   broker_.Reset();
@@ -420,9 +419,9 @@ TEST_F(BrokerTest, ATargetOfAnotherBrokerIsRefused) {
   Queue at_home = broker_.CreateQueue("jobs").value();
   Topic topic = broker_.CreateTopic("t").value();
   EventBus bus = broker_.FindEventBus("default").value();
-  for (const Target& target : {Target(foreign), Target(other.CreateStream("s").value()),
-                               Target(other.CreateTopic("t").value()),
-                               Target(at_home).DeadLetter(foreign)}) {
+  for (const Target& target :
+       {Target(foreign), Target(other.CreateStream("s").value()),
+        Target(other.CreateTopic("t").value()), Target(at_home).DeadLetter(foreign)}) {
     EXPECT_THAT(bus.PutRule("r", {.pattern = R"({"source": ["s"]})", .targets = {target}}),
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("another broker")));
   }
