@@ -16,18 +16,17 @@
 // Answers are those of AWS's own open-source engine where AWS leaves room. Decided, where AWS's
 // pages disagree or are silent:
 //   - Conditions on fields of one array of objects must hold in one element. {"exists": false}
-//   beside them
-//     means "absent in the elements chosen by the conditions whose path sorts before it".
+//     beside them means "absent in the elements chosen by the conditions whose path sorts before
+//     it".
 //   - A value list (String.Array) passes anything-but if any of its elements passes.
 //   - {"exists": true} asks for the key; null and "" are present. An empty list or object is
-//   absent.
+//     absent.
 //   - A filter policy may have five keys; for message bodies only top-level keys count.
 //   - EventBridge refuses wildcards as too complex between 8 and 11 of its own measure; here at 11.
 //   - "$or" that is no valid relation is tried as the name of a field, as AWS does.
 //   - An event that repeats a name keeps all its values. If it repeats arrays of objects so often
-//   that
-//     the choice among their elements takes more than ten million steps, the answer is "no match":
-//     the question is as hard as set cover, and nobody may stop a broker with an event.
+//     that the choice among their elements takes more than ten million steps, the answer is "no
+//     match": the question is as hard as set cover, and nobody may stop a broker with an event.
 //
 // Threads   EventPattern is an immutable value: any number of threads, no lock.
 // Lifetime  Copies share the compiled pattern; it lives as long as the last one.
@@ -101,8 +100,7 @@ class BANYAN_EXPORT EventPattern {
 // one, with id, account, source, time, region and detail-type.
 //
 // Errors  kInvalidArgument: the pattern is not valid (InvalidEventPatternException), or the event
-// is not
-//         (ValidationException, "Parameter Event is not valid.").
+//         is not (ValidationException, "Parameter Event is not valid.").
 // Source  docs.aws.amazon.com/eventbridge/latest/APIReference/API_TestEventPattern.html
 BANYAN_EXPORT absl::StatusOr<bool> TestEventPattern(std::string_view pattern_json,
                                                     std::string_view event_json,

@@ -4,8 +4,8 @@
 // number of readers go over them, each at its own pace. Kinesis's data stream.
 //
 //   Stream clicks = broker.CreateStream("clicks", {.shards = 4}).value();
-//   PutResult put = clicks.Put({.partition_key = "session-17", .data =
-//   R"({"page":"/cart"})"}).value();
+//   PutResult put =
+//       clicks.Put({.partition_key = "session-17", .data = R"({"page":"/cart"})"}).value();
 //
 //   ShardIterator from = clicks.GetShardIterator(put.shard_id, StartAt::TrimHorizon()).value();
 //   RecordBatch batch = clicks.GetRecords(from).value();

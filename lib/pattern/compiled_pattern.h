@@ -14,8 +14,7 @@
 // C3  "$or" multiplies the sub-rules by its branches. How many that gives is counted before one is
 //     built, and refused beyond Limits::pattern.alternatives_max.
 // C4  Conditions are sorted by path, in the order of UTF-16 code units: {"exists": false} beside
-// arrays
-//     depends on this order (match.h), and event-ruler's answers come from Java strings.
+//     arrays depends on this order (match.h), and event-ruler's answers come from Java strings.
 #ifndef BANYAN_LIB_PATTERN_COMPILED_PATTERN_H_
 #define BANYAN_LIB_PATTERN_COMPILED_PATTERN_H_
 

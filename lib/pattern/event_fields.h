@@ -12,12 +12,11 @@
 //
 // F1  Fields are scalars. Objects and arrays are never fields, [] and {} leave no trace.
 // F2  Paths are a tree of segments; a key with dots walks several of them, so dotted keys and
-// nesting
-//     are the same. The tree's size is linear in the event's, which a list of joined paths is not.
+//     nesting are the same. The tree's size is linear in the event's, which a list of joined paths
+//     is not.
 // F3  Elements are the objects and arrays inside arrays, numbered in document order, so the
-// elements
-//     inside element e are e + 1 .. last(e). A scalar belongs to the element around it, not to one
-//     of its own: scalars of one array never contradict each other.
+//     elements inside element e are e + 1 .. last(e). A scalar belongs to the element around it,
+//     not to one of its own: scalars of one array never contradict each other.
 // F4  A repeated name keeps all its values; a repeated array is another array.
 #ifndef BANYAN_LIB_PATTERN_EVENT_FIELDS_H_
 #define BANYAN_LIB_PATTERN_EVENT_FIELDS_H_

@@ -9,14 +9,12 @@
 //     chosen so that each satisfies its condition and no two lie in different elements of one
 //     array.
 // M2  A condition that accepts absence is satisfied without a field if no field of its path is
-// consistent
-//     with the fields chosen for the conditions before it (paths in sorted order, as event-ruler
-//     has it).
+//     consistent with the fields chosen for the conditions before it (paths in sorted order, as
+//     event-ruler has it).
 // M3  A choice matters only by the array elements it pins down, and a pin only until the last
-// condition
-//     with fields in that array. Dead ends are remembered by (condition, live pins), so without
-//     repeated names the search visits each element a bounded number of times: live pins are then a
-//     chain, and the innermost says it all.
+//     condition with fields in that array. Dead ends are remembered by (condition, live pins), so
+//     without repeated names the search visits each element a bounded number of times: live pins
+//     are then a chain, and the innermost says it all.
 // M4  With repeated names several arrays share a path and pins multiply; choosing among them is set
 //     cover. After kStepsMax steps the search gives up and the answer is no match. An event of a
 //     megabyte that repeats no name stays far below, unless it nests arrays hundreds deep around

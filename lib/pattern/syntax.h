@@ -12,12 +12,11 @@
 // expansion of "$or") is compiled_pattern.h's business.
 //
 // S1  The text is read as a stream of tokens, and the first error in document order is the one that
-// is
-//     reported, a semantic one before a later syntax error. Text behind the last brace is not read.
+//     is reported, a semantic one before a later syntax error. Text behind the last brace is not
+//     read.
 // S2  Reasons and positions are the service's. A position is where the service's reader stands when
-// it
-//     complains: behind the current token, except that it opens a string without reading it until
-//     somebody asks for the characters, and looks one token ahead behind a name.
+//     it complains: behind the current token, except that it opens a string without reading it
+//     until somebody asks for the characters, and looks one token ahead behind a name.
 // S3  Depth is bounded by the reader (Limits), hence so is the recursion here.
 #ifndef BANYAN_LIB_PATTERN_SYNTAX_H_
 #define BANYAN_LIB_PATTERN_SYNTAX_H_

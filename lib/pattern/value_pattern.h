@@ -8,8 +8,7 @@
 // V1  Types never convert: text tests see strings only, number tests numbers only, literals only
 //     themselves. AnythingBut passes every value of a type it does not list.
 // V2  Nothing here matches an absent field: `Absent` is decided by the matcher, which knows the
-// field's
-//     surroundings, and answers false here.
+//     field's surroundings, and answers false here.
 #ifndef BANYAN_LIB_PATTERN_VALUE_PATTERN_H_
 #define BANYAN_LIB_PATTERN_VALUE_PATTERN_H_
 

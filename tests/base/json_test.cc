@@ -16,8 +16,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 // The tokens of a text, one letter each: {} [] n(ame) s(tring) number true false null, '.' for the
-// end,
-// '!' for an error.
+// end, '!' for an error.
 std::string Tokens(std::string_view json, size_t depth_max = 1000) {
   constexpr std::string_view kLetters = "{}[]nsdtfz.!";
   std::string letters;
