@@ -23,6 +23,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,7 +56,7 @@ struct BrokerOptions {
   Tap* tap = nullptr;
 };
 
-// What a stop or reset left behind.
+// What a stop or reset left behind. Exact if calls_running is 0; else those may still move things.
 struct StopReport {
   int64_t calls_running = 0;       // calls and handlers still inside when time was up
   int64_t deliveries_pending = 0;  // waiting for another attempt; lost with the broker
@@ -105,14 +106,15 @@ class BANYAN_EXPORT Broker {
   std::vector<Function> ListFunctions(std::string_view prefix = {}) const;
 
   // Deletes a resource and what rests in it. Handles to it answer kNotFound from now on, waiting
-  // receives end. DeleteFunction waits until the function's handlers have ended, unless it is
-  // itself called by a handler. Errors, each: kNotFound; a topic that is gone is OK, as on AWS; the
-  // default bus cannot be deleted (kInvalidArgument), nor a bus with rules.
+  // receives end. DeleteFunction waits until the function's handlers have ended, or `stop` is
+  // requested (kCancelled; the function is deleted all the same); it does not wait if it is called
+  // by a handler. Errors, each: kNotFound; a topic that is gone is OK, as on AWS; the default bus
+  // cannot be deleted (kInvalidArgument), nor a bus with rules.
   absl::Status DeleteQueue(std::string_view name);
   absl::Status DeleteTopic(std::string_view name);
   absl::Status DeleteEventBus(std::string_view name);
   absl::Status DeleteStream(std::string_view name);
-  absl::Status DeleteFunction(std::string_view name);
+  absl::Status DeleteFunction(std::string_view name, std::stop_token stop = {});
 
   // Ordered shutdown, for at most `drain_within`:
   //   1. nothing new is taken: calls from outside answer kUnavailable, blocked receives end so;
@@ -120,10 +122,12 @@ class BANYAN_EXPORT Broker {
   //      settle still passes;
   //   3. deliveries that are pending (functions to be called, retries) are tried;
   //   4. everything is closed, and what is left is counted.
-  // It returns as soon as 2 and 3 have nothing left to do. Called from inside a handler, it does
-  // not wait for that handler. Once only; a second call answers the same report. Not to be called
-  // by a tap or a log sink, which run inside calls that Stop would wait for.
-  StopReport Stop(absl::Duration drain_within);
+  // It returns as soon as 2 and 3 have nothing left to do, and goes on to 4 when `stop` is requested.
+  // Called from inside a handler, it does not wait for that handler, nor for calls beneath it on its
+  // own stack. Once only; a second call answers the same report. Not to be called by a tap or a log
+  // sink, which run inside calls that Stop would wait for. `drain_within` is the Runtime's time:
+  // with a frozen clock it does not end by itself.
+  StopReport Stop(absl::Duration drain_within, std::stop_token stop = {});
 
   // Back to an empty broker, for tests: every resource is deleted, names are free at once, ids
   // start again. Handles to what was there answer kNotFound. Waits for nothing; the report's

@@ -31,6 +31,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -116,12 +117,13 @@ class BANYAN_EXPORT Consumer {
   void Pause();
   void Resume();
 
-  // Receives no more, waits for handlers that run, at most for `within`. Messages received and
-  // not yet handed to a handler are put back at once.
+  // Receives no more, waits for handlers that run, at most for `within` (of the Runtime's time) or
+  // until `stop` is requested. Messages received and not yet handed to a handler are put back at
+  // once. Two handlers that stop each other's consumers wait for each other until `within` ends.
   //
   // Errors  kDeadlineExceeded: handlers still run; they are counted in Stats().running and settle
   //         when they end.
-  absl::Status Stop(absl::Duration within);
+  absl::Status Stop(absl::Duration within, std::stop_token stop = {});
 
   ConsumerStats Stats() const;
 

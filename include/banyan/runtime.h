@@ -132,7 +132,8 @@ struct ClockOptions {
 
 struct ThreadedRuntimeOptions {
   // Threads that run tasks, at most 1024. 0: none at all, then some thread of the host calls
-  // Poll(). They block all signals: those are for the host's own threads.
+  // Poll(). They block all signals: those are for the host's own threads. A task that blocks
+  // occupies its thread: have more threads than handlers that wait for something.
   int threads = 1;
 
   // Threads are called NAME-0, NAME-1, ... (the system shows at most 15 characters).
@@ -167,10 +168,10 @@ class BANYAN_EXPORT ThreadedRuntime : public Runtime {
   // nothing due, sleeps for at most that long (of the machine's time) for something to become
   // due. For a host with a loop of its own (threads = 0), but allowed beside threads, too.
   //
-  // A blocking call made on a thread inside Poll(), made with threads = 0, or made on the last
-  // thread of the runtime that is not itself inside a blocking call, runs what is due while it
-  // waits: nobody else would.
-  virtual int64_t Poll(absl::Duration wait = absl::ZeroDuration()) = 0;
+  // A blocking call made on a thread inside Poll(), or made with threads = 0, runs what is due while
+  // it waits: nobody else would. Such a wait may then last longer than it asked for, by as long as
+  // the task on top of it does; beyond 64 tasks on top of each other it only sleeps.
+  virtual int64_t Poll(absl::Duration wait = absl::ZeroDuration(), std::stop_token stop = {}) = 0;
 
   // When something is due next, as Uptime: now if a task waits to run, else when the next timer
   // is due; absl::InfiniteDuration() if there is none. For hosts that sleep in their own loop.

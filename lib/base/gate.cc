@@ -36,13 +36,14 @@ uint64_t Gate::Departures() {
   return departures_;
 }
 
-bool Gate::AwaitDeparture(Runtime& runtime, uint64_t seen, absl::Duration deadline) {
+bool Gate::AwaitDeparture(Runtime& runtime, uint64_t seen, absl::Duration deadline,
+                          std::stop_token stop) {
   MutexLock lock(&mu_);
   const auto departed = [this, seen] {
     mu_.AssertHeld();
     return departures_ > seen;
   };
-  return runtime.Await(mu_, watchers_, departed, deadline);
+  return runtime.Await(mu_, watchers_, departed, deadline, std::move(stop));
 }
 
 void Gate::WakeWatchers() {

@@ -12,8 +12,8 @@
 //     has read a shard as zero after closing, every pass given from that shard is back.
 // G2  In a forked child Enter() answers kForked before it touches anything that is shared.
 // G3  A thread inside a user's handler is a Guest: what the handler calls gets in, closed or not,
-//     so that a handler that was begun can settle, send and publish to its end. Who waits for the
-//     gate to fall quiet waits for the handler, and by it for what it calls.
+//     so that a handler that was begun can settle, send and publish to its end. It is not counted
+//     again: the handler's own pass (of another gate) stands for what it calls.
 // G4  A thread that waits for others to leave (it stops its broker, or a consumer, from inside a
 //     handler) is Parked. Quiet means: nobody inside but the parked. So two handlers that stop the
 //     same broker do not wait for each other, and none waits for itself.
@@ -68,7 +68,7 @@ class Gate {
 
    private:
     friend class Gate;
-    explicit Pass(Answer refused) : answer_(refused) {}
+    explicit Pass(Answer uncounted) : answer_(uncounted) {}
     Pass(Gate* gate, size_t shard) : gate_(gate), shard_(shard), answer_(Answer::kOpen) {}
 
     Gate* gate_ = nullptr;
@@ -76,10 +76,14 @@ class Gate {
     Answer answer_;
   };
 
-  // Makes the calling thread a guest of `gate` for the life of a scope (G3).
+  // Makes the calling thread a guest of `gate` for the life of a scope (G3). `deliveries` says how
+  // many pending deliveries end with the handler that runs in it.
   class Guest {
    public:
-    explicit Guest(const Gate& gate) : gate_(gate), outer_(innermost_) { innermost_ = this; }
+    explicit Guest(const Gate& gate, int64_t deliveries = 0)
+        : gate_(gate), deliveries_(deliveries), outer_(innermost_) {
+      innermost_ = this;
+    }
     ~Guest() { innermost_ = outer_; }
     Guest(const Guest&) = delete;
     Guest& operator=(const Guest&) = delete;
@@ -88,6 +92,7 @@ class Gate {
     friend class Gate;
     static inline constinit thread_local Guest* innermost_ = nullptr;
     const Gate& gate_;
+    const int64_t deliveries_;
     Guest* const outer_;
     const void* parked_by_ = nullptr;
   };
@@ -102,14 +107,17 @@ class Gate {
         if (&guest->gate_ != &guest_of || guest->parked_by_ != nullptr) continue;
         guest->parked_by_ = this;
         ++parked_;
+        deliveries_ += guest->deliveries_;
       }
       if (parked_ == 0) return;
       counts_.parked_.fetch_add(parked_, std::memory_order_seq_cst);
+      counts_.parked_deliveries_.fetch_add(deliveries_, std::memory_order_seq_cst);
       counts_.WakeWatchers();
     }
     ~Parked() {
       if (parked_ == 0) return;
       counts_.parked_.fetch_sub(parked_, std::memory_order_seq_cst);
+      counts_.parked_deliveries_.fetch_sub(deliveries_, std::memory_order_seq_cst);
       for (Guest* guest = first_; guest != nullptr; guest = guest->outer_) {
         if (guest->parked_by_ == this) guest->parked_by_ = nullptr;
       }
@@ -121,6 +129,7 @@ class Gate {
     Gate& counts_;
     Guest* const first_;
     int64_t parked_ = 0;
+    int64_t deliveries_ = 0;
   };
 
   Gate() = default;
@@ -129,11 +138,10 @@ class Gate {
 
   Pass Enter() {
     if (sentinel_.forked()) return Pass(Answer::kForked);
+    if (ThisThreadIsGuest()) return Pass(Answer::kOpen);
     const size_t shard = ThreadShard(kShards);
     inside_[shard].count.fetch_add(1, std::memory_order_seq_cst);
-    if (state_.load(std::memory_order_seq_cst) != State::kClosed || ThisThreadIsGuest()) {
-      return Pass(this, shard);
-    }
+    if (state_.load(std::memory_order_seq_cst) != State::kClosed) return Pass(this, shard);
     Leave(shard);
     return Pass(Answer::kClosed);
   }
@@ -174,13 +182,17 @@ class Gate {
   // How many are inside, each but the parked (G4). While the gate is not closed, an estimate.
   int64_t Inside() const;
 
+  // Deliveries that end with the handlers of parked threads: nobody can wait for them (G4).
+  int64_t ParkedDeliveries() const { return parked_deliveries_.load(std::memory_order_seq_cst); }
+
   // Watched or closed: how often somebody left or parked; and a wait until that has happened more
-  // than `seen` times (false: the deadline came first). For loops of the form
+  // than `seen` times (false: the deadline came or stop was requested first). For loops of the form
   //   seen = Departures();
   //   if (Inside() == 0 && ...) break;
   //   AwaitDeparture(runtime, seen, deadline);
   uint64_t Departures();
-  bool AwaitDeparture(Runtime& runtime, uint64_t seen, absl::Duration deadline);
+  bool AwaitDeparture(Runtime& runtime, uint64_t seen, absl::Duration deadline,
+                      std::stop_token stop = {});
 
   // After Close(): waits until everybody has left. False: the deadline came or stop was requested
   // first. Must not be called with a pass in hand, which it would wait for. In a forked child
@@ -208,6 +220,7 @@ class Gate {
   std::array<Shard, kShards> inside_;
   std::atomic<State> state_{State::kOpen};
   std::atomic<int64_t> parked_{0};
+  std::atomic<int64_t> parked_deliveries_{0};
   const ForkSentinel sentinel_;
 
   Mutex mu_;

@@ -30,8 +30,9 @@
 // R4  Await puts its Sleeper on the WaitList only to sleep, never while it runs a task: a wake-up
 //     must reach a thread that can use it now, and a nested Await on the same list is the only
 //     one of that thread that can.
-// R5  If every worker is inside Await, at least one of them helps: the last to come finds the
-//     others parked and does not park.
+// R5  Only a thread that nobody can stand in for runs tasks while it waits: one inside Poll(), or
+//     any where there are no workers. A worker that waits just sleeps: strange tasks on top of it
+//     would make its wait longer than it asked for. And nobody nests deeper than kHelpDepthMax.
 //
 // Lock order: the mutex given to Await -> mu_ -> clock_mu_; any of them -> Sleeper::mu_.
 //
@@ -72,6 +73,11 @@ namespace internal {
 namespace {
 
 constexpr int kThreadsMax = 1024;
+
+// How many tasks may run on top of each other's waits on one thread: a stack has an end.
+constexpr int kHelpDepthMax = 64;
+constinit thread_local int help_depth = 0;
+
 constexpr double kClockScaleMax = 1e6;
 
 template <typename Clock>
@@ -276,8 +282,10 @@ class ThreadedRuntimeImpl final : public ThreadedRuntime {
       if (TakeDueIfHelping(&task)) {
         waiters.Remove(&sleeper);  // R4
         mu.Unlock();
+        ++help_depth;
         task();
         task = nullptr;
+        --help_depth;
       } else {
         waiters.Add(&sleeper);
         mu.Unlock();
@@ -312,7 +320,7 @@ class ThreadedRuntimeImpl final : public ThreadedRuntime {
     clock_.JumpWall(CeilNanoseconds(by));
   }
 
-  int64_t Poll(absl::Duration wait) override {
+  int64_t Poll(absl::Duration wait, std::stop_token stop) override {
     const int64_t wait_until_raw_ns =
         wait > absl::ZeroDuration() ? AddClamped(RawNow(), CeilNanoseconds(wait)) : 0;
     {
@@ -320,8 +328,9 @@ class ThreadedRuntimeImpl final : public ThreadedRuntime {
       state_->pollers.push_back(ThisThread());
     }
     Sleeper sleeper;
+    const std::stop_callback wake_on_stop(stop, [&sleeper] { sleeper.Wake(); });
     int64_t ran = RunDue();
-    while (ran == 0 && RawNow() < wait_until_raw_ns) {
+    while (ran == 0 && RawNow() < wait_until_raw_ns && !stop.stop_requested()) {
       {
         MutexLock lock(&mu_);
         SleepAsHand(sleeper, {.raw_ns = wait_until_raw_ns});
@@ -354,7 +363,6 @@ class ThreadedRuntimeImpl final : public ThreadedRuntime {
     Sleeper* timekeeper = nullptr;
     std::vector<ThreadToken> workers;
     std::vector<ThreadToken> pollers;  // a thread is in it once per Poll() on its stack
-    int parked_workers = 0;            // inside Await and not helping
     bool stopping = false;
   };
 
@@ -442,16 +450,10 @@ class ThreadedRuntimeImpl final : public ThreadedRuntime {
     return ran;
   }
 
-  // Does a thread that waits in Await run tasks meanwhile? Only where nobody else would: it is
-  // inside Poll, there are no workers, or it is the last worker that is not parked (R5). Anybody
-  // else just sleeps: running strange tasks on top of a waiting one can only surprise its owner.
+  // Does a thread that waits in Await run tasks meanwhile? (R5)
   bool Helps() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    if (options_.threads == 0 || Contains(state_->pollers, ThisThread())) return true;
-    return IsWorker() && state_->parked_workers == options_.threads - 1;
-  }
-
-  bool IsWorker() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return Contains(state_->workers, ThisThread());
+    if (help_depth >= kHelpDepthMax) return false;
+    return options_.threads == 0 || Contains(state_->pollers, ThisThread());
   }
 
   void CollectDue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
@@ -478,10 +480,7 @@ class ThreadedRuntimeImpl final : public ThreadedRuntime {
       return;
     }
     PassOn();  // it may have helped until now
-    const int parked = IsWorker() ? 1 : 0;
-    state_->parked_workers += parked;
     Sleep(sleeper, {.uptime_ns = deadline_ns});
-    state_->parked_workers -= parked;
   }
 
   // Returns when there may be something to do: the caller looks and comes back.

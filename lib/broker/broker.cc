@@ -5,8 +5,15 @@
 
 #include "base/memory.h"
 #include "broker/broker_core.h"
+#include "message/errors.h"
 
 namespace banyan::inline v0_1 {
+
+namespace {
+absl::Status MovedFrom() {
+  return internal::Error(AwsError::kServiceUnavailable, "This Broker was moved from.");
+}
+}  // namespace
 
 absl::StatusOr<Broker> Broker::Create(Runtime& runtime, BrokerOptions options) {
   // Has the allocator chosen before there is a handle to fork with: a child made while another
@@ -37,65 +44,108 @@ Broker::~Broker() {
 }
 
 absl::StatusOr<Queue> Broker::CreateQueue(std::string_view name, QueueOptions options) {
+  if (core_ == nullptr) return MovedFrom();
   return core_->CreateQueue(name, options);
 }
 absl::StatusOr<Topic> Broker::CreateTopic(std::string_view name, TopicOptions options) {
+  if (core_ == nullptr) return MovedFrom();
   return core_->CreateTopic(name, options);
 }
 absl::StatusOr<EventBus> Broker::CreateEventBus(std::string_view name, EventBusOptions options) {
+  if (core_ == nullptr) return MovedFrom();
   return core_->CreateEventBus(name, options);
 }
 absl::StatusOr<Stream> Broker::CreateStream(std::string_view name, StreamOptions options) {
+  if (core_ == nullptr) return MovedFrom();
   return core_->CreateStream(name, options);
 }
 absl::StatusOr<Function> Broker::CreateFunction(std::string_view name, FunctionOptions options,
                                                 FunctionHandler handler) {
+  if (core_ == nullptr) return MovedFrom();
   return core_->CreateFunction(name, options, std::move(handler));
 }
 
 absl::StatusOr<Queue> Broker::FindQueue(std::string_view name) const {
+  if (core_ == nullptr) return MovedFrom();
   return core_->FindQueue(name);
 }
 absl::StatusOr<Topic> Broker::FindTopic(std::string_view name) const {
+  if (core_ == nullptr) return MovedFrom();
   return core_->FindTopic(name);
 }
 absl::StatusOr<EventBus> Broker::FindEventBus(std::string_view name) const {
+  if (core_ == nullptr) return MovedFrom();
   return core_->FindEventBus(name);
 }
 absl::StatusOr<Stream> Broker::FindStream(std::string_view name) const {
+  if (core_ == nullptr) return MovedFrom();
   return core_->FindStream(name);
 }
 absl::StatusOr<Function> Broker::FindFunction(std::string_view name) const {
+  if (core_ == nullptr) return MovedFrom();
   return core_->FindFunction(name);
 }
 
 std::vector<Queue> Broker::ListQueues(std::string_view prefix) const {
+  if (core_ == nullptr) return {};
   return core_->ListQueues(prefix);
 }
 std::vector<Topic> Broker::ListTopics(std::string_view prefix) const {
+  if (core_ == nullptr) return {};
   return core_->ListTopics(prefix);
 }
 std::vector<EventBus> Broker::ListEventBuses(std::string_view prefix) const {
+  if (core_ == nullptr) return {};
   return core_->ListEventBuses(prefix);
 }
 std::vector<Stream> Broker::ListStreams(std::string_view prefix) const {
+  if (core_ == nullptr) return {};
   return core_->ListStreams(prefix);
 }
 std::vector<Function> Broker::ListFunctions(std::string_view prefix) const {
+  if (core_ == nullptr) return {};
   return core_->ListFunctions(prefix);
 }
 
-absl::Status Broker::DeleteQueue(std::string_view name) { return core_->DeleteQueue(name); }
-absl::Status Broker::DeleteTopic(std::string_view name) { return core_->DeleteTopic(name); }
-absl::Status Broker::DeleteEventBus(std::string_view name) { return core_->DeleteEventBus(name); }
-absl::Status Broker::DeleteStream(std::string_view name) { return core_->DeleteStream(name); }
-absl::Status Broker::DeleteFunction(std::string_view name) { return core_->DeleteFunction(name); }
+absl::Status Broker::DeleteQueue(std::string_view name) {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->DeleteQueue(name);
+}
+absl::Status Broker::DeleteTopic(std::string_view name) {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->DeleteTopic(name);
+}
+absl::Status Broker::DeleteEventBus(std::string_view name) {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->DeleteEventBus(name);
+}
+absl::Status Broker::DeleteStream(std::string_view name) {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->DeleteStream(name);
+}
+absl::Status Broker::DeleteFunction(std::string_view name, std::stop_token stop) {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->DeleteFunction(name, std::move(stop));
+}
 
-StopReport Broker::Stop(absl::Duration drain_within) { return core_->Stop(drain_within); }
-StopReport Broker::Reset() { return core_->Reset(); }
+StopReport Broker::Stop(absl::Duration drain_within, std::stop_token stop) {
+  if (core_ == nullptr) return {};
+  return core_->Stop(drain_within, std::move(stop));
+}
+StopReport Broker::Reset() {
+  if (core_ == nullptr) return {};
+  return core_->Reset();
+}
 
-std::string_view Broker::account() const { return core_->env()->account; }
-std::string_view Broker::region() const { return core_->env()->region; }
-const Limits& Broker::limits() const { return core_->env()->limits; }
+std::string_view Broker::account() const {
+  return core_ == nullptr ? std::string_view() : core_->env()->account;
+}
+std::string_view Broker::region() const {
+  return core_ == nullptr ? std::string_view() : core_->env()->region;
+}
+const Limits& Broker::limits() const {
+  static const Limits none;
+  return core_ == nullptr ? none : core_->env()->limits;
+}
 
 }  // namespace banyan::inline v0_1

@@ -267,7 +267,7 @@ absl::StatusOr<Queue> BrokerCore::CreateQueue(std::string_view name, const Queue
   if (options.redrive.has_value()) {
     BANYAN_ASSIGN_OR_RETURN(std::shared_ptr<QueueCore> dead_letter,
                             made->ResolveDeadLetter(*options.redrive));
-    made->SetDeadLetter(std::move(dead_letter));
+    made->SetDeadLetter(dead_letter);
   }
   BANYAN_ASSIGN_OR_RETURN(std::shared_ptr<QueueCore> entered,
                           Enter(&Registry::queues, name, made, env_->limits.broker.queues_max,
@@ -467,21 +467,28 @@ std::vector<Function> BrokerCore::ListFunctions(std::string_view prefix) const {
   return AsHandles<Function>(List(&Registry::functions, prefix));
 }
 
-absl::Status BrokerCore::DeleteFunction(std::string_view name) {
-  const Gate::Pass pass = env_->gate.Enter();
-  if (!pass) return env_->Refusal();
-  const std::shared_ptr<FunctionCore> core = TakeOut(&Registry::functions, name);
-  if (core == nullptr) return NoFunction(name);
-  core->Close(CloseKind::kDeleted);
-  // What the handler refers to may go when we return. A handler that deletes a function does not
-  // wait: two that delete each other's would do so for ever.
-  if (!env_->gate.ThisThreadIsGuest()) core->AwaitIdle(absl::InfiniteDuration());
-  return absl::OkStatus();
+absl::Status BrokerCore::DeleteFunction(std::string_view name, std::stop_token stop) {
+  std::optional<Sleepers::Bed> bed;
+  std::shared_ptr<FunctionCore> core;
+  {
+    const Gate::Pass pass = env_->gate.Enter();
+    if (!pass) return env_->Refusal();
+    core = TakeOut(&Registry::functions, name);
+    if (core == nullptr) return NoFunction(name);
+    core->Close(CloseKind::kDeleted);
+    // What the handler refers to may go when we return. On top of a handler there is no waiting:
+    // two that delete each other's function would do so for ever.
+    if (env_->gate.ThisThreadIsGuest()) return absl::OkStatus();
+    bed.emplace(env_->sleepers);
+  }
+  // Without the pass: a handler of the function may be stopping the broker.
+  if (core->AwaitIdle(absl::InfiniteDuration(), std::move(stop))) return absl::OkStatus();
+  return absl::CancelledError("the function is deleted; its handlers still run");
 }
 
 // --- The end -------------------------------------------------------------------------------------
 
-StopReport BrokerCore::Stop(absl::Duration drain_within) {
+StopReport BrokerCore::Stop(absl::Duration drain_within, std::stop_token stop) {
   if (env_->gate.Look() == Gate::Answer::kForked) return {};
   const Gate::Parked parked(env_->gate, env_->tasks);  // if a handler calls, nobody waits for it
   {
@@ -503,10 +510,10 @@ StopReport BrokerCore::Stop(absl::Duration drain_within) {
   // Nothing new. Whoever waits for messages is sent home; consumers stop when they are.
   env_->gate.Close();
   env_->tasks.Watch();
-  for (const std::shared_ptr<QueueCore>& queue : List(&Registry::queues, "")) queue->EndWaits();
+  SendSleepersHome();
 
   // Calls and handlers end, pending deliveries are tried.
-  AwaitQuiet(deadline);
+  AwaitQuiet(deadline, stop);
 
   // Time is up, or all is done. What begins from here on is turned away.
   env_->tasks.Close();
@@ -520,6 +527,9 @@ StopReport BrokerCore::Stop(absl::Duration drain_within) {
   }
   StopReport report = CloseAll(std::move(registry), /*deleted=*/false);
   report.calls_running = running.calls_running;
+  // Those whose handlers stop the broker end when it has stopped.
+  report.deliveries_pending =
+      std::max<int64_t>(report.deliveries_pending - env_->tasks.ParkedDeliveries(), 0);
 
   MutexLock lock(&mu_);
   report_ = report;
@@ -527,16 +537,21 @@ StopReport BrokerCore::Stop(absl::Duration drain_within) {
   return report;
 }
 
-void BrokerCore::AwaitQuiet(absl::Duration deadline) {
+void BrokerCore::SendSleepersHome() {
+  env_->sleepers.SendHome();
+  for (const std::shared_ptr<QueueCore>& queue : List(&Registry::queues, "")) queue->EndWaits();
+}
+
+void BrokerCore::AwaitQuiet(absl::Duration deadline, const std::stop_token& stop) {
   for (;;) {
     const uint64_t seen = env_->gate.Departures();
     if (env_->gate.Inside() <= 0) break;
-    if (!env_->gate.AwaitDeparture(env_->runtime, seen, deadline)) break;
+    if (!env_->gate.AwaitDeparture(env_->runtime, seen, deadline, stop)) break;
   }
   for (;;) {
     const uint64_t seen = env_->tasks.Departures();
-    if (env_->tasks.Inside() <= 0 && PendingDeliveries() == 0) break;
-    if (!env_->tasks.AwaitDeparture(env_->runtime, seen, deadline)) break;
+    if (env_->tasks.Inside() <= 0 && PendingDeliveries() <= env_->tasks.ParkedDeliveries()) break;
+    if (!env_->tasks.AwaitDeparture(env_->runtime, seen, deadline, stop)) break;
   }
 }
 
@@ -592,11 +607,12 @@ void BrokerCore::Shutdown() {
                "a Broker must not be destroyed by one of its own handlers; call Stop() there");
   env_->gate.Close();
   env_->tasks.Close();
-  for (const std::shared_ptr<QueueCore>& queue : List(&Registry::queues, "")) queue->EndWaits();
+  SendSleepersHome();
   // Handlers first: their calls are let in through the closed gate.
   env_->tasks.AwaitDrained(env_->runtime);
   env_->gate.AwaitDrained(env_->runtime);
-  Stop(absl::ZeroDuration());
+  env_->sleepers.AwaitNone(env_->runtime);
+  Stop(absl::ZeroDuration(), {});
 }
 
 }  // namespace banyan::inline v0_1::internal

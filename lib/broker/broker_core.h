@@ -20,7 +20,8 @@
 // B1  mu_ is never held while a core is called. Who needs a core takes its shared pointer out.
 // B2  A core is reachable by name exactly while it is open: it leaves the registry before it is
 //     closed, and nothing enters once the registry is `closed`.
-// B3  After both gates have drained nothing touches the Runtime: it may be destroyed.
+// B3  After both gates have drained and no caller sleeps inside, nothing touches the Runtime: it may
+//     be destroyed.
 // B4  In a forked child nothing here is touched: locks and maps are as some thread of the parent
 //     left them.
 //
@@ -34,6 +35,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -60,9 +62,10 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   static absl::StatusOr<std::shared_ptr<BrokerCore>> Create(Runtime& runtime, BrokerOptions options,
                                                             Journal* journal);
 
-  // The same as a Broker, and back: for tests, and for the rooms above.
-  static absl::StatusOr<Broker> CreateBroker(Runtime& runtime, BrokerOptions options,
-                                             Journal* journal);
+  // The same as a Broker, and back: for tests, and for the rooms above. Exported because
+  // banyan::testing, which records, is a library of its own.
+  BANYAN_EXPORT static absl::StatusOr<Broker> CreateBroker(Runtime& runtime, BrokerOptions options,
+                                                           Journal* journal);
   static BrokerCore& Of(const Broker& broker) { return *broker.core_; }
 
   explicit BrokerCore(std::shared_ptr<Environment> env) : env_(std::move(env)) {}
@@ -91,9 +94,9 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   absl::Status DeleteTopic(std::string_view name);
   absl::Status DeleteEventBus(std::string_view name);
   absl::Status DeleteStream(std::string_view name);
-  absl::Status DeleteFunction(std::string_view name);
+  absl::Status DeleteFunction(std::string_view name, std::stop_token stop);
 
-  StopReport Stop(absl::Duration drain_within);
+  StopReport Stop(absl::Duration drain_within, std::stop_token stop);
   StopReport Reset();
 
   // Stops, and waits until nobody is inside: the Runtime may go then (B3).
@@ -131,7 +134,8 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   absl::Status CheckNameIsFree(std::string_view queue) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void LetNameRest(std::string_view queue) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AddDefaultBus(Registry* registry) const;
-  void AwaitQuiet(absl::Duration deadline);
+  void SendSleepersHome();
+  void AwaitQuiet(absl::Duration deadline, const std::stop_token& stop);
   int64_t PendingDeliveries() const;
   StopReport CloseAll(Registry registry, bool deleted) const;
 

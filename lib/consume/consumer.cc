@@ -54,8 +54,8 @@ void Consumer::Resume() {
   if (core_ != nullptr) core_->Resume();
 }
 
-absl::Status Consumer::Stop(absl::Duration within) {
-  return core_ == nullptr ? absl::OkStatus() : core_->Stop(within);
+absl::Status Consumer::Stop(absl::Duration within, std::stop_token stop) {
+  return core_ == nullptr ? absl::OkStatus() : core_->Stop(within, std::move(stop));
 }
 
 ConsumerStats Consumer::Stats() const {

@@ -105,6 +105,8 @@ bool ConsumerCore::WantsMessages() const {
 }
 
 void ConsumerCore::Fetch() {
+  const Gate::Pass pass = env_->tasks.Enter();  // K5: a receive, and what is logged of it
+  if (!pass) return EndWithBroker();
   {
     MutexLock lock(&mu_);
     fetch_again_ = true;
@@ -224,8 +226,9 @@ void ConsumerCore::PostRunner() {
 
 void ConsumerCore::RunNext() {
   const Gate::Pass pass = env_->tasks.Enter();  // K5
+  if (!pass) return EndWithBroker();
   const Gate::Guest guest(env_->gate);
-  if (!pass || BrokerStops()) StopByItself();
+  if (BrokerStops()) StopByItself();
   Unit unit;
   Call call = {.thread = ThisThread()};
   bool more = false;
@@ -335,6 +338,14 @@ void ConsumerCore::StopByItself() {
   Undo(leftovers);
 }
 
+// The broker is gone, and its runtime may be: only our own state is touched, nothing is put back.
+void ConsumerCore::EndWithBroker() {
+  Leftovers dropped;  // dies after the lock
+  MutexLock lock(&mu_);
+  stats_.stopped = true;
+  dropped = EndReceiving();
+}
+
 void ConsumerCore::Pause() {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return;  // it has stopped
@@ -359,7 +370,7 @@ void ConsumerCore::Resume() {
   });
 }
 
-absl::Status ConsumerCore::Stop(absl::Duration within) {
+absl::Status ConsumerCore::Stop(absl::Duration within, std::stop_token stop) {
   const ThreadToken here = ThisThread();
   std::optional<Gate::Pass> beside;
   {
@@ -392,7 +403,7 @@ absl::Status ConsumerCore::Stop(absl::Duration within) {
     return NobodyToWaitFor(here);
   };
   int64_t still_running = 0;
-  if (!env_->runtime.Await(mu_, stoppers_, done, deadline)) {
+  if (!env_->runtime.Await(mu_, stoppers_, done, deadline, std::move(stop))) {
     for (const Call* call : calls_) {
       if (call->thread != here) still_running += call->messages;
     }

@@ -36,6 +36,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -68,7 +69,7 @@ class ConsumerCore : public std::enable_shared_from_this<ConsumerCore> {
 
   void Pause();
   void Resume();
-  absl::Status Stop(absl::Duration within);
+  absl::Status Stop(absl::Duration within, std::stop_token stop = {});
   ConsumerStats Stats() const;
 
   const ConsumerOptions& options() const { return options_; }
@@ -105,6 +106,7 @@ class ConsumerCore : public std::enable_shared_from_this<ConsumerCore> {
   Leftovers EndReceiving() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Undo(const Leftovers& leftovers);
   void StopByItself();
+  void EndWithBroker();
   bool NobodyToWaitFor(ThreadToken here) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::shared_ptr<Environment> env_;

@@ -103,8 +103,9 @@ void FunctionCore::PostWorker() {
 
 void FunctionCore::Work() {
   const Gate::Pass pass = env_->tasks.Enter();
-  if (!pass) return;                    // the broker is gone
-  const Gate::Guest guest(env_->gate);  // a stopping broker still takes what the handler sends
+  if (!pass) return;  // the broker is gone
+  // A stopping broker still takes what the handler sends; the call is one pending delivery.
+  const Gate::Guest guest(env_->gate, /*deliveries=*/1);
   Call call;
   std::shared_ptr<const FunctionHandler> handler;
   {
@@ -181,7 +182,7 @@ void FunctionCore::Close(CloseKind kind) {
   for (Call& call : refused) std::move(call.done)(Gone(kind));
 }
 
-bool FunctionCore::AwaitIdle(absl::Duration deadline) {
+bool FunctionCore::AwaitIdle(absl::Duration deadline, std::stop_token stop) {
   MutexLock lock(&mu_);
   return env_->runtime.Await(
       mu_, idle_,
@@ -190,7 +191,7 @@ bool FunctionCore::AwaitIdle(absl::Duration deadline) {
         return std::all_of(inside_.begin(), inside_.end(),
                            [](ThreadToken thread) { return thread == ThisThread(); });
       },
-      deadline);
+      deadline, std::move(stop));
 }
 
 }  // namespace internal

@@ -62,7 +62,7 @@ class FunctionCore : public Sink, public std::enable_shared_from_this<FunctionCo
 
   // After Close(): waits until no other thread is inside the handler. (The calling thread may be:
   // a handler deletes its own function.) False: the deadline came first.
-  bool AwaitIdle(absl::Duration deadline);
+  bool AwaitIdle(absl::Duration deadline, std::stop_token stop = {});
 
  private:
   struct Call {

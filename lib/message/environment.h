@@ -20,6 +20,7 @@
 #include "banyan/tap.h"
 #include "base/gate.h"
 #include "base/mix.h"
+#include "base/sleepers.h"
 #include "message/errors.h"
 #include "message/journal.h"
 
@@ -59,6 +60,7 @@ struct Environment {
   Gate gate;   // every call through a public handle
   Gate tasks;  // retries and handlers on the Runtime: a stopping broker closes it last, after
                // `gate`, so that what was accepted can still be delivered
+  Sleepers sleepers;  // callers in a long poll
   IdSource ids;
 
   // Names one life of one resource, in receipt handles and iterators. Unlike ids it never comes

@@ -137,6 +137,7 @@ absl::Status QueueCore::Store(Contents contents, Id id, std::optional<absl::Dura
 }
 
 absl::StatusOr<std::vector<Received>> QueueCore::Receive(const ReceiveOptions& options) {
+  std::optional<Sleepers::Bed> bed;  // ends last: until then the Runtime stays
   Operation operation(this);
   BANYAN_RETURN_IF_ERROR(operation.entered());
   BANYAN_RETURN_IF_ERROR(ValidateReceive(options, env_->limits));
@@ -171,17 +172,20 @@ absl::StatusOr<std::vector<Received>> QueueCore::Receive(const ReceiveOptions& o
 
       // Dead letters found on the way must not wait as long as this receiver does.
       if (operation.after.departures.empty()) {
+        if (!bed.has_value()) bed.emplace(env_->sleepers);
+        operation.StepOut();
         ++sleeping_;
         SetTimer();
         env_->runtime.Await(
             mu_, sleepers_,
             [this] {
               mu_.AssertHeld();
-              return closing_.has_value() || waits_ended_ || Takeable();
+              return closing_.has_value() || env_->sleepers.sent_home() || Takeable();
             },
             FromNanoseconds(wait_end_ns), options.stop);
         --sleeping_;
-        if (waits_ended_) return env_->Refusal();
+        if (closing_.has_value()) return ClosedStatus();
+        if (env_->sleepers.sent_home() || !operation.StepIn()) return env_->Refusal();
       }
     }
     operation.Finish();
@@ -647,7 +651,7 @@ uint64_t QueueCore::WaitAsync(Task wake) {
   Operation operation(this, Operation::kAlreadyInside);
   MutexLock lock(&mu_);
   const uint64_t id = ++last_watcher_;
-  if (!closing_.has_value() && !waits_ended_) {
+  if (!closing_.has_value() && !env_->sleepers.sent_home()) {
     BringUpTo(&operation.now, &operation.after);
     if (!Takeable()) {
       watchers_.emplace(id, std::move(wake));
@@ -704,7 +708,6 @@ QueueDepth QueueCore::Close(CloseKind why) {
 
 void QueueCore::EndWaits() {
   MutexLock lock(&mu_);
-  waits_ended_ = true;
   sleepers_.WakeAll();
   for (auto& [id, wake] : watchers_) env_->runtime.Post(std::move(wake));
   watchers_.clear();

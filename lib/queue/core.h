@@ -139,8 +139,8 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   QueueDepth Close(CloseKind why);
   bool closed() const;
 
-  // The broker begins to stop: ends every wait, blocking (kUnavailable) or not (woken), and lets
-  // none begin. All else goes on, so that handlers can settle what they have.
+  // After env()->sleepers.SendHome(): ends every wait, blocking (kUnavailable) or not (woken). All
+  // else goes on, so that handlers can settle what they have.
   void EndWaits();
 
   const std::shared_ptr<Environment>& env() const { return env_; }
@@ -258,7 +258,6 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
 
   mutable Mutex mu_;
   std::optional<CloseKind> closing_ ABSL_GUARDED_BY(mu_);
-  bool waits_ended_ ABSL_GUARDED_BY(mu_) = false;
   QueueOptions options_ ABSL_GUARDED_BY(mu_);
   int64_t retention_ns_ ABSL_GUARDED_BY(mu_);  // options_.retention, asked for by every operation
   QueueStats books_ ABSL_GUARDED_BY(mu_);

@@ -37,6 +37,13 @@ class QueueCore::Operation {
     return core_->env_->Refusal();
   }
 
+  // Out of the gate while the thread sleeps, and in again. False: it was closed meanwhile.
+  void StepOut() { pass_.reset(); }
+  bool StepIn() {
+    pass_.emplace(core_->env_->gate.Enter());
+    return static_cast<bool>(*pass_);
+  }
+
   void Finish() {
     if (!after.departures.empty()) core_->Finish(&after, now);
     after.dropped.clear();

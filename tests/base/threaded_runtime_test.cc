@@ -651,20 +651,43 @@ TEST(AwaitTest, TheInnermostOfNestedWaitsIsServed) {
   EXPECT_THAT(served, ElementsAre("inner", "outer"));
 }
 
-// R5: the only worker waits for what only a task can bring.
-TEST(AwaitTest, TheLastWorkerThatWaitsRunsTasks) {
-  for (const int threads : {1, 2, 3}) {
-    Counter counter, done;
-    const auto runtime = NewRuntime(threads);
-    for (int i = 0; i < threads; ++i) {
-      runtime->Post([&] {
-        EXPECT_TRUE(counter.Take(*runtime));
-        done.Add();
-      });
-    }
-    runtime->Post([&counter, threads] { counter.Add(threads); });
-    for (int i = 0; i < threads; ++i) ASSERT_TRUE(done.Take(*runtime));
+// R5: not even the only worker; its wait ends when it said it would.
+TEST(AwaitTest, AWorkerThatWaitsRunsNothing) {
+  Counter counter, done;
+  std::atomic<bool> ran = false;
+  const auto runtime = NewFrozenRuntime(1);
+  runtime->Post([&] {
+    EXPECT_FALSE(counter.Take(*runtime, absl::Seconds(1)));
+    EXPECT_FALSE(ran);
+    done.Add();
+  });
+  runtime->Post([&] {
+    ran = true;
+    done.Add();
+  });
+  SpinUntil([&] { return counter.HasWaiters(); });
+  runtime->AdvanceClock(absl::Seconds(1));
+  ASSERT_TRUE(done.Take(*runtime));
+  ASSERT_TRUE(done.Take(*runtime));
+  EXPECT_TRUE(ran);
+}
+
+// R5: a stack has an end.
+TEST(PollTest, TasksOnTopOfWaitsAreBounded) {
+  Counter never;
+  int depth = 0;
+  int deepest = 0;
+  const auto runtime = NewRuntime(0);
+  for (int i = 0; i < 1'000; ++i) {
+    runtime->Post([&] {
+      deepest = std::max(deepest, ++depth);
+      never.Take(*runtime, runtime->Uptime() + absl::Microseconds(10));
+      --depth;
+    });
   }
+  while (runtime->Poll() > 0) {
+  }
+  EXPECT_LE(deepest, 65);
 }
 
 TEST(AwaitTest, AWorkerThatWaitsBesideAFreeOneRunsNothing) {

@@ -155,5 +155,54 @@ TEST(StopThreadsTest, CreatingFindingAndDeletingFromManyThreads) {
   for (std::thread& thread : threads) thread.join();
 }
 
+// The host waits in DeleteFunction for the handler, the handler in Stop for the host's call: neither
+// may count the other.
+TEST(StopThreadsTest, DeleteFunctionAndAHandlerThatStopsDoNotWaitForEachOther) {
+  std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime({.threads = 1});
+  Broker broker = Broker::Create(*runtime, {}).value();
+  std::atomic<bool> running{false};
+  std::atomic<bool> drained{false};
+  Function f = broker
+                   .CreateFunction("f", {},
+                                   [&](const FunctionEvent&) {
+                                     running = true;
+                                     while (!broker.ListFunctions().empty()) {
+                                       std::this_thread::yield();
+                                     }
+                                     drained = broker.Stop(absl::InfiniteDuration()).drained();
+                                     return absl::OkStatus();
+                                   })
+                   .value();
+  Topic topic = broker.CreateTopic("t").value();
+  ASSERT_THAT(topic.Subscribe(f), IsOk());
+  ASSERT_THAT(topic.Publish({.body = "x"}), IsOk());
+  while (!running) std::this_thread::yield();
+  EXPECT_THAT(broker.DeleteFunction("f"), IsOk());
+  EXPECT_TRUE(drained) << "DeleteFunction returned before the handler had ended";
+}
+
+// What a consumer says when its queue is deleted must not come after the broker is gone: the sink
+// may be, too.
+TEST(StopThreadsTest, NothingIsLoggedOnceTheBrokerIsGone) {
+  class CountingSink final : public LogSink {
+   public:
+    void Write(const LogRecord&) override { EXPECT_FALSE(gone); }
+    std::atomic<bool> gone{false};
+  };
+  for (int round = 0; round < 10 * kRounds; ++round) {
+    std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime({.threads = 2});
+    CountingSink sink;
+    std::optional<Broker> broker = Broker::Create(*runtime, {.log = &sink}).value();
+    Queue jobs = broker->CreateQueue("jobs").value();
+    Consumer consumer = Consumer::Start(jobs, {.batch_size = 10}, [](const Received&) {
+                          return absl::OkStatus();
+                        }).value();
+    for (int i = 0; i < 10; ++i) ASSERT_THAT(jobs.Send({.body = "x"}), IsOk());
+    ASSERT_THAT(broker->DeleteQueue("jobs"), IsOk());
+    broker.reset();
+    sink.gone = true;
+  }
+}
+
 }  // namespace
 }  // namespace banyan
