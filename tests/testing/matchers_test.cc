@@ -9,6 +9,7 @@
 #include "banyan/attributes.h"
 #include "banyan/queue.h"
 #include "gmock/gmock.h"
+#include "gtest/gtest-spi.h"
 #include "gtest/gtest.h"
 
 namespace banyan::testing {
@@ -48,7 +49,9 @@ TEST(StatusMatchersTest, IsOkTakesStatusAndStatusOr) {
 }
 
 TEST(StatusMatchersTest, IsOkSaysWhatTheStatusIs) {
-  EXPECT_THAT(Explain(IsOk(), kMissing), HasSubstr("NOT_FOUND: no such queue: jobs"));
+  EXPECT_NONFATAL_FAILURE(EXPECT_THAT(kMissing, IsOk()), "Actual: NOT_FOUND: no such queue: jobs");
+  EXPECT_NONFATAL_FAILURE(EXPECT_THAT(kMissing.status(), IsOk()),
+                          "Actual: NOT_FOUND: no such queue: jobs");
   EXPECT_EQ(Describe<absl::Status>(IsOk()), "is OK");
 }
 
@@ -59,8 +62,10 @@ TEST(StatusMatchersTest, IsOkAndHoldsLooksAtTheValue) {
   EXPECT_THAT(kMissing, Not(IsOkAndHolds(7)));
   EXPECT_THAT(absl::StatusOr<std::vector<int>>(std::vector<int>{1, 2}),
               IsOkAndHolds(ElementsAre(1, 2)));
-  EXPECT_THAT(Explain(IsOkAndHolds(8), kSeven), HasSubstr("holds 7"));
-  EXPECT_THAT(Explain(IsOkAndHolds(8), kMissing), HasSubstr("NOT_FOUND"));
+  EXPECT_NONFATAL_FAILURE(EXPECT_THAT(kSeven, IsOkAndHolds(8)), "Actual: OK: 7");
+  EXPECT_NONFATAL_FAILURE(EXPECT_THAT(kMissing, IsOkAndHolds(8)), "Actual: NOT_FOUND: no such");
+  EXPECT_THAT(Explain(IsOkAndHolds(ElementsAre(1, 3)), absl::StatusOr<std::vector<int>>({1, 2})),
+              HasSubstr("element #1 doesn't match"));
 }
 
 TEST(StatusMatchersTest, StatusIsComparesCodeAndMessage) {
@@ -71,7 +76,10 @@ TEST(StatusMatchersTest, StatusIsComparesCodeAndMessage) {
   EXPECT_THAT(kMissing, Not(StatusIs(StatusCode::kInternal)));
   EXPECT_THAT(kMissing, Not(StatusIs(StatusCode::kNotFound, HasSubstr("topic"))));
   EXPECT_THAT(kSeven, Not(StatusIs(StatusCode::kNotFound)));
-  EXPECT_THAT(Explain(StatusIs(StatusCode::kInternal), kMissing), HasSubstr("NOT_FOUND"));
+  EXPECT_NONFATAL_FAILURE(EXPECT_THAT(kMissing, StatusIs(absl::StatusCode::kInternal)),
+                          "Actual: NOT_FOUND: no such queue: jobs");
+  EXPECT_NONFATAL_FAILURE(EXPECT_THAT(kSeven, StatusIs(absl::StatusCode::kInternal)),
+                          "Actual: OK: 7");
 }
 
 // ---- Messages
@@ -148,6 +156,9 @@ TEST(PrintersTest, ValuesAreWrittenInWords) {
             "1 visible, 2 in flight, 0 delayed");
   EXPECT_EQ(::testing::PrintToString(AttributeValue::Number("5")), "Number \"5\"");
   EXPECT_EQ(::testing::PrintToString(Payload("a\nb")), "\"a\\nb\"");
+  EXPECT_EQ(::testing::PrintToString(kMissing), "NOT_FOUND: no such queue: jobs");
+  EXPECT_EQ(::testing::PrintToString(absl::StatusOr<std::vector<Payload>>({Payload("a")})),
+            "OK: { \"a\" }");
 }
 
 }  // namespace

@@ -33,6 +33,9 @@ namespace banyan::inline v0_1::testing {
 
 namespace internal {
 
+// The status matchers explain only what GoogleTest does not print as the value: printers.h writes
+// a status, or the value in its place.
+
 inline const absl::Status& StatusOf(const absl::Status& status) { return status; }
 template <typename T>
 const absl::Status& StatusOf(const absl::StatusOr<T>& status_or) {
@@ -69,10 +72,8 @@ const Attributes& AttributesOf(const Message& message) {
 class IsOkMatcher {
  public:
   template <typename T>
-  bool MatchAndExplain(const T& value, ::testing::MatchResultListener* listener) const {
-    const absl::Status& status = StatusOf(value);
-    if (!status.ok()) *listener << "which is " << status;
-    return status.ok();
+  bool MatchAndExplain(const T& value, ::testing::MatchResultListener*) const {
+    return StatusOf(value).ok();
   }
   void DescribeTo(std::ostream* os) const { *os << "is OK"; }
   void DescribeNegationTo(std::ostream* os) const { *os << "is not OK"; }
@@ -87,12 +88,11 @@ class StatusIsMatcher {
   template <typename T>
   bool MatchAndExplain(const T& value, ::testing::MatchResultListener* listener) const {
     const absl::Status& status = StatusOf(value);
-    *listener << "which is " << status;
     if (!code_.Matches(status.code())) return false;
     const std::string message(status.message().data(), status.message().size());
     ::testing::StringMatchResultListener why;
     const bool matches = message_.MatchAndExplain(message, &why);
-    if (!why.str().empty()) *listener << ", whose message " << why.str();
+    if (!why.str().empty()) *listener << "whose message " << why.str();
     return matches;
   }
   void DescribeTo(std::ostream* os) const {
@@ -131,15 +131,7 @@ class IsOkAndHoldsMatcher {
     explicit Impl(const Inner& inner) : inner_(::testing::SafeMatcherCast<const Value&>(inner)) {}
 
     bool MatchAndExplain(StatusOrT value, ::testing::MatchResultListener* listener) const override {
-      if (!value.ok()) {
-        *listener << "which is " << value.status();
-        return false;
-      }
-      *listener << "which holds " << ::testing::PrintToString(*value);
-      ::testing::StringMatchResultListener why;
-      const bool matches = inner_.MatchAndExplain(*value, &why);
-      if (!why.str().empty()) *listener << ", " << why.str();
-      return matches;
+      return value.ok() && inner_.MatchAndExplain(*value, listener);
     }
     void DescribeTo(std::ostream* os) const override {
       *os << "is OK and holds a value that ";

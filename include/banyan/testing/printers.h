@@ -8,10 +8,13 @@
 
 #include <ostream>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "banyan/attributes.h"
 #include "banyan/id.h"
 #include "banyan/payload.h"
 #include "banyan/queue.h"
+#include "gtest/gtest.h"
 
 namespace banyan::inline v0_1 {
 
@@ -25,5 +28,22 @@ void PrintTo(const QueueDepth& depth, std::ostream* os);
 void PrintTo(const Received& received, std::ostream* os);
 
 }  // namespace banyan::inline v0_1
+
+// Abseil's releases up to 2023 cannot write a StatusOr; GoogleTest looks for this in no other
+// namespace. Where Abseil can, this stands back.
+namespace absl {
+
+template <typename T>
+requires(!requires(std::ostream & os, const StatusOr<T>& value) {
+  os << value;
+}) void PrintTo(const StatusOr<T>& value, std::ostream* os) {
+  if (value.ok()) {
+    *os << "OK: " << ::testing::PrintToString(*value);
+  } else {
+    *os << value.status();
+  }
+}
+
+}  // namespace absl
 
 #endif  // BANYAN_TESTING_PRINTERS_H_
