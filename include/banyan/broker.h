@@ -144,6 +144,14 @@ class BANYAN_EXPORT Broker {
   std::shared_ptr<internal::BrokerCore> core_;
 };
 
+namespace internal {
+class Journal;
+
+// For the library's own rooms: a broker whose every durable change `journal` hears of.
+BANYAN_EXPORT absl::StatusOr<Broker> CreateJournaledBroker(Runtime& runtime, BrokerOptions options,
+                                                           Journal* journal);
+}  // namespace internal
+
 }  // namespace banyan::inline v0_1
 
 #endif  // BANYAN_BROKER_H_

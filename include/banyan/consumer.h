@@ -51,8 +51,8 @@ class ConsumerCore;
 
 // How soon a failed message comes back: after `first`, then twice that, up to `max`.
 struct Retry {
-  absl::Duration first = absl::Seconds(1);  // 0s to 12h
-  absl::Duration max = absl::Minutes(15);
+  absl::Duration first = absl::Seconds(1);  // 0s to max
+  absl::Duration max = absl::Minutes(15);   // first to 12h
 
   friend bool operator==(const Retry&, const Retry&) = default;
 };

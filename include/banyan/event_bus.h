@@ -54,8 +54,8 @@ struct EventEntry {
   std::string detail = {};       // a JSON object
   std::vector<std::string> resources = {};
   std::optional<absl::Time> time = std::nullopt;  // default: now
-  std::string trace_header =
-      {};  // goes along to the targets, not into the event; at most 500 bytes
+  // Goes along to the targets, not into the event; at most 500 bytes of printable ASCII.
+  std::string trace_header = {};
 };
 
 struct RuleOptions {
@@ -120,14 +120,15 @@ class BANYAN_EXPORT EventBus {
 
   // Takes one event and answers its id.
   //
-  // Errors  kInvalidArgument: source, detail type or detail missing (InvalidArgument), detail not
-  //         a JSON object (MalformedDetail), too large (ValidationException). kPermissionDenied:
-  //         a source that begins with "aws." (NotAuthorizedForSourceException), unless the limits
-  //         allow it.
+  // Errors  kInvalidArgument: source, detail type or detail missing, source, detail type or a
+  //         resource not UTF-8 (InvalidArgument), detail not a JSON object, with reason and
+  //         position (MalformedDetail), too large, a bad trace header (ValidationException).
+  //         kPermissionDenied: a source that begins with "aws." (NotAuthorizedForSourceException),
+  //         unless the limits allow it.
   absl::StatusOr<Id> Put(EventEntry entry) const;
 
   // Takes up to ten. One answer per entry, in order; a bad entry does not stop the others. The
-  // call as a whole fails only for its shape: number of entries, total size.
+  // call as a whole fails only for its shape: number of entries, sizes, trace headers.
   absl::StatusOr<std::vector<absl::StatusOr<Id>>> PutEvents(
       absl::Span<const EventEntry> entries) const;
 
@@ -136,7 +137,7 @@ class BANYAN_EXPORT EventBus {
   // second; id, time, account, region and resources are added where they are missing. Answers the
   // event's id, or a new one where that is no UUID. Banyan's own verb; "aws." sources pass.
   //
-  // Errors  kInvalidArgument: not a JSON object, with the position; or as Put.
+  // Errors  kInvalidArgument: not a JSON object, with reason and position; or as Put.
   absl::StatusOr<Id> PutEnveloped(std::string_view event_json) const;
 
   // Creates a rule, or replaces its pattern, state and description; targets given here are put

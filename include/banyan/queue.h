@@ -88,7 +88,8 @@ struct QueueOptions {
   // Banyan's own bounds on what rests here, in messages and in bytes of bodies and attributes. At
   // a bound Send() answers kResourceExhausted (RequestThrottled) and nothing is stored; to a
   // delivery from a topic or bus a full queue is a transient fault, tried again. A message moved
-  // in from another queue is always taken: it was accepted once.
+  // in from another queue, and a dead letter of a topic or bus, is always taken, whatever its size
+  // and beyond these bounds: it was accepted once.
   int64_t messages_max = 10'000'000;
   int64_t bytes_max = int64_t{8} << 30;
 
@@ -102,7 +103,8 @@ struct SendRequest {
   // Overrides the queue's delay, also with zero.
   std::optional<absl::Duration> delay = std::nullopt;
 
-  // X-Ray's trace header, or a W3C traceparent; carried over every hop. Not part of the size.
+  // X-Ray's trace header, or a W3C traceparent; carried over every hop. At most 500 bytes of
+  // printable ASCII; not part of the size.
   std::string trace_header = {};
 };
 
@@ -204,6 +206,7 @@ class BANYAN_EXPORT Queue {
   // wait above zero and nothing visible, waits for a first one; it does not wait for more.
   //
   // An empty vector is an answer, not an error: nothing became visible in time.
+  // Name the vector before you loop: `for (... : queue.Receive().value())` dangles in C++20.
   //
   // Errors  kInvalidArgument: max_messages outside 1..10, wait outside 0s..20s, visibility outside
   //         0s..12h. kResourceExhausted: a short poll at the in-flight limit (OverLimit).

@@ -142,7 +142,8 @@ struct PutRequest {
   // the shard. Empty: none.
   std::string_view explicit_hash_key = {};
 
-  // X-Ray's trace header, or a W3C traceparent. At most 8,192 bytes; not part of the record's size.
+  // X-Ray's trace header, or a W3C traceparent. At most 500 bytes of printable ASCII; not part of
+  // the record's size.
   std::string_view trace_header = {};
 };
 

@@ -71,7 +71,8 @@ class BANYAN_EXPORT Target {
 
   // Where a delivery rests that is given up: a rule's as the event with the reason in attributes
   // (ERROR_CODE, ERROR_MESSAGE, RETRY_ATTEMPTS, ...), a subscription's as it would have arrived. A
-  // queue of the same broker; if it refuses (full, deleted), the delivery is dropped and logged.
+  // queue of the same broker, which takes it whatever its size and however full it is: it was
+  // accepted once. If the queue was deleted, the delivery is dropped and logged.
   Target& DeadLetter(Queue queue) { return dead_letter_ = std::move(queue), *this; }
 
   // For a stream: a path into the event ("$.detail.order.id") whose text is the partition key.
@@ -99,7 +100,7 @@ struct DeliveryStats {
   int64_t matched = 0;
   int64_t delivered = 0;
   int64_t dead_lettered = 0;
-  int64_t dropped = 0;          // given up without a dead-letter queue
+  int64_t dropped = 0;          // given up without a dead-letter queue, or that one is gone
   int64_t pending = 0;          // running, or waiting for another attempt
   int64_t failed_attempts = 0;  // apart from the books
 };

@@ -49,7 +49,8 @@ struct PublishRequest {
   Payload body = {};
   std::string subject = {};  // optional; under 100 characters, no control characters
   Attributes attributes = {};
-  std::string trace_header = {};  // X-Ray's trace header, or a W3C traceparent; at most 500 bytes
+  // X-Ray's trace header, or a W3C traceparent; at most 500 bytes of printable ASCII.
+  std::string trace_header = {};
 };
 
 struct PublishResult {

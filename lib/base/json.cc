@@ -368,35 +368,57 @@ bool JsonReader::SkipValue() {
   return true;
 }
 
-void AppendJsonString(std::string* out, std::string_view text) {
-  out->push_back('"');
+namespace {
+
+// Gives `put` the JSON string for `text`, piece by piece.
+template <typename Put>
+void PutJsonString(std::string_view text, Put put) {
+  std::string escape;
+  put("\"");
   while (!text.empty()) {
     const char c = text.front();
     const unsigned byte = static_cast<unsigned char>(c);
     size_t length = 1;
-    if (c == '"' || c == '\\') {
-      out->push_back('\\');
-      out->push_back(c);
+    escape.clear();
+    if (c == '"') {
+      put("\\\"");
+    } else if (c == '\\') {
+      put("\\\\");
     } else if (c == '\n') {
-      out->append("\\n");
+      put("\\n");
     } else if (c == '\r') {
-      out->append("\\r");
+      put("\\r");
     } else if (c == '\t') {
-      out->append("\\t");
+      put("\\t");
     } else if (byte < 0x20) {
-      AppendUnicodeEscape(out, byte);
+      AppendUnicodeEscape(&escape, byte);
+      put(escape);
     } else if (length = Utf8Length(text, Surrogates::kAccept); length == 0) {
-      AppendUtf8(out, 0xFFFD);
+      AppendUtf8(&escape, 0xFFFD);
+      put(escape);
       length = 1;
     } else if (byte == 0xED && static_cast<unsigned char>(text[1]) > 0x9F) {
-      AppendUnicodeEscape(out, 0xD000u | ((static_cast<unsigned char>(text[1]) & 0x3Fu) << 6) |
-                                   (static_cast<unsigned char>(text[2]) & 0x3Fu));
+      AppendUnicodeEscape(&escape, 0xD000u | ((static_cast<unsigned char>(text[1]) & 0x3Fu) << 6) |
+                                       (static_cast<unsigned char>(text[2]) & 0x3Fu));
+      put(escape);
     } else {
-      out->append(text.substr(0, length));
+      put(text.substr(0, length));
     }
     text.remove_prefix(length);
   }
-  out->push_back('"');
+  put("\"");
+}
+
+}  // namespace
+
+void AppendJsonString(std::string* out, std::string_view text) {
+  PutJsonString(text, [out](std::string_view piece) { out->append(piece); });
+}
+
+size_t JsonStringSize(std::string_view text) {
+  size_t size = 0;
+  PutJsonString(text, [&size](std::string_view piece) { size += piece.size(); });
+  return size;
 }
 
 std::string JsonString(std::string_view text) {

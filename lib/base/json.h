@@ -137,6 +137,8 @@ class JsonReader {
 // surrogates (see J4) are escaped, and bytes that are not UTF-8 become U+FFFD.
 void AppendJsonString(std::string* out, std::string_view text);
 std::string JsonString(std::string_view text);
+// JsonString(text).size(), without making it.
+size_t JsonStringSize(std::string_view text);
 
 // Replaces *out by `json` without the white space between its tokens; numbers and strings keep
 // their text. False, with the reason in *error if that is given, when `json` is not one JSON value.

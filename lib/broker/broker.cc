@@ -148,4 +148,9 @@ const Limits& Broker::limits() const {
   return core_ == nullptr ? none : core_->env()->limits;
 }
 
+absl::StatusOr<Broker> internal::CreateJournaledBroker(Runtime& runtime, BrokerOptions options,
+                                                       Journal* journal) {
+  return BrokerCore::CreateBroker(runtime, std::move(options), journal);
+}
+
 }  // namespace banyan::inline v0_1

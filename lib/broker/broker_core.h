@@ -62,10 +62,9 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   static absl::StatusOr<std::shared_ptr<BrokerCore>> Create(Runtime& runtime, BrokerOptions options,
                                                             Journal* journal);
 
-  // The same as a Broker, and back: for tests, and for the rooms above. Exported because
-  // banyan::testing, which records, is a library of its own.
-  BANYAN_EXPORT static absl::StatusOr<Broker> CreateBroker(Runtime& runtime, BrokerOptions options,
-                                                           Journal* journal);
+  // The same as a Broker, and back, for tests.
+  static absl::StatusOr<Broker> CreateBroker(Runtime& runtime, BrokerOptions options,
+                                             Journal* journal);
   static BrokerCore& Of(const Broker& broker) { return *broker.core_; }
 
   explicit BrokerCore(std::shared_ptr<Environment> env) : env_(std::move(env)) {}

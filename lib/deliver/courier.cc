@@ -33,6 +33,7 @@ std::unique_ptr<Courier::Attempt> Courier::NewAttempt(const Delivery& delivery) 
   {
     MutexLock lock(&mu_);
     ++pending_;
+    Report(delivery, Change::kAccepted, plan_.destination->arn_text());
   }
   return std::unique_ptr<Attempt>(new Attempt{shared_from_this(), delivery});
 }
@@ -71,8 +72,7 @@ void Courier::Answered(std::unique_ptr<Attempt> attempt, absl::Status answer) {
   const std::shared_ptr<Courier> self = attempt->courier;
   if (answer.ok()) {
     MutexLock lock(&mu_);
-    --pending_;
-    ++delivered_later_;
+    Settle(attempt->delivery, delivered_later_, Change::kSettled, plan_.destination->arn_text());
     return;
   }
 
@@ -149,7 +149,8 @@ void Courier::GiveUp(std::unique_ptr<Attempt> attempt, GivenUp why) {
     Drop(*attempt, StrCat(why.last_refusal.ToString(), "; there is no dead-letter queue"));
     return;
   }
-  const Delivery letter = plan_.dead_letter_form(attempt->delivery, why);
+  Delivery letter = plan_.dead_letter_form(attempt->delivery, why);
+  letter.accepted_before = true;
   std::optional<absl::Status> answer =
       plan_.dead_letter->Accept(letter, [&attempt]() -> Completion {
         return [attempt = std::move(attempt)](const absl::Status& status) mutable {
@@ -168,20 +169,36 @@ void Courier::DeadLetterAnswered(std::unique_ptr<Attempt> attempt, const absl::S
     return;
   }
   MutexLock lock(&mu_);
-  --pending_;
-  ++dead_lettered_;
+  Settle(attempt->delivery, dead_lettered_, Change::kMoved, plan_.dead_letter->arn_text());
 }
 
 void Courier::Drop(const Attempt& attempt, std::string_view why) {
   {
     MutexLock lock(&mu_);
-    --pending_;
-    ++dropped_;
+    Settle(attempt.delivery, dropped_, Change::kExpired, plan_.destination->arn_text());
   }
   env_->Log(LogSeverity::kError, plan_.source_arn,
             StrCat("dropped message ", attempt.delivery.message->id.ToString(), " for ",
                    plan_.destination->arn_text(), " after ", attempt.delivery.attempt,
                    " attempts: ", why));
+}
+
+void Courier::Settle(const Delivery& delivery, int64_t& book, Change how,
+                     std::string_view destination) {
+  --pending_;
+  ++book;
+  if (closed_ && close_kind_ == CloseKind::kStopped) return;  // C6
+  Report(delivery, how, destination);
+}
+
+void Courier::Report(const Delivery& delivery, Change change, std::string_view destination) {
+  if (env_->journal == nullptr) return;
+  env_->journal->Append({.change = change,
+                         .resource = plan_.source_arn,
+                         .message_id = delivery.message->id,
+                         .message = delivery.message.get(),
+                         .at = env_->runtime.Read(),
+                         .destination = destination});
 }
 
 DeliveryStats Courier::Stats() const {

@@ -20,15 +20,21 @@
 //     enters the sum as delivered).
 // C2  A pending delivery is one Attempt. It is owned either by the Completion that the destination
 //     (or dead-letter queue) holds, or by waiting_, or by the thread that carries it between them.
-// C3  Under mu_ nothing is called but the Runtime's Post, PostAt and Cancel: no sink, no log.
+// C3  Under mu_ nothing is called but the Runtime's Read, Random, Post, PostAt and Cancel, and the
+//     Journal: no sink, no log.
 // C4  At most one Runtime timer: for the earliest in waiting_.
 // C5  After Close() nothing waits and no timer is set. What the destination still holds is booked
 //     when it answers; what would have to wait stays pending (broker stopped) or is given up.
+// C6  The journal hears of pending deliveries only, so that the path without lock stays one: of
+//     each once that it is pending, and once what became of it, in the step that moves it in the
+//     books. Replayed, the records give pending_. After Close(kStopped) no end is told: the runtime
+//     may be gone, and who replays the records delivers those again.
 //
 // A destination that is gone for good answers kNotFound, a permanent refusal, so a courier need not
 // be told; and a queue deleted and created again under its name is another destination, as on AWS.
 //
-// A delivery whose dead-letter queue refuses it is dropped, as EventBridge does
+// A dead letter was accepted once, and its queue takes it whatever its size and however full it is.
+// Only if that queue is gone is the delivery dropped, as EventBridge does
 // (InvocationsFailedToBeSentToDlq).
 #ifndef BANYAN_LIB_DELIVER_COURIER_H_
 #define BANYAN_LIB_DELIVER_COURIER_H_
@@ -49,6 +55,7 @@
 #include "banyan/target.h"
 #include "message/close_kind.h"
 #include "message/environment.h"
+#include "message/journal.h"
 #include "message/message.h"
 #include "message/sink.h"
 
@@ -108,6 +115,12 @@ class Courier : public std::enable_shared_from_this<Courier> {
   void GiveUp(std::unique_ptr<Attempt> attempt, GivenUp why);
   void DeadLetterAnswered(std::unique_ptr<Attempt> attempt, const absl::Status& answer);
   void Drop(const Attempt& attempt, std::string_view why);
+
+  // The last step of a pending delivery: from pending_ into `book`, and into the journal.
+  void Settle(const Delivery& delivery, int64_t& book, Change how, std::string_view destination)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Report(const Delivery& delivery, Change change, std::string_view destination)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   void WaitUntil(int64_t due_ns, std::unique_ptr<Attempt> attempt)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -2,9 +2,9 @@
 #include "message/errors.h"
 
 #include <optional>
+#include <string>
 
 #include "absl/strings/cord.h"
-#include "absl/strings/numbers.h"
 #include "base/check.h"
 
 namespace banyan::inline v0_1 {
@@ -150,12 +150,24 @@ static_assert(RowsAreInOrder(), "one row per AwsError, in the order of the enum"
 
 constexpr char kPayloadUrl[] = "banyan/aws-error";
 
+// What a Status carries: "sqs.QueueDoesNotExist". The shape alone would not do, for services share
+// names (three of them know a ResourceNotFoundException).
+std::string KeyOf(const AwsErrorRow& row) {
+  const std::string shape(row.shape);
+  if (row.error < AwsError::kTopicNotFound) return "sqs." + shape;
+  if (row.error < AwsError::kBusResourceNotFound) return "sns." + shape;
+  if (row.error < AwsError::kStreamResourceNotFound) return "events." + shape;
+  if (row.error < AwsError::kFunctionResourceNotFound) return "kinesis." + shape;
+  if (row.error < AwsError::kServiceUnavailable) return "lambda." + shape;
+  return shape;
+}
+
 }  // namespace
 
 absl::Status MakeError(AwsError error, std::string_view text) {
   const AwsErrorRow& row = GetAwsErrorRow(error);
   absl::Status status(row.status, ToAbsl(text));
-  status.SetPayload(kPayloadUrl, absl::Cord(absl::StrCat(static_cast<int>(error))));
+  status.SetPayload(kPayloadUrl, absl::Cord(KeyOf(row)));
   return status;
 }
 
@@ -173,10 +185,10 @@ const AwsErrorRow* FindAwsError(const absl::Status& status) {
   if (status.ok()) return nullptr;
   const absl::optional<absl::Cord> payload = status.GetPayload(internal::kPayloadUrl);
   if (!payload.has_value()) return nullptr;
-  int index = -1;
-  if (!absl::SimpleAtoi(std::string(*payload), &index)) return nullptr;
-  if (index < 0 || index >= static_cast<int>(std::size(internal::kRows))) return nullptr;
-  return &internal::kRows[index];
+  for (const AwsErrorRow& row : internal::kRows) {
+    if (*payload == internal::KeyOf(row)) return &row;
+  }
+  return nullptr;
 }
 
 const AwsErrorRow& GetAwsErrorRow(AwsError error) {

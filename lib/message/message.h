@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -99,6 +100,8 @@ class Presentation {
  public:
   virtual ~Presentation() = default;
   virtual Payload Body(const Message& message) const = 0;
+  // The size of Body(). Worth overriding where it can be counted without making the body.
+  virtual size_t Size(const Message& message) const { return Body(message).size(); }
   // False: the reader sees no attributes (they are inside the body).
   virtual bool ShowsAttributes() const = 0;
 };
@@ -113,11 +116,30 @@ struct Delivery {
   std::string_view source_arn = {};
   int64_t attempt = 1;
 
+  // It was accepted before, and this is the last place it can rest: a dead letter. A queue then
+  // takes it whatever its own bounds are.
+  bool accepted_before = false;
+
+  // What PresentedBytes() found. Not for others.
+  mutable std::optional<size_t> presented_bytes = std::nullopt;
+
   Payload Body() const {
     return presentation == nullptr ? message->body : presentation->Body(*message);
   }
   bool ShowsAttributes() const {
     return presentation == nullptr || presentation->ShowsAttributes();
+  }
+
+  // What the reader gets, in bytes: the body, and the attributes if they are shown. Found once, for
+  // a publisher shows one Delivery to a thousand queues, and an envelope's size is a walk over the
+  // body. So message and presentation do not change once someone has asked.
+  size_t PresentedBytes() const {
+    if (presentation == nullptr) return message->bytes();
+    if (!presented_bytes.has_value()) {
+      presented_bytes = presentation->Size(*message) +
+                        (presentation->ShowsAttributes() ? message->attributes.bytes() : 0);
+    }
+    return *presented_bytes;
   }
 };
 

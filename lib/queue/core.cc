@@ -79,45 +79,46 @@ absl::StatusOr<SendResult> QueueCore::Send(SendRequest request) {
   parts.trace_header = std::move(request.trace_header);
   parts.attributes = std::move(request.attributes);
   parts.body = std::move(request.body);
-  BANYAN_RETURN_IF_ERROR(
-      Store({MakeMessage(std::move(parts)), nullptr, nullptr}, id, request.delay, &operation));
+  BANYAN_RETURN_IF_ERROR(Store({MakeMessage(std::move(parts)), nullptr, nullptr}, id, request.delay,
+                               Bounds::kKept, &operation));
   return SendResult{id};
 }
 
 std::optional<absl::Status> QueueCore::Accept(const Delivery& delivery, LaterFn) {
   // No gate: the publish that delivers here has passed it. A queue that the broker closed refuses.
-  const int64_t bytes_max = message_bytes_max_.load(std::memory_order_relaxed);
+  if (!delivery.accepted_before) BANYAN_RETURN_IF_ERROR(ValidateDelivery(delivery));
+  Operation operation(this, Operation::kAlreadyInside);
+  return Store({delivery.message, delivery.presentation, nullptr}, env_->ids.Next(), std::nullopt,
+               delivery.accepted_before ? Bounds::kPassed : Bounds::kKept, &operation);
+}
+
+absl::Status QueueCore::ValidateDelivery(const Delivery& delivery) const {
   if (delivery.ShowsAttributes() && delivery.message->attributes.size() >
                                         static_cast<size_t>(env_->limits.queue.attributes_max)) {
     return Error(AwsError::kQueueInvalidParameterValue, "Number of message attributes [",
                  delivery.message->attributes.size(), "] exceeds the allowed maximum [",
                  env_->limits.queue.attributes_max, "].");
   }
-  if (delivery.presentation == nullptr) {
-    if (absl::Status fits = ValidateSize(delivery.message->bytes(), bytes_max); !fits.ok()) {
-      return fits;
-    }
-  } else if (constexpr int64_t kEscaped = 6, kEnvelope = 4096;
-             static_cast<int64_t>(delivery.message->bytes()) * kEscaped + kEnvelope > bytes_max) {
-    // An envelope is made when it is read. Only where the message might not fit in the worst case
-    // (every byte escaped) is it made now, to see.
-    const size_t attributes = delivery.ShowsAttributes() ? delivery.message->attributes.bytes() : 0;
-    absl::Status fits = ValidateSize(delivery.Body().size() + attributes, bytes_max);
-    if (!fits.ok()) return fits;
+  const int64_t bytes_max = message_bytes_max_.load(std::memory_order_relaxed);
+  // An envelope is made when it is read, and its size counted only where it might not fit in the
+  // worst case: every byte escaped.
+  constexpr int64_t kEscaped = 6, kEnvelope = 4096;
+  if (delivery.presentation != nullptr &&
+      static_cast<int64_t>(delivery.message->bytes()) * kEscaped + kEnvelope <= bytes_max) {
+    return absl::OkStatus();
   }
-
-  Operation operation(this, Operation::kAlreadyInside);
-  return Store({delivery.message, delivery.presentation, nullptr}, env_->ids.Next(), std::nullopt,
-               &operation);
+  return ValidateSize(delivery.PresentedBytes(), bytes_max);
 }
 
 absl::Status QueueCore::Store(Contents contents, Id id, std::optional<absl::Duration> delay,
-                              Operation* operation) {
+                              Bounds bounds, Operation* operation) {
   const int64_t bytes = static_cast<int64_t>(contents.message->bytes());
   MutexLock lock(&mu_);
   if (closing_.has_value()) return ClosedStatus();
   BringUpTo(&operation->now, &operation->after);
-  if (books_.depth.total() >= options_.messages_max || books_.bytes + bytes > options_.bytes_max) {
+  const bool is_full =
+      books_.depth.total() >= options_.messages_max || books_.bytes + bytes > options_.bytes_max;
+  if (is_full && bounds == Bounds::kKept) {
     ++books_.rejected;
     return Error(AwsError::kQueueRequestThrottled, "The queue ", name_, " is full: it holds ",
                  books_.depth.total(), " of ", options_.messages_max, " messages and ",
@@ -330,7 +331,8 @@ absl::Status QueueCore::ChangeVisibility(const Receipt& receipt, absl::Duration 
 
   const int64_t now_ns = operation.now.uptime_ns;
   const absl::Duration total_max = env_->limits.queue.visibility_max;
-  if (now_ns - slot->received_ns + from_now_ns > CeilNanoseconds(total_max)) {
+  // Clamped: where the limits are lifted, "for ever" is a duration like any other.
+  if (AddClamped(now_ns - slot->received_ns, from_now_ns) > CeilNanoseconds(total_max)) {
     return Error(AwsError::kQueueInvalidParameterValue, "Value ", SecondsText(from_now),
                  " for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout "
                  "for the message is beyond the limit [",
@@ -343,7 +345,8 @@ absl::Status QueueCore::ChangeVisibility(const Receipt& receipt, absl::Duration 
                    books_.depth.in_flight, ", the limit is ", options_.in_flight_max, ".");
     }
   }
-  Report(Change::kReceived, *slot, operation.now, now_ns + from_now_ns);
+  const int64_t deadline_ns = AddClamped(now_ns, from_now_ns);
+  Report(Change::kReceived, *slot, operation.now, deadline_ns);
   if (from_now_ns == 0 && Exhausted(*slot)) {
     Depart(receipt.slot, nullptr, operation.now, &operation.after);
   } else {
@@ -351,7 +354,7 @@ absl::Status QueueCore::ChangeVisibility(const Receipt& receipt, absl::Duration 
     if (from_now_ns == 0) {
       MakeVisible(receipt.slot);
     } else {
-      Hide(receipt.slot, SlotState::kInFlight, now_ns + from_now_ns);
+      Hide(receipt.slot, SlotState::kInFlight, deadline_ns);
     }
   }
   SetTimer();
@@ -603,7 +606,7 @@ void QueueCore::LeaveBooks(SlotIndex index) {
     by_age_.Remove(slots_, index);
     slot.in_age_list = false;
   } else {
-    moved_by_age_.erase({slot.enqueued_ns, index});
+    moved_by_age_.erase({slot.enqueued_ns, slot.number});
   }
   ForgetOrigin(&slot);
   books_.bytes -= static_cast<int64_t>(slot.contents.message->bytes());
@@ -790,7 +793,8 @@ void QueueCore::CheckInvariants() const {
     bytes += static_cast<int64_t>(slot.contents.message->bytes());
     if (!slot.in_age_list) {
       ++with_own_age;
-      BANYAN_CHECK(moved_by_age_.contains({slot.enqueued_ns, i}), "every message has an age");
+      const auto at = moved_by_age_.find({slot.enqueued_ns, slot.number});
+      BANYAN_CHECK(at != moved_by_age_.end() && at->second == i, "every message has an age");
     }
     if (slot.moved_in_unreceived) {
       ++from_elsewhere;

@@ -44,7 +44,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -214,7 +213,10 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   void Depart(SlotIndex index, std::shared_ptr<QueueCore> redrive_to, const Instant& now,
               Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  absl::Status Store(Contents contents, Id id, std::optional<absl::Duration> delay,
+  absl::Status ValidateDelivery(const Delivery& delivery) const;
+  // Whether a full queue refuses. Not what was accepted once, here or elsewhere.
+  enum class Bounds { kKept, kPassed };
+  absl::Status Store(Contents contents, Id id, std::optional<absl::Duration> delay, Bounds bounds,
                      Operation* operation);
   void Take(int64_t max_messages, int64_t visibility_ns, const Instant& now, TakenList* taken,
             Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -240,6 +242,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
                  Instant now, Aftermath* after);
   void Departed(absl::Span<Departure> departures, const std::shared_ptr<QueueCore>& taken_by,
                 const Instant& now);
+  std::shared_ptr<QueueCore> RedriveDestination(const Origin& origin) const;
   void DeleteMoved(uint64_t origin_incarnation, uint64_t number, uint32_t attempt, Instant now);
   void ForgetOrigin(Slot* slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
@@ -269,9 +272,10 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   VisibleList fresh_ ABSL_GUARDED_BY(mu_);
   DeadlineHeap deadlines_ ABSL_GUARDED_BY(mu_);
   // By age, for retention. What was sent here is in order as it comes; what was moved in keeps the
-  // time it was first enqueued elsewhere, so it needs a sorted place of its own.
+  // time it was first enqueued elsewhere, so it needs a sorted place of its own: by that time, then
+  // by number. Redrive, too, goes from the oldest.
   AgeList by_age_ ABSL_GUARDED_BY(mu_);
-  std::set<std::pair<int64_t, SlotIndex>> moved_by_age_ ABSL_GUARDED_BY(mu_);
+  std::map<std::pair<int64_t, uint64_t>, SlotIndex> moved_by_age_ ABSL_GUARDED_BY(mu_);
   // Messages moved in and not received yet, by (incarnation, number) in their queue of origin.
   absl::flat_hash_map<std::pair<uint64_t, uint64_t>, SlotIndex> moved_in_ ABSL_GUARDED_BY(mu_);
 

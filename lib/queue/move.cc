@@ -16,7 +16,8 @@
 // moved in: a message without a dead-letter queue comes back to its receivers until its retention
 // ends, and is never dropped. If the source is gone by step 3 the move stands: it came first.
 #include <algorithm>
-#include <tuple>
+#include <optional>
+#include <utility>
 
 #include "base/check.h"
 #include "base/status_macros.h"
@@ -127,7 +128,7 @@ bool QueueCore::TakeMoved(absl::Span<Departure> departures,
       slot.sent_unix_ns = departure.sent_unix_ns;
       slot.first_received_unix_ns = departure.first_received_unix_ns;
       slot.receive_count = departure.receive_count;
-      moved_by_age_.insert({slot.enqueued_ns, index});
+      moved_by_age_.emplace(std::pair(slot.enqueued_ns, slot.number), index);
       slot.origin_number = departure.number;
       slot.origin_attempt = departure.attempt;
       slot.moved_in_unreceived = true;
@@ -168,7 +169,7 @@ void QueueCore::Departed(absl::Span<Departure> departures,
         continue;
       }
       books_.bytes += static_cast<int64_t>(slot.contents.message->bytes());
-      moved_by_age_.insert({slot.enqueued_ns, index});
+      moved_by_age_.emplace(std::pair(slot.enqueued_ns, slot.number), index);
       Report(Change::kAccepted, slot, now);
       MakeVisible(index);
     }
@@ -234,63 +235,58 @@ absl::StatusOr<int64_t> QueueCore::Redrive(int64_t max_messages) {
                  " for parameter max_messages is invalid. Reason: Must be at least 1.");
   }
 
-  // What to move is fixed at the start, so that a message which fails again meanwhile does not go
-  // round in circles.
-  struct Candidate {
-    int64_t enqueued_ns;
-    uint64_t number;
-    SlotIndex slot;
-    std::shared_ptr<const Origin> origin;
-  };
-  std::vector<Candidate> candidates;
-  {
-    MutexLock lock(&mu_);
-    if (closing_.has_value()) return ClosedStatus();
-    BringUpTo(&operation.now, &operation.after);
-    for (const SlotIndex first : {again_.front(), fresh_.front()}) {
-      for (SlotIndex i = first; i != kNoSlot; i = slots_[i].next) {
-        const Slot& slot = slots_[i];
-        if (slot.contents.origin == nullptr) continue;
-        candidates.push_back({slot.enqueued_ns, slot.number, i, slot.contents.origin});
-      }
-    }
-  }
-  std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
-    return std::tie(a.enqueued_ns, a.number) < std::tie(b.enqueued_ns, b.number);
-  });
-
-  absl::flat_hash_map<const Origin*, std::shared_ptr<QueueCore>> destinations;
+  // Where each origin's messages go; null if it is gone, and then they stay. Found under no lock.
+  absl::flat_hash_map<std::shared_ptr<const Origin>, std::shared_ptr<QueueCore>> destinations;
   int64_t moved = 0;
-  size_t next = 0;
-  while (next < candidates.size() && moved < max_messages) {
-    constexpr size_t kTogether = 100;  // how long others may have to wait for the lock
-    std::vector<std::pair<const Candidate*, std::shared_ptr<QueueCore>>> group;
-    while (next < candidates.size() && group.size() < kTogether &&
-           moved + static_cast<int64_t>(group.size()) < max_messages) {
-      const Candidate& candidate = candidates[next++];
-      auto [at, is_new] = destinations.try_emplace(candidate.origin.get());
-      if (is_new) {
-        at->second = candidate.origin->queue.lock();
-        if (at->second == nullptr || at->second->closed()) {
-          absl::StatusOr<Arn> arn = Arn::Parse(candidate.origin->arn);
-          at->second = resolve_ != nullptr && arn.ok() ? resolve_(*arn) : nullptr;
-        }
-      }
-      if (at->second != nullptr) group.emplace_back(&candidate, at->second);
-    }
+  // One walk from the oldest on, in steps. It never turns back, so what stays is seen once; and it
+  // leaves out what came after its start, so that a message which fails again meanwhile does not go
+  // round in circles.
+  std::pair<int64_t, uint64_t> next = {INT64_MIN, 0};
+  std::optional<uint64_t> last_number;
+  for (bool at_end = false; !at_end;) {
+    std::shared_ptr<const Origin> unknown;
     {
       MutexLock lock(&mu_);
       if (closing_.has_value()) return ClosedStatus();
-      for (auto& [candidate, destination] : group) {
-        const Slot* slot = slots_.Find(candidate->slot, candidate->number);
-        if (slot == nullptr || slot->state != SlotState::kVisible) continue;
-        Depart(candidate->slot, destination, operation.now, &operation.after);
+      BringUpTo(&operation.now, &operation.after);
+      if (!last_number.has_value()) last_number = slots_.last_number();
+      constexpr int kTogether = 100;  // how long others may have to wait for the lock
+      auto at = moved_by_age_.lower_bound(next);
+      for (int seen = 0; at != moved_by_age_.end() && moved < max_messages && seen < kTogether;
+           ++seen) {
+        const auto [age, index] = *at;
+        const Slot& slot = slots_[index];
+        next = age;
+        ++at;  // before its place is gone
+        if (slot.state != SlotState::kVisible || slot.number > *last_number ||
+            slot.contents.origin == nullptr) {
+          continue;
+        }
+        const auto destination = destinations.find(slot.contents.origin);
+        if (destination == destinations.end()) {
+          unknown = slot.contents.origin;
+          break;
+        }
+        if (destination->second == nullptr) continue;
+        Depart(index, destination->second, operation.now, &operation.after);
         ++moved;
+      }
+      if (unknown == nullptr) {
+        at_end = at == moved_by_age_.end() || moved == max_messages;
+        ++next.second;
       }
     }
     operation.Finish();
+    if (unknown != nullptr) destinations.emplace(unknown, RedriveDestination(*unknown));
   }
   return moved;
+}
+
+std::shared_ptr<QueueCore> QueueCore::RedriveDestination(const Origin& origin) const {
+  std::shared_ptr<QueueCore> queue = origin.queue.lock();
+  if (queue != nullptr && !queue->closed()) return queue;
+  const absl::StatusOr<Arn> arn = Arn::Parse(origin.arn);
+  return resolve_ != nullptr && arn.ok() ? resolve_(*arn) : nullptr;
 }
 
 }  // namespace banyan::inline v0_1::internal

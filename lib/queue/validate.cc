@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "base/utf8.h"
 #include "message/errors.h"
+#include "message/trace_rules.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -271,6 +272,10 @@ absl::Status ValidateSend(const SendRequest& request, const Limits& limits) {
   for (const auto& [name, value] : request.attributes) {
     BANYAN_RETURN_IF_ERROR(ValidateAttribute(name, value, limits.queue));
   }
+  if (const std::string rule = BrokenTraceRule(request.trace_header); !rule.empty()) {
+    return Error(AwsError::kQueueInvalidParameterValue,
+                 "Value for parameter AWSTraceHeader is invalid. Reason: Must ", rule, ".");
+  }
   return absl::OkStatus();
 }
 
@@ -297,7 +302,7 @@ absl::Status ValidateSize(size_t bytes, int64_t bytes_max) {
   if (bytes <= static_cast<size_t>(bytes_max)) return absl::OkStatus();
   return Error(AwsError::kQueueInvalidParameterValue,
                "One or more parameters are invalid. Reason: Message must be shorter than ",
-               bytes_max, " bytes.");
+               bytes_max, " bytes. It has ", bytes, ".");
 }
 
 }  // namespace banyan::inline v0_1::internal

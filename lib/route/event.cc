@@ -5,17 +5,19 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_format.h"
 #include "base/json.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "base/utf8.h"
 #include "message/errors.h"
+#include "message/trace_rules.h"
 
 namespace banyan::inline v0_1::internal {
 
 namespace {
 
-constexpr int64_t kTraceHeaderMax = 500;
+constexpr size_t kDepthMax = 1000;  // of the JSON that is put; as JsonReader has it
 constexpr int64_t kTimeBytes = 14;  // what a given time counts for, whatever its text
 
 // The members of the envelope in their order. The texts are JSON, quotes included; an empty one is
@@ -75,8 +77,46 @@ absl::Status MissingArgument(std::string_view name) {
                " is a required argument.");
 }
 
-absl::Status MalformedDetail() {
-  return Error(AwsError::kBusMalformedDetail, "Detail is malformed.");
+// Where the first byte stands that is not UTF-8; nullopt if all are.
+std::optional<size_t> FirstBadUtf8(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const size_t length = Utf8Length(text.substr(i));
+    if (length == 0) return i;
+    i += length;
+  }
+  return std::nullopt;
+}
+
+// `field` may name an element; the parameter is what stands before its bracket. The value is not
+// shown: it is no text.
+absl::Status CheckUtf8(std::string_view parameter, std::string_view field, std::string_view text) {
+  const std::optional<size_t> bad = FirstBadUtf8(text);
+  if (!bad.has_value()) return absl::OkStatus();
+  return Error(AwsError::kBusInvalidArgument, "Parameter ", parameter,
+               " is not valid. Reason: ", field, " must be UTF-8; its byte ", *bad + 1, " is ",
+               absl::StrFormat("0x%02X", static_cast<unsigned char>(text[*bad])), ".");
+}
+
+absl::Status MalformedDetail(std::string_view reason) {
+  return Error(AwsError::kBusMalformedDetail, "Detail is malformed. Reason: ", reason, ".");
+}
+
+std::string AtPosition(std::string_view reason, std::string_view text, size_t offset) {
+  const TextPosition position = PositionAt(text, offset);
+  return StrCat(reason, " at line ", position.line, ", column ", position.column);
+}
+
+// Where the value of an object's member begins; members count from 0. `json` is an object and has
+// that member.
+size_t ValueOffset(std::string_view json, size_t member) {
+  JsonReader reader(json, kDepthMax);
+  reader.Next();
+  while (true) {
+    reader.Next();  // the name
+    reader.Next();
+    if (member-- == 0) return reader.begin();
+    reader.SkipValue();
+  }
 }
 
 absl::Status TooLong(std::string_view value, size_t index, std::string_view member, int64_t max) {
@@ -91,11 +131,26 @@ bool CompactObject(std::string_view json, std::string* out) {
   return CompactJson(json, out) && out->starts_with('{');
 }
 
+}  // namespace
+
 absl::Status NotAnEvent(std::string_view reason) {
-  return Error(AwsError::kBusInvalidArgument, "Parameter Event is not valid. Reason: ", reason);
+  return Error(AwsError::kBusInvalidArgument, "Parameter Event is not valid. Reason: ", reason,
+               ".");
 }
 
-}  // namespace
+std::string ObjectFault(std::string_view json, size_t depth_max) {
+  JsonReader reader(json, depth_max);
+  const JsonToken first = reader.Next();
+  if (first == JsonToken::kEnd) {
+    return AtPosition("there is no JSON value in the text", json, reader.position());
+  }
+  if (first != JsonToken::kStartObject && first != JsonToken::kError) {
+    return AtPosition("it is not a JSON object", json, reader.begin());
+  }
+  if (!reader.SkipValue()) return AtPosition(reader.ErrorText(), json, reader.error_offset());
+  reader.AtEndOfText();  // skips white space
+  return AtPosition("there is more text behind the JSON object", json, reader.position());
+}
 
 int64_t EntryBytes(const EventEntry& entry) {
   size_t bytes = entry.source.size() + entry.detail_type.size() + entry.detail.size();
@@ -106,7 +161,8 @@ int64_t EntryBytes(const EventEntry& entry) {
 absl::Status ValidateEntriesBytes(int64_t bytes, const Limits& limits) {
   if (bytes <= limits.bus.entries_bytes_max) return absl::OkStatus();
   return Error(AwsError::kBusValidation,
-               "Total size of the entries in the request is over the limit.");
+               "Total size of the entries in the request is over the limit. It is ", bytes,
+               " bytes; at most ", limits.bus.entries_bytes_max, " are allowed.");
 }
 
 absl::Status ValidateEntryShape(const EventEntry& entry, size_t index, const Limits& limits) {
@@ -118,8 +174,9 @@ absl::Status ValidateEntryShape(const EventEntry& entry, size_t index, const Lim
       return TooLong(resource, index, "resources", limits.bus.resource_max);
     }
   }
-  if (static_cast<int64_t>(entry.trace_header.size()) > kTraceHeaderMax) {
-    return TooLong(entry.trace_header, index, "traceHeader", kTraceHeaderMax);
+  if (const std::string rule = BrokenTraceRule(entry.trace_header); !rule.empty()) {
+    return Error(AwsError::kBusValidation, "1 validation error detected: Value at 'entries.", index,
+                 ".member.traceHeader' failed to satisfy constraint: Member must ", rule);
   }
   return absl::OkStatus();
 }
@@ -129,6 +186,12 @@ absl::StatusOr<Event> MakeEvent(const EventEntry& entry, Id id, absl::Time now,
   if (entry.source.empty()) return MissingArgument("Source");
   if (entry.detail_type.empty()) return MissingArgument("DetailType");
   if (entry.detail.empty()) return MissingArgument("Detail");
+  BANYAN_RETURN_IF_ERROR(CheckUtf8("Source", "Source", entry.source));
+  BANYAN_RETURN_IF_ERROR(CheckUtf8("DetailType", "DetailType", entry.detail_type));
+  for (size_t i = 0; i < entry.resources.size(); ++i) {
+    BANYAN_RETURN_IF_ERROR(
+        CheckUtf8("Resources", StrCat("Resources[", i, "]"), entry.resources[i]));
+  }
   if (env.limits.bus.aws_sources_reserved && entry.source.starts_with("aws.")) {
     return Error(AwsError::kBusNotAuthorizedForSource, "Not authorized for the source.");
   }
@@ -141,7 +204,9 @@ absl::StatusOr<Event> MakeEvent(const EventEntry& entry, Id id, absl::Time now,
 
   Envelope envelope;
   auto& members = envelope.members;
-  if (!CompactObject(entry.detail, &members[kDetail])) return MalformedDetail();
+  if (!CompactObject(entry.detail, &members[kDetail])) {
+    return MalformedDetail(ObjectFault(entry.detail, kDepthMax));
+  }
   members[kVersion] = "\"0\"";
   members[kId] = StrCat("\"", id.ToString(), "\"");
   AppendJsonString(&members[kDetailType], entry.detail_type);
@@ -160,34 +225,47 @@ absl::StatusOr<Event> MakeEvent(const EventEntry& entry, Id id, absl::Time now,
 
 absl::StatusOr<Event> ReadEvent(std::string_view event_json, Id new_id, absl::Time now,
                                 const Environment& env) {
-  std::string compact, error;
-  if (!CompactJson(event_json, &compact, &error)) return NotAnEvent(error);
-  if (!compact.starts_with('{')) return NotAnEvent("it is not a JSON object");
+  std::string compact;
+  if (!CompactObject(event_json, &compact)) return NotAnEvent(ObjectFault(event_json, kDepthMax));
   BANYAN_RETURN_IF_ERROR(ValidateEntriesBytes(static_cast<int64_t>(compact.size()), env.limits));
 
   Envelope envelope;
   auto& members = envelope.members;
-  std::string source, time_text;
+  std::string source;
+  absl::Time time = now;
   Id id = new_id;
-  JsonReader reader(compact);
+  JsonReader reader(compact, kDepthMax);
   reader.Next();
-  while (reader.Next() == JsonToken::kName) {
+  for (size_t member = 0; reader.Next() == JsonToken::kName; ++member) {
+    // Positions are those of the text as it came.
+    const auto here = [&](std::string_view reason) {
+      return AtPosition(reason, event_json, ValueOffset(event_json, member));
+    };
     size_t m = 0;
     while (m < kMemberCount && kMemberNames[m] != reader.text()) ++m;
     const std::string name(reader.raw());
     const JsonToken token = reader.Next();
     const size_t begin = reader.begin();
-    if (m == kDetail && token != JsonToken::kStartObject) return MalformedDetail();
+    if (m == kDetail && token != JsonToken::kStartObject) {
+      return MalformedDetail(here("it is not a JSON object"));
+    }
     if (m == kResources && token != JsonToken::kStartArray) {
-      return NotAnEvent("resources is not an array");
+      return NotAnEvent(here("resources is not an array"));
     }
     if (m < kResources && token != JsonToken::kString) {
-      return NotAnEvent(StrCat(kMemberNames[m], " is not a string"));
+      return NotAnEvent(here(StrCat(kMemberNames[m], " is not a string")));
     }
     if (m == kSource) source = reader.text();
-    if (m == kTime) time_text = reader.text();
+    if (m == kTime && !reader.text().empty()) {
+      std::string reason;
+      if (!absl::ParseTime(absl::RFC3339_full, ToAbsl(reader.text()), &time, &reason) ||
+          !IsWritable(time)) {
+        return NotAnEvent(
+            here(StrCat("time \"", reader.text(), "\" is not a time as 2026-01-31T23:59:59Z")));
+      }
+    }
     if (m == kId) id = Id::Parse(reader.text()).value_or(new_id);
-    if (!reader.SkipValue()) return NotAnEvent(reader.ErrorText());
+    reader.SkipValue();  // cannot fail: what CompactObject() wrote is JSON
     const std::string_view value = std::string_view(compact).substr(begin, reader.end() - begin);
     if (m < kMemberCount) {
       members[m] = value;
@@ -199,14 +277,6 @@ absl::StatusOr<Event> ReadEvent(std::string_view event_json, Id new_id, absl::Ti
   if (source.empty()) return MissingArgument("Source");
   if (members[kDetailType].size() <= 2) return MissingArgument("DetailType");
   if (members[kDetail].empty()) return MissingArgument("Detail");
-  absl::Time time = now;
-  if (!time_text.empty()) {
-    std::string reason;
-    if (!absl::ParseTime(absl::RFC3339_full, ToAbsl(time_text), &time, &reason) ||
-        !IsWritable(time)) {
-      return NotAnEvent(StrCat("time \"", time_text, "\" is not a time as 2026-01-31T23:59:59Z"));
-    }
-  }
   members[kTime] = TimeText(time);
   if (members[kVersion].empty()) members[kVersion] = "\"0\"";
   if (members[kId].size() <= 2) members[kId] = StrCat("\"", id.ToString(), "\"");

@@ -9,6 +9,7 @@
 #ifndef BANYAN_LIB_ROUTE_EVENT_H_
 #define BANYAN_LIB_ROUTE_EVENT_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -35,14 +36,21 @@ int64_t EntryBytes(const EventEntry& entry);
 absl::Status ValidateEntryShape(const EventEntry& entry, size_t index, const Limits& limits);
 absl::Status ValidateEntriesBytes(int64_t bytes, const Limits& limits);
 
-// Faults of one entry: a required argument is missing, a source is reserved, the detail is no JSON
-// object.
+// Faults of one entry: a required argument is missing, a text is not UTF-8, a source is reserved,
+// the detail is no JSON object.
 absl::StatusOr<Event> MakeEvent(const EventEntry& entry, Id id, absl::Time now,
                                 const Environment& env);
 
 // `new_id` serves where the event has no id, or one that is no UUID (which its envelope keeps).
 absl::StatusOr<Event> ReadEvent(std::string_view event_json, Id new_id, absl::Time now,
                                 const Environment& env);
+
+// Why a text is not one JSON object and nothing else, and where: "it is not a JSON object at line 1,
+// column 1". Only for texts that are none, so that the way of good events needs no positions.
+std::string ObjectFault(std::string_view json, size_t depth_max);
+
+// The refusal of an event in its envelope.
+absl::Status NotAnEvent(std::string_view reason);
 
 }  // namespace banyan::inline v0_1::internal
 

@@ -56,9 +56,10 @@ absl::Status ValidateDescription(std::string_view description) {
                kDescriptionMax);
 }
 
-absl::Status LimitExceeded() {
+absl::Status LimitExceeded(std::string_view what, size_t count, int64_t max) {
   return Error(AwsError::kBusLimitExceeded,
-               "The requested resource exceeds the maximum number allowed.");
+               "The requested resource exceeds the maximum number allowed. There would be ", count,
+               " ", what, "; at most ", max, " are allowed.");
 }
 
 }  // namespace
@@ -191,12 +192,9 @@ absl::StatusOr<std::vector<RuleExplanation>> EventBusCore::Explain(
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
   if (active_.Load() == nullptr) return Gone();
-  std::string reason;
-  const std::optional<EventFields> fields = EventFields::FromJson(
-      event_json, static_cast<size_t>(env_->limits.pattern.depth_max), &reason);
-  if (!fields.has_value()) {
-    return Error(AwsError::kBusInvalidArgument, "Parameter Event is not valid. Reason: ", reason);
-  }
+  const auto depth_max = static_cast<size_t>(env_->limits.pattern.depth_max);
+  const std::optional<EventFields> fields = EventFields::FromJson(event_json, depth_max);
+  if (!fields.has_value()) return NotAnEvent(ObjectFault(event_json, depth_max));
   std::vector<RuleExplanation> list;
   MutexLock lock(&change_mu_);
   for (const auto& [name, rule] : rules_) {
@@ -231,7 +229,7 @@ absl::StatusOr<Rule> EventBusCore::PutRule(std::string_view name, RuleOptions op
   if (active_.Load() == nullptr) return Gone();
   const auto there = rules_.find(name);
   if (there == rules_.end() && static_cast<int64_t>(rules_.size()) >= env_->limits.bus.rules_max) {
-    return LimitExceeded();
+    return LimitExceeded("rules", rules_.size() + 1, env_->limits.bus.rules_max);
   }
   BANYAN_RETURN_IF_ERROR(CheckTargetCount(
       there == rules_.end() ? std::vector<LiveTarget>() : there->second.targets, targets));
@@ -275,8 +273,9 @@ absl::Status EventBusCore::CheckTargetCount(const std::vector<LiveTarget>& there
     count += std::none_of(there.begin(), there.end(),
                           [&target](const LiveTarget& t) { return t.what.id == target.id; });
   }
-  return static_cast<int64_t>(count) <= env_->limits.bus.targets_max ? absl::OkStatus()
-                                                                     : LimitExceeded();
+  const int64_t max = env_->limits.bus.targets_max;
+  return static_cast<int64_t>(count) <= max ? absl::OkStatus()
+                                            : LimitExceeded("targets", count, max);
 }
 
 void EventBusCore::AddTargets(RuleState& state, std::vector<RuleTarget> targets) {

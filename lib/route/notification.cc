@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "route/notification.h"
 
-#include <string_view>
-
 #include "absl/strings/escaping.h"
 #include "absl/time/time.h"
 #include "base/json.h"
@@ -36,14 +34,22 @@ void AppendAttributes(std::string* out, const Attributes& attributes) {
 
 }  // namespace
 
+size_t Notification::Size(const Message& message) const {
+  return Render(message, "").size() - JsonStringSize("") + JsonStringSize(message.body.view());
+}
+
 std::string Notification::Render(const Message& message) const {
+  return Render(message, message.body.view());
+}
+
+std::string Notification::Render(const Message& message, std::string_view body) const {
   std::string text = "{";
-  text.reserve(message.body.size() + message.attributes.bytes() + 512);
+  text.reserve(body.size() + message.attributes.bytes() + 512);
   AppendMember(&text, "Type", "Notification");
   AppendMember(&text, "MessageId", message.id.ToString());
   AppendMember(&text, "TopicArn", topic_arn_);
   if (!message.subject.empty()) AppendMember(&text, "Subject", message.subject);
-  AppendMember(&text, "Message", message.body.view());
+  AppendMember(&text, "Message", body);
   AppendMember(
       &text, "Timestamp",
       absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", message.accepted.time(), absl::UTCTimeZone()));

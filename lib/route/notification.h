@@ -4,7 +4,8 @@
 // not raw.
 //
 // Rendered each time it is read, never when it is sent: most fan-out copies are read once, and a
-// fan-out to a thousand queues would otherwise hold a thousand texts.
+// fan-out to a thousand queues would otherwise hold a thousand texts. Whether a large message still
+// fits is counted once per publish.
 //
 // The keys and their order are SNS's, and so is the layout with its spaces and line breaks. Nothing
 // signs notifications yet, and there is no server to name: Signature, SigningCertURL and
@@ -14,6 +15,7 @@
 #define BANYAN_LIB_ROUTE_NOTIFICATION_H_
 
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "message/message.h"
@@ -25,11 +27,14 @@ class Notification final : public Presentation {
   explicit Notification(std::string topic_arn) : topic_arn_(std::move(topic_arn)) {}
 
   Payload Body(const Message& message) const override { return Payload(Render(message)); }
+  size_t Size(const Message& message) const override;
   bool ShowsAttributes() const override { return false; }  // they are inside
 
   std::string Render(const Message& message) const;
 
  private:
+  std::string Render(const Message& message, std::string_view body) const;
+
   const std::string topic_arn_;
 };
 

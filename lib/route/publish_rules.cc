@@ -2,18 +2,19 @@
 #include "route/publish_rules.h"
 
 #include <algorithm>
+#include <string>
 
 #include "absl/strings/str_format.h"
 #include "base/status_macros.h"
 #include "base/utf8.h"
 #include "message/errors.h"
+#include "message/trace_rules.h"
 
 namespace banyan::inline v0_1::internal {
 
 namespace {
 
 constexpr int64_t kDisplayNameMax = 100;
-constexpr int64_t kTraceHeaderMax = 500;
 
 bool IsAlphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -128,7 +129,8 @@ absl::Status ValidateTopicAttributes(const Attributes& attributes, const Limits&
 
 absl::Status ValidateBodySize(int64_t bytes, const Limits& limits) {
   if (bytes <= limits.topic.message_bytes_max) return absl::OkStatus();
-  return Error(AwsError::kTopicInvalidParameter, "Invalid parameter: Message too long");
+  return Error(AwsError::kTopicInvalidParameter, "Invalid parameter: Message too long: ", bytes,
+               " bytes; at most ", limits.topic.message_bytes_max, " are allowed");
 }
 
 absl::Status ValidatePublish(const PublishRequest& request, const Limits& limits) {
@@ -137,10 +139,9 @@ absl::Status ValidatePublish(const PublishRequest& request, const Limits& limits
     return Error(AwsError::kTopicInvalidParameter, "Invalid parameter: Empty message");
   }
   BANYAN_RETURN_IF_ERROR(ValidateTopicAttributes(request.attributes, limits));
-  if (static_cast<int64_t>(request.trace_header.size()) > kTraceHeaderMax) {
-    return Error(AwsError::kTopicInvalidParameter,
-                 "Invalid parameter: trace_header Reason: ", request.trace_header.size(),
-                 " bytes; at most ", kTraceHeaderMax, " are allowed");
+  if (const std::string rule = BrokenTraceRule(request.trace_header); !rule.empty()) {
+    return Error(AwsError::kTopicInvalidParameter, "Invalid parameter: trace_header Reason: must ",
+                 rule);
   }
   return ValidateBodySize(static_cast<int64_t>(request.body.size() + request.attributes.bytes()),
                           limits);

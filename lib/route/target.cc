@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -90,6 +91,8 @@ absl::StatusOr<RuleTarget> ResolveRuleTarget(const Target& target, size_t index,
                                              const Environment& env) {
   RuleTarget resolved = {.id = target.id(), .target = target, .sink = nullptr};
   std::string_view kind, name;
+  std::optional<JsonPath> key_path;
+  bool bad_key_path = false;  // told below, where the target has its id
   if (const Queue* queue = std::get_if<Queue>(&target.to())) {
     kind = "queue", name = queue->name(), resolved.sink = queue->core();
   } else if (const Function* function = std::get_if<Function>(&target.to())) {
@@ -100,13 +103,9 @@ absl::StatusOr<RuleTarget> ResolveRuleTarget(const Target& target, size_t index,
   } else {
     const Stream& stream = std::get<Stream>(target.to());
     kind = "stream", name = stream.name();
-    std::optional<JsonPath> key_path;
     if (!target.partition_key_path().empty()) {
       key_path = JsonPath::Parse(target.partition_key_path());
-      if (!key_path.has_value()) {
-        return BadTarget(target.id(), StrCat("\"", target.partition_key_path(),
-                                             "\" is not a path like $.detail.order.id."));
-      }
+      bad_key_path = !key_path.has_value();
     }
     if (stream.core() != nullptr) {
       resolved.sink = std::make_shared<StreamTarget>(stream.core(), std::move(key_path));
@@ -115,6 +114,10 @@ absl::StatusOr<RuleTarget> ResolveRuleTarget(const Target& target, size_t index,
   if (resolved.id.empty()) resolved.id = DefaultId(kind, name);
   BANYAN_RETURN_IF_ERROR(ValidateTargetId(resolved.id, index));
   if (resolved.sink == nullptr) return BadTarget(resolved.id, "The handle names nothing.");
+  if (bad_key_path) {
+    return BadTarget(resolved.id, StrCat("\"", target.partition_key_path(),
+                                         "\" is not a path like $.detail.order.id."));
+  }
   if (!target.partition_key_path().empty() && !std::holds_alternative<Stream>(target.to())) {
     return BadTarget(resolved.id, "PartitionKeyPath is for streams only.");
   }

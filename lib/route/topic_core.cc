@@ -237,8 +237,8 @@ std::shared_ptr<SubscriptionCore> TopicCore::MakeSubscription(Target target, boo
   arn.resource = StrCat(name_, ":", env_->ids.Next().ToString());
 
   // A dead-letter queue gets what the endpoint would have received. But a function's gets the
-  // envelope, as from SNS; and so does that of a raw subscription whose message has too many
-  // attributes for any queue, which would otherwise be lost for the very reason it came here.
+  // envelope, as from SNS; and so does that of a raw subscription whose message has more attributes
+  // than the readers of a queue expect, which is why it came here.
   const bool to_function = std::holds_alternative<Function>(target.to());
   CourierPlan plan;
   plan.destination = *ResolveEndpoint(target);

@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "base/utf8.h"
 #include "message/errors.h"
+#include "message/trace_rules.h"
 #include "stream/shard_log.h"
 #include "stream/shard_map.h"
 
@@ -16,9 +17,8 @@ namespace banyan::inline v0_1::internal {
 namespace {
 
 // A record's head has 15 bits for the size of its trace header, and 16 for its key's.
-constexpr size_t kTraceBytesMax = 8'192;
 constexpr size_t kKeyBytesMax = 65'535;
-static_assert(kTraceBytesMax < RecordHeader::kHasEventId);
+static_assert(kTraceHeaderBytesMax < RecordHeader::kHasEventId);
 
 // Offsets in a segment have 32 bits.
 constexpr int64_t kRecordBytesCeiling = int64_t{1} << 30;
@@ -152,11 +152,10 @@ absl::StatusOr<std::optional<absl::uint128>> ValidatePut(const PutRequest& reque
                  "' failed to satisfy constraint: Member must have length less than or equal to ",
                  options.record_bytes_max, "; with its partition key it has ", bytes);
   }
-  if (request.trace_header.size() > kTraceBytesMax) {
+  if (const std::string rule = BrokenTraceRule(request.trace_header); !rule.empty()) {
     return Error(AwsError::kStreamValidation, "1 validation error detected: Value at '",
-                 FieldName("traceHeader", index),
-                 "' failed to satisfy constraint: Member must have length less than or equal to ",
-                 kTraceBytesMax, "; it has ", request.trace_header.size());
+                 FieldName("traceHeader", index), "' failed to satisfy constraint: Member must ",
+                 rule);
   }
   if (request.explicit_hash_key.empty()) return std::optional<absl::uint128>();
 

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "banyan/testing/printers.h"
-#include "broker/broker_core.h"
 #include "testing/recorder.h"
 
 namespace banyan::inline v0_1::testing {
@@ -82,7 +81,7 @@ void Print(const std::vector<MessageStory>& stories, std::ostream* os) {
 
 Broker MakeBroker(Runtime& runtime, BrokerOptions options, Recorder* recorder) {
   absl::StatusOr<Broker> broker =
-      v0_1::internal::BrokerCore::CreateBroker(runtime, std::move(options), recorder);
+      v0_1::internal::CreateJournaledBroker(runtime, std::move(options), recorder);
   if (!broker.ok()) {
     std::fprintf(stderr, "TestBroker: %s\n", broker.status().ToString().c_str());
     std::abort();

@@ -3,8 +3,11 @@
 // From spec/buses.md 5 and spec/topics.md 6: retries, limits, dead letters, books.
 #include "deliver/courier.h"
 
+#include <map>
 #include <memory>
 #include <random>
+#include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -15,6 +18,7 @@
 namespace banyan::internal {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -98,6 +102,18 @@ TEST_F(CourierTest, APermanentFaultGoesStraightToTheDeadLetterQueue) {
   EXPECT_EQ(given_up_[0].retries, 0);
   EXPECT_EQ(given_up_[0].exhausted, "");
   EXPECT_EQ(courier->Stats().dead_lettered, 1);
+}
+
+TEST_F(CourierTest, OnlyTheDeadLetterSaysThatItWasAcceptedBefore) {
+  sink_->answers = {kBusy, kGone};
+  const auto courier = Make({}, true);
+  Deliver(*courier);
+  runtime_.Advance(absl::Minutes(1));
+  ASSERT_THAT(sink_->seen, SizeIs(2));
+  ASSERT_THAT(dead_->seen, SizeIs(1));
+  EXPECT_FALSE(sink_->seen[0].accepted_before);
+  EXPECT_FALSE(sink_->seen[1].accepted_before);
+  EXPECT_TRUE(dead_->seen[0].accepted_before);
 }
 
 TEST_F(CourierTest, NoRetriesMeansOneAttempt) {
@@ -247,8 +263,78 @@ TEST_F(CourierTest, WaitsAreRandomBelowADoublingBound) {
   EXPECT_LT(after[3], 280u);
 }
 
+// What is pending, from the records alone.
+class Replay : public Journal {
+ public:
+  void Append(const ChangeRecord& record) override {
+    lines.push_back(Line(record));
+    EXPECT_NE(record.message, nullptr);
+    if (record.change == Change::kAccepted) {
+      EXPECT_TRUE(pending.insert(record.message_id).second) << "pending twice";
+      return;
+    }
+    EXPECT_EQ(pending.erase(record.message_id), 1u) << "ended, but was not pending";
+    ++ended[record.change];
+  }
+
+  static std::string Line(const ChangeRecord& record) {
+    constexpr const char* kNames[] = {"accepted", "received", "settled", "moved", "expired"};
+    std::string line = kNames[static_cast<int>(record.change)];
+    line.append(" ").append(record.resource.substr(record.resource.rfind('/') + 1));
+    line.append(" -> ").append(record.destination.substr(record.destination.rfind(':') + 1));
+    return line;
+  }
+
+  std::vector<std::string> lines;
+  std::set<Id> pending;
+  std::map<Change, int64_t> ended;
+};
+
+TEST_F(CourierTest, TheJournalHearsOfWhatWaitsAndWhatBecameOfIt) {
+  Replay journal;
+  env_->journal = &journal;
+  dead_->arn = "arn:aws:sqs:us-east-1:000000000000:dead";
+  const auto with = Make({.retries_max = 1}, true);
+  Deliver(*with);
+  EXPECT_THAT(journal.lines, IsEmpty()) << "delivered at once: nothing ever waited";
+
+  sink_->answers = {kBusy};
+  Deliver(*with);
+  EXPECT_THAT(journal.lines, ElementsAre("accepted r -> scripted"));
+  EXPECT_EQ(*journal.pending.begin(), sink_->seen.back().message->id);
+  runtime_.Advance(absl::Seconds(1));
+  EXPECT_THAT(journal.lines, ElementsAre("accepted r -> scripted", "settled r -> scripted"));
+
+  journal.lines.clear();
+  sink_->answers = {kGone};
+  Deliver(*with);
+  EXPECT_THAT(journal.lines, ElementsAre("accepted r -> scripted", "moved r -> dead"));
+
+  journal.lines.clear();
+  sink_->answers = {kGone};
+  Deliver(*Make({}, false));
+  EXPECT_THAT(journal.lines, ElementsAre("accepted r -> scripted", "expired r -> scripted"));
+  EXPECT_THAT(journal.pending, IsEmpty());
+  env_->journal = nullptr;
+}
+
+// Who replays the records delivers it again: twice is better than never.
+TEST_F(CourierTest, TheJournalHearsOfNoEndAfterTheBrokerStopped) {
+  Replay journal;
+  env_->journal = &journal;
+  sink_->answers = {std::nullopt};
+  const auto courier = Make({}, true);
+  Deliver(*courier);
+  courier->Close(CloseKind::kStopped);
+  std::move(sink_->later[0])(absl::OkStatus());
+  EXPECT_EQ(courier->Stats().delivered, 1);
+  EXPECT_THAT(journal.lines, ElementsAre("accepted r -> scripted"));
+  env_->journal = nullptr;
+}
+
 // Whatever a destination answers, now or later: the books balance at every step, and in the end
-// each message is delivered, in the dead-letter queue, or dropped and logged; none twice.
+// each message is delivered, in the dead-letter queue, or dropped and logged; none twice. At each
+// step the journal's records say which are pending.
 TEST_F(CourierTest, BooksBalanceUnderRandomFaults) {
   for (uint64_t seed = 1; seed <= 200; ++seed) {
     testing::SeedReporter reporter(seed);
@@ -256,6 +342,8 @@ TEST_F(CourierTest, BooksBalanceUnderRandomFaults) {
     sink_ = std::make_shared<ScriptedSink>();
     dead_ = std::make_shared<ScriptedSink>();
     const size_t logged_before = log_.lines().size();
+    Replay journal;
+    env_->journal = &journal;
     const bool with_dead_letter = random() % 2 == 0;
     const auto courier = Make({.retries_max = static_cast<int64_t>(random() % 5),
                                .age_max = absl::Minutes(1),
@@ -286,6 +374,7 @@ TEST_F(CourierTest, BooksBalanceUnderRandomFaults) {
       }
       ExpectBalanced(courier->Stats());
       EXPECT_EQ(courier->Stats().matched, sent);
+      EXPECT_EQ(static_cast<int64_t>(journal.pending.size()), courier->Stats().pending);
     }
     sink_->answers.clear();
     while (!sink_->later.empty()) {
@@ -300,6 +389,11 @@ TEST_F(CourierTest, BooksBalanceUnderRandomFaults) {
     EXPECT_EQ(end.matched, sent);
     EXPECT_EQ(end.pending, 0);
     EXPECT_EQ(static_cast<int64_t>(log_.lines().size() - logged_before), end.dropped);
+    EXPECT_THAT(journal.pending, IsEmpty());
+    EXPECT_EQ(journal.ended[Change::kMoved], end.dead_lettered);
+    EXPECT_EQ(journal.ended[Change::kExpired], end.dropped);
+    EXPECT_LE(journal.ended[Change::kSettled], end.delivered);
+    env_->journal = nullptr;
     if (!with_dead_letter) {
       EXPECT_EQ(end.dead_lettered, 0);
     }

@@ -37,11 +37,19 @@ TEST(ErrorTableTest, AStatusFindsItsRowAgain) {
   }
 }
 
+TEST(ErrorTableTest, APrintedStatusNamesServiceAndShape) {
+  EXPECT_EQ(Error(AwsError::kQueueDoesNotExist, "gone").ToString(),
+            "NOT_FOUND: gone [banyan/aws-error='sqs.QueueDoesNotExist']");
+  EXPECT_EQ(Error(AwsError::kFunctionResourceNotFound, "gone").ToString(),
+            "NOT_FOUND: gone [banyan/aws-error='lambda.ResourceNotFoundException']");
+}
+
 TEST(ErrorTableTest, StatusesOfOthersHaveNoRow) {
   EXPECT_EQ(FindAwsError(absl::OkStatus()), nullptr);
   EXPECT_EQ(FindAwsError(absl::NotFoundError("mine")), nullptr);
   absl::Status forged = absl::NotFoundError("forged");
-  for (const char* text : {"", "-1", "100000", "1x", "99999999999999999999"}) {
+  for (const char* text : {"", "0", "sqs", "sqs.", "QueueDoesNotExist", "sns.QueueDoesNotExist",
+                           "sqs.QueueDoesNotExist ", "SQS.QueueDoesNotExist"}) {
     forged.SetPayload("banyan/aws-error", absl::Cord(text));
     EXPECT_EQ(FindAwsError(forged), nullptr) << text;
   }

@@ -305,6 +305,35 @@ TEST_F(DeadLetterTest, RedriveLeavesMessagesWhoseSourceIsGone) {
   EXPECT_EQ(dead_.Stats().moved_out, 0);
 }
 
+// More of those that stay, of those that go and in one instant than a redrive moves in one step.
+TEST_F(DeadLetterTest, RedriveInALoopGoesPastWhatStaysInOrder) {
+  constexpr int kEach = 250;
+  Queue gone = broker_.Make("gone", WithRedrive(1));
+  for (int i = 0; i < kEach; ++i) Send(gone, "stays");
+  for (int i = 0; i < kEach; ++i) Send(source_, std::to_string(i));
+  for (int i = 0; i < kEach / 10; ++i) {
+    ASSERT_EQ(ReceiveAll(gone).size(), 10u);
+    ASSERT_EQ(ReceiveAll(source_).size(), 10u);
+  }
+  // Slots that are used again, so that a place in the arena is not an order.
+  for (int i = 0; i < 10; ++i) Send(dead_, "own");
+  for (const Received& own : ReceiveAll(dead_)) ASSERT_TRUE(own.Delete().ok());
+  runtime_.Advance(absl::Seconds(30));
+  ASSERT_EQ(dead_.Depth().visible, 2 * kEach);
+  broker_.Delete(gone);
+
+  for (int i = 0; i < 10; ++i) ASSERT_EQ(*dead_.Redrive(1), 1);
+  ASSERT_EQ(*dead_.Redrive(kEach), kEach - 10);
+  ASSERT_EQ(*dead_.Redrive(), 0);
+  EXPECT_EQ(dead_.Depth().visible, kEach);
+  dead_.core()->CheckInvariants();
+  int next = 0;
+  for (int i = 0; i < kEach / 10; ++i) {
+    for (const Received& one : ReceiveAll(source_)) EXPECT_EQ(one.body(), std::to_string(next++));
+  }
+  EXPECT_EQ(next, kEach);
+}
+
 TEST_F(DeadLetterTest, ManyMessagesAreRedrivenInOrder) {
   constexpr int kMany = 1'000;
   for (int i = 0; i < kMany; ++i) {

@@ -317,6 +317,22 @@ TEST_F(ReceiveTest, TwelveHoursBeginAnewWithEachReceive) {
   EXPECT_TRUE(ReceiveOne(queue_).ChangeVisibility(absl::Hours(11)).ok());
 }
 
+// Limits may be lifted; "for ever" then hides a message until its retention ends.
+TEST_F(ReceiveTest, WithoutALimitAMessageMayBeHiddenForEver) {
+  Limits limits = Limits::Aws();
+  limits.queue.visibility_max = absl::InfiniteDuration();
+  TestBroker broker(runtime_, limits);
+  const Queue queue = broker.Make("patient");
+  Send(queue, "m");
+  const Received got = ReceiveOne(queue);
+  runtime_.Advance(absl::Seconds(1));
+  ASSERT_TRUE(got.ChangeVisibility(absl::InfiniteDuration()).ok());
+  runtime_.Advance(absl::Hours(24));
+  EXPECT_EQ(queue.Depth(), (QueueDepth{.in_flight = 1}));
+  EXPECT_TRUE(got.Delete().ok());
+  EXPECT_EQ(queue.Depth(), QueueDepth{});
+}
+
 TEST_F(ReceiveTest, OverrunTellsThatAnotherMayHaveTheMessage) {
   Send(queue_, "m");
   const Received got = ReceiveOne(queue_);

@@ -57,7 +57,7 @@ TEST_F(SendTest, OneMebibyteIsTakenAndOneByteMoreIsNot) {
   EXPECT_EQ(AwsCode(status), "InvalidParameterValue");
   EXPECT_EQ(status.message(),
             "One or more parameters are invalid. Reason: Message must be shorter than 1048576 "
-            "bytes.");
+            "bytes. It has 1048577.");
 }
 
 TEST_F(SendTest, NamesTypesAndValuesOfAttributesCountTowardsTheSize) {
@@ -66,6 +66,17 @@ TEST_F(SendTest, NamesTypesAndValuesOfAttributesCountTowardsTheSize) {
   EXPECT_TRUE(SendStatus({.body = std::string(1'016, 'x'), .attributes = {{"n", "v"}}}).ok());
   EXPECT_EQ(AwsCode(SendStatus({.body = std::string(1'017, 'x'), .attributes = {{"n", "v"}}})),
             "InvalidParameterValue");
+}
+
+TEST_F(SendTest, TraceHeadersAreAtMost500BytesOfPrintableAscii) {
+  EXPECT_TRUE(SendStatus({.body = "x", .trace_header = std::string(500, '~')}).ok());
+  for (const std::string& bad : {std::string(501, 'x'), std::string("a\nb"), std::string("\x7F"),
+                                 std::string("\xC3\xA4"), std::string(1, '\0')}) {
+    const absl::Status status = SendStatus({.body = "x", .trace_header = bad});
+    EXPECT_EQ(AwsCode(status), "InvalidParameterValue");
+    EXPECT_EQ(status.message().find("Value for parameter AWSTraceHeader is invalid. Reason: Must "),
+              0u);
+  }
 }
 
 TEST_F(SendTest, TraceHeaderDoesNotCountTowardsTheSize) {
@@ -342,6 +353,37 @@ TEST_F(AcceptTest, TooLongIsAPermanentFaultAlsoInItsEnvelope) {
   wrapped = Raw(std::string(1'023, 'x'));
   wrapped.presentation = std::make_shared<Envelope>();
   EXPECT_TRUE(IsPermanent(Accept(queue, wrapped)));
+}
+
+TEST_F(AcceptTest, TheSizeOfALargeEnvelopeIsFoundOnceHoweverManyQueuesAsk) {
+  auto envelope = std::make_shared<Envelope>();
+  Delivery delivery = Raw(std::string(500'000, 'x'));
+  delivery.presentation = envelope;
+  const Queue small = broker_.Make("small", {.message_bytes_max = 500'001});
+  EXPECT_TRUE(IsPermanent(Accept(small, delivery)));
+  const Delivery copy = delivery;  // as for another attempt
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(Accept(broker_.Make("q" + std::to_string(i)), i % 2 == 0 ? delivery : copy).ok());
+  }
+  EXPECT_EQ(envelope->rendered, 1);
+}
+
+TEST_F(AcceptTest, WhatWasAcceptedBeforeIsTakenWhateverTheBounds) {
+  Queue queue = broker_.Make("a", {.message_bytes_max = 1'024, .messages_max = 1});
+  ASSERT_TRUE(Accept(queue, Raw("1")).ok());
+  Attributes eleven;
+  for (int i = 0; i < 11; ++i) eleven.Set("a" + std::to_string(i), "v");
+  Delivery letter = Raw(std::string(1'025, 'x'), eleven);
+  EXPECT_TRUE(IsPermanent(Accept(queue, letter)));
+  letter.accepted_before = true;
+  EXPECT_TRUE(Accept(queue, letter).ok());
+  EXPECT_EQ(queue.Depth().visible, 2);
+
+  letter.presentation = std::make_shared<Envelope>();
+  EXPECT_TRUE(Accept(queue, letter).ok());
+  EXPECT_FALSE(Accept(queue, Raw("2")).ok()) << "others still find it full";
+  broker_.Delete(queue);
+  EXPECT_EQ(Accept(queue, letter).code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(AcceptTest, FullIsTransientAndDeletedIsPermanent) {

@@ -90,7 +90,9 @@ TEST_F(EventBusTest, TheCallFailsForItsShapeOnlyAndThenWhole) {
   EXPECT_TRUE(bus_.Put(half).ok());
   const absl::Status too_big = bus_.PutEvents({{half, half}}).status();
   EXPECT_EQ(CodeOf(too_big), "ValidationException");
-  EXPECT_EQ(TextOf(too_big), "Total size of the entries in the request is over the limit.");
+  EXPECT_THAT(TextOf(too_big),
+              HasSubstr("Total size of the entries in the request is over the limit. It is 1200"));
+  EXPECT_THAT(TextOf(too_big), HasSubstr(" bytes; at most 1048576 are allowed."));
 
   EventEntry long_type = Order(1);
   long_type.detail_type = std::string(129, 't');

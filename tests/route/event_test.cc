@@ -4,6 +4,7 @@
 #include "route/event.h"
 
 #include <string>
+#include <utility>
 
 #include "gmock/gmock.h"
 #include "route_testing.h"
@@ -79,8 +80,41 @@ TEST_F(EventTest, ADetailMustBeAJsonObject) {
        {"[]", "\"text\"", "\"{}\"", "17", "null", "{", "{} {}", "{'a':1}", "{\"a\":01}"}) {
     const absl::Status refused = Make({.source = "s", .detail_type = "d", .detail = bad}).status();
     EXPECT_EQ(CodeOf(refused), "MalformedDetail") << bad;
-    EXPECT_EQ(TextOf(refused), "Detail is malformed.");
+    EXPECT_TRUE(TextOf(refused).starts_with("Detail is malformed. Reason: ")) << TextOf(refused);
+    EXPECT_THAT(TextOf(refused), HasSubstr(" at line 1, column ")) << bad;
   }
+  EXPECT_EQ(
+      TextOf(Make({.source = "s", .detail_type = "d", .detail = "{\n \"a\": nul}"}).status()),
+      "Detail is malformed. Reason: Unrecognized token 'nul': was expecting (JSON String, Number, "
+      "Array, Object or token 'null', 'true' or 'false') at line 2, column 10.");
+  EXPECT_EQ(TextOf(Make({.source = "s", .detail_type = "d", .detail = " [1]"}).status()),
+            "Detail is malformed. Reason: it is not a JSON object at line 1, column 2.");
+}
+
+TEST_F(EventTest, TextsThatAreNotUtf8AreRefusedByTheirName) {
+  const struct {
+    EventEntry entry;
+    std::string text;
+  } cases[] = {
+      {{.source = "s\xFF", .detail_type = "d", .detail = "{}"},
+       "Parameter Source is not valid. Reason: Source must be UTF-8; its byte 2 is 0xFF."},
+      {{.source = "s", .detail_type = "\xC3", .detail = "{}"},
+       "Parameter DetailType is not valid. Reason: DetailType must be UTF-8; its byte 1 is 0xC3."},
+      {{.source = "s",
+        .detail_type = "d",
+        .detail = "{}",
+        .resources = {"\xC3\xA4", "a\xED\xA0\x80"}},  // half a surrogate pair
+       "Parameter Resources is not valid. Reason: Resources[1] must be UTF-8; its byte 2 is "
+       "0xED."},
+  };
+  for (const auto& c : cases) {
+    const absl::Status refused = Make(c.entry).status();
+    EXPECT_EQ(CodeOf(refused), "InvalidArgument");
+    EXPECT_EQ(TextOf(refused), c.text);
+  }
+  EXPECT_EQ(
+      CodeOf(Make({.source = "s", .detail_type = "d", .detail = "{\"a\": \"\xFF\"}"}).status()),
+      "MalformedDetail");
 }
 
 TEST_F(EventTest, SourcesThatOnlyLookReservedPass) {
@@ -146,17 +180,21 @@ TEST_F(EventTest, WhatIsNoEventIsRefusedWithPositionAndReason) {
     const char* code;
     const char* reason;
   } cases[] = {
-      {"", "InvalidArgument", ""},
-      {"[1]", "InvalidArgument", "not a JSON object"},
-      {"{\"a\": 1", "InvalidArgument", "line 1, column 1"},
+      {"", "InvalidArgument", "there is no JSON value in the text at line 1, column 1."},
+      {"\n ", "InvalidArgument", "there is no JSON value in the text at line 2, column 2."},
+      {"[1]", "InvalidArgument", "not a JSON object at line 1, column 1."},
+      {"{}\n x", "InvalidArgument", "more text behind the JSON object at line 2, column 2."},
+      {"{\"a\": 1", "InvalidArgument", "(start marker at line 1, column 1) at line 1, column 8."},
       {R"({"detail-type":"d","detail":{}})", "InvalidArgument", "Source"},
       {R"({"source":"","detail-type":"d","detail":{}})", "InvalidArgument", "Source"},
       {R"({"source":"s","detail-type":"","detail":{}})", "InvalidArgument", "DetailType"},
       {R"({"source":"s","detail-type":"d"})", "InvalidArgument", "Detail"},
-      {R"({"source":"s","detail-type":"d","detail":[]})", "MalformedDetail", ""},
-      {R"({"source":1,"detail-type":"d","detail":{}})", "InvalidArgument", "source"},
+      {R"({"source":"s","detail-type":"d","detail":[]})", "MalformedDetail",
+       "Detail is malformed. Reason: it is not a JSON object at line 1, column 42."},
+      {"{\"detail\": {\"a\": [1]},\n \"source\": 1}", "InvalidArgument",
+       "source is not a string at line 2, column 12."},
       {R"({"source":"s","detail-type":"d","detail":{},"resources":"r"})", "InvalidArgument",
-       "resources"},
+       "resources is not an array at line 1, column 57."},
       {R"({"source":"s","detail-type":"d","detail":{},"time":"noon"})", "InvalidArgument", "noon"},
   };
   for (const auto& c : cases) {
@@ -164,6 +202,28 @@ TEST_F(EventTest, WhatIsNoEventIsRefusedWithPositionAndReason) {
     EXPECT_EQ(CodeOf(refused), c.code) << c.json;
     EXPECT_THAT(TextOf(refused), HasSubstr(c.reason));
   }
+}
+
+TEST_F(EventTest, WhatIsNestedTooDeepIsRefusedWithPositionAndReason) {
+  const std::string deep = R"({"source":"s","detail-type":"d","detail":{"a":)" +
+                           std::string(1000, '[') + std::string(1000, ']') + "}}";
+  const absl::Status refused = Read(deep).status();
+  EXPECT_EQ(CodeOf(refused), "InvalidArgument");
+  EXPECT_THAT(TextOf(refused), HasSubstr("exceeds the maximum allowed nesting depth (1000)"));
+  EXPECT_THAT(TextOf(refused), HasSubstr(" at line 1, column "));
+}
+
+TEST_F(EventTest, TraceHeadersAreAtMost500BytesOfPrintableAscii) {
+  const auto check = [](std::string header) {
+    return ValidateEntryShape({.source = "s", .trace_header = std::move(header)}, 2, Limits::Aws());
+  };
+  EXPECT_TRUE(check(std::string(500, '~')).ok());
+  EXPECT_EQ(CodeOf(check(std::string(501, 'x'))), "ValidationException");
+  EXPECT_EQ(
+      TextOf(check(std::string(501, 'x'))),
+      "1 validation error detected: Value at 'entries.2.member.traceHeader' failed to satisfy "
+      "constraint: Member must have length less than or equal to 500; it has 501");
+  EXPECT_THAT(TextOf(check("Root=1\r\nX: y")), HasSubstr("byte 7 is 0x0D"));
 }
 
 }  // namespace

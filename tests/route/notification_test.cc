@@ -62,6 +62,19 @@ TEST(NotificationTest, SubjectAndAttributesAreAbsentWhenNotGiven) {
 })");
 }
 
+TEST(NotificationTest, ItsSizeIsCountedWithoutMakingIt) {
+  const Notification notification("arn:aws:sns:us-east-1:000000000000:t");
+  for (const std::string& body :
+       {std::string("b"), std::string(100'000, '"'), std::string("\\\n\r\t\b\x1F\x7F/"),
+        std::string("caf\xC3\xA9 \xF0\x9F\x98\x80"), std::string("not UTF-8: \xFF\xC3"),
+        std::string("half a pair: \xED\xA0\x80")}) {
+    const MessageRef plain = MakeNote("", {}, body);
+    EXPECT_EQ(notification.Size(*plain), notification.Render(*plain).size()) << body.substr(0, 80);
+    const MessageRef full = MakeNote("a \"subject\"", {{"k", "v"}}, body);
+    EXPECT_EQ(notification.Size(*full), notification.Render(*full).size()) << body.substr(0, 80);
+  }
+}
+
 TEST(NotificationTest, TheReaderSeesNoAttributes) {
   EXPECT_FALSE(Notification("arn").ShowsAttributes());
 }

@@ -41,7 +41,8 @@ TEST(PublishRulesTest, SizeCountsBytesOfBodyAndAttributes) {
   EXPECT_TRUE(Check({.body = std::string(262'144, 'x')}).ok());
   const absl::Status refused = Check({.body = std::string(262'145, 'x')});
   EXPECT_EQ(CodeOf(refused), "InvalidParameter");
-  EXPECT_EQ(TextOf(refused), "Invalid parameter: Message too long");
+  EXPECT_EQ(TextOf(refused),
+            "Invalid parameter: Message too long: 262145 bytes; at most 262144 are allowed");
   // "k" + "String" + "v" is eight bytes.
   const Attributes eight = {{"k", "v"}};
   EXPECT_TRUE(Check({.body = std::string(262'136, 'x'), .attributes = eight}).ok());
@@ -98,6 +99,16 @@ TEST(PublishRulesTest, AttributeErrorsAreInSnsWords) {
     const absl::Status refused = CheckAttribute(c.name, c.value);
     EXPECT_EQ(CodeOf(refused), c.code) << c.name;
     EXPECT_EQ(TextOf(refused), c.text);
+  }
+}
+
+TEST(PublishRulesTest, TraceHeadersAreAtMost500BytesOfPrintableAscii) {
+  EXPECT_TRUE(Check({.body = "m", .trace_header = std::string(500, ' ')}).ok());
+  for (const std::string& bad : {std::string(501, 'x'), std::string("a\nb"), std::string("\x7F"),
+                                 std::string("\xC3\xA4"), std::string(1, '\0')}) {
+    const absl::Status refused = Check({.body = "m", .trace_header = bad});
+    EXPECT_EQ(CodeOf(refused), "InvalidParameter");
+    EXPECT_TRUE(TextOf(refused).starts_with("Invalid parameter: trace_header Reason: must "));
   }
 }
 

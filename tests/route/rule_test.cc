@@ -68,6 +68,27 @@ TEST_F(RuleTest, AnotherTargetUnderTheSameIdReplacesIt) {
   EXPECT_THAT(rule.Stats().targets, SizeIs(1));
 }
 
+// An entry that just fits is too long for any queue once the bus has added its members, and the
+// dead letter is longer still, by the reason.
+TEST_F(RuleTest, ADeadLetterIsTakenWhateverItsSizeAndHoweverFullItsQueueIs) {
+  const Queue dead = house_.MakeQueue("dead", {.messages_max = 1});
+  const Rule rule =
+      bus_.PutRule("r", {.pattern = kA, .targets = {Target(queue_).DeadLetter(dead)}}).value();
+  const std::string detail = "{\"x\":\"" + std::string(1'048'500, 'x') + "\"}";
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_THAT(bus_.Put({.source = "a", .detail_type = "d", .detail = detail}), testing::IsOk());
+  }
+  EXPECT_THAT(Drain(queue_), IsEmpty());
+  const DeliveryStats books = rule.Stats().targets.at(0).delivery;
+  EXPECT_EQ(books.dead_lettered, 2);
+  EXPECT_EQ(books.dropped, 0);
+  EXPECT_EQ(books.pending, 0);
+  const std::vector<Received> letters = Drain(dead);
+  ASSERT_THAT(letters, SizeIs(2));
+  EXPECT_THAT(std::string(letters[0].body()), HasSubstr(detail));
+  EXPECT_EQ(letters[0].attributes().Find("ERROR_CODE")->value, "SDK_CLIENT_ERROR");
+}
+
 TEST_F(RuleTest, DisabledRulesMatchNothing) {
   const Rule rule = bus_.PutRule("r", {.pattern = kA, .targets = {queue_}}).value();
   ASSERT_THAT(rule.Disable(), testing::IsOk());
@@ -103,7 +124,9 @@ TEST_F(RuleTest, TheSixthTargetIsRefusedAndNothingChanges) {
   const absl::Status refused =
       bus_.PutRule("r", {.pattern = kB, .targets = {Target(queue_).Id("sixth")}}).status();
   EXPECT_EQ(CodeOf(refused), "LimitExceededException");
-  EXPECT_EQ(TextOf(refused), "The requested resource exceeds the maximum number allowed.");
+  EXPECT_EQ(TextOf(refused),
+            "The requested resource exceeds the maximum number allowed. There would be 6 targets; "
+            "at most 5 are allowed.");
   EXPECT_THAT(rule.PutTargets(five), testing::IsOk());  // those are there already
   Put("a");
   EXPECT_THAT(Drain(queue_), SizeIs(5));  // still the old pattern
@@ -142,13 +165,15 @@ TEST_F(RuleTest, BadNamesIdsAndPatternsAreRefused) {
       CodeOf(bus_.PutRule("r", {.pattern = kA, .targets = {Target(queue_).PartitionKeyPath("$.a")}})
                  .status()),
       "ValidationException");
+  const absl::Status bad_path =
+      bus_.PutRule("r", {.pattern = kA,
+                         .targets = {Target(house_.MakeStream("s")).PartitionKeyPath("detail.id")}})
+          .status();
+  EXPECT_EQ(CodeOf(bad_path), "ValidationException");
   EXPECT_EQ(
-      CodeOf(
-          bus_.PutRule("r",
-                       {.pattern = kA,
-                        .targets = {Target(house_.MakeStream("s")).PartitionKeyPath("detail.id")}})
-              .status()),
-      "ValidationException");
+      TextOf(bad_path),
+      "Parameter Target is not valid for target stream.s. Reason: \"detail.id\" is not a path "
+      "like $.detail.order.id.");
   EXPECT_EQ(CodeOf(bus_.PutRule("r", {.pattern = kA,
                                       .targets = {Target(queue_).Retry({.retries_max = 186})}})
                        .status()),

@@ -217,6 +217,20 @@ TEST_F(TopicTest, AFunctionsDeadLetterIsTheEnvelopeWhateverTheRawFlag) {
   EXPECT_THAT(std::string(letters[0].body()), HasSubstr("\"Message\" : \"m\""));
 }
 
+// Escaped it is twice as long, and only the queue that is to keep it takes it.
+TEST_F(TopicTest, AnEnvelopeTooLargeForItsQueueRestsInTheDeadLetterQueue) {
+  const Queue queue = house_.MakeQueue("q", {.message_bytes_max = 300'000});
+  const Queue dead = house_.MakeQueue("dead", {.message_bytes_max = 300'000});
+  const Subscription subscription = topic_.Subscribe(Target(queue).DeadLetter(dead)).value();
+  ASSERT_THAT(topic_.Publish({.body = std::string(200'000, '"')}), testing::IsOk());
+  EXPECT_THAT(Drain(queue), IsEmpty());
+  EXPECT_EQ(subscription.Stats().delivery.dead_lettered, 1);
+  EXPECT_EQ(subscription.Stats().delivery.dropped, 0);
+  const std::vector<Received> letters = Drain(dead);
+  ASSERT_THAT(letters, SizeIs(1));
+  EXPECT_GT(letters[0].body().size(), 400'000u);
+}
+
 TEST_F(TopicTest, AFunctionGetsTheMessageItself) {
   std::string body, subject, attribute;
   const Function f = house_.MakeFunction("f", [&](const FunctionEvent& event) {

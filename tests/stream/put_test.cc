@@ -118,6 +118,17 @@ TEST_F(PutTest, KeyAndDataTogetherAreLimited) {
   EXPECT_THAT(TextOf(status), HasSubstr("1001"));
 }
 
+TEST_F(PutTest, TraceHeadersAreAtMost500BytesOfPrintableAscii) {
+  const Stream stream = MakeStream();
+  const std::string longest(500, '~');
+  EXPECT_EQ(CodeOf(Refusal(stream, {.partition_key = "k", .trace_header = longest})), "OK");
+  for (const std::string& bad : {longest + "~", std::string("a\nb"), std::string("\xC3\xA4")}) {
+    const absl::Status status = Refusal(stream, {.partition_key = "k", .trace_header = bad});
+    EXPECT_EQ(CodeOf(status), "ValidationException");
+    EXPECT_THAT(TextOf(status), HasSubstr("'traceHeader' failed to satisfy constraint"));
+  }
+}
+
 TEST_F(PutTest, ExplicitHashKeyIsBelowTwoToThe128) {
   const Stream stream = MakeStream();
   const absl::Status over = Refusal(
