@@ -22,6 +22,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 struct Rule {
@@ -31,35 +32,78 @@ struct Rule {
   std::vector<std::string_view> allowed_in;  // path prefixes
 };
 
+// A call that must be found as the member of an object, too, starts with its dot: ".wait_for(" is
+// looked for as such, and "->wait_for(" with it.
 const std::vector<Rule>& Rules() {
   static const std::vector<Rule>& rules = *new std::vector<Rule>{
       {"reads a clock: ask the Runtime",
        {"steady_clock", "system_clock", "high_resolution_clock", "file_clock", "utc_clock",
         "absl::Now", "GetCurrentTimeNanos", "clock_gettime", "gettimeofday", "std::time",
-        "std::clock", "timespec_get", "__rdtsc", "<chrono>"},
-       {"include/", "lib/"},
-       {"lib/base/threaded_runtime."}},
+        "time(nullptr)", "time(NULL)", "time(0)", "std::clock", "clock()", "ftime(", "timespec_get",
+        "__rdtsc", "<chrono>"},
+       {"include/", "lib/", "examples/", "bench/", "tests/"},
+       {"lib/base/threaded_runtime.",
+        // It is about the real clock, and compares the runtime's answers with it.
+        "tests/base/threaded_runtime_test.cc"}},
       {"sleeps or waits by itself: ask the Runtime",
-       {"sleep_for", "sleep_until", "SleepFor", "sleep(", "usleep(", "nanosleep(", "wait_for",
-        "wait_until", "condition_variable", "condition_variable_any", "<semaphore>", "<latch>",
-        "<barrier>", "<future>"},
+       {"sleep_for",
+        "sleep_until",
+        "SleepFor",
+        "sleep(",
+        "usleep(",
+        "nanosleep(",
+        "wait_for",
+        "wait_until",
+        ".wait_for(",
+        ".wait_until(",
+        ".try_acquire_for(",
+        ".wait(",
+        "pause()",
+        "poll(",
+        "select(",
+        "epoll_wait",
+        "futex",
+        "condition_variable",
+        "condition_variable_any",
+        "<semaphore>",
+        "<latch>",
+        "<barrier>",
+        "<future>"},
        {"include/", "lib/"},
        {"lib/base/threaded_runtime."}},
       {"starts a thread: ask the Runtime",
-       {"std::thread", "std::jthread", "std::async", "pthread_create", "thrd_create", "<thread>",
-        "fork(", "timer_create("},
+       {"std::thread", "std::jthread", "std::async", "boost::thread", "pthread_create",
+        "thrd_create", "<thread>", "fork(", "clone(", "timer_create("},
        {"include/", "lib/"},
        {"lib/base/threaded_runtime."}},
       {"draws a random number: ask the Runtime",
-       {"rand(", "srand(", "rand_r(", "random(", "drand48(", "random_device", "mt19937",
-        "mt19937_64", "default_random_engine", "minstd_rand", "absl::BitGen", "InsecureBitGen",
-        "getrandom(", "getentropy(", "arc4random", "RAND_bytes", "<random>"},
+       {"rand(",          "srand(",
+        "rand_r(",        "random(",
+        "drand48(",       "random_device",
+        "random_shuffle", "mt19937",
+        "mt19937_64",     "default_random_engine",
+        "minstd_rand",    "minstd_rand0",
+        "ranlux24",       "ranlux48",
+        "ranlux24_base",  "ranlux48_base",
+        "knuth_b",        "absl::BitGen",
+        "InsecureBitGen", "getrandom(",
+        "getentropy(",    "arc4random",
+        "RAND_bytes",     "<random>"},
        {"include/", "lib/"},
        {"lib/base/threaded_runtime."}},
-      {"sleeps in a test: move time with the simulated runtime",
-       {"sleep_for", "sleep_until", "SleepFor", "sleep(", "usleep(", "nanosleep("},
-       {"tests/"},
+      // Tests may wait for each other's threads, with latches and the like, but not for time.
+      {"sleeps, or gives up by the clock: move time with the Runtime",
+       {"sleep_for", "sleep_until", "SleepFor", "sleep(", "usleep(", "nanosleep(", "pause()",
+        "wait_for", "wait_until", ".wait_for(", ".wait_until(", ".try_acquire_for("},
+       {"examples/", "bench/", "tests/"},
        {}},
+      // Tests may draw from a generator whose seed they print, std::mt19937_64; see SeededRandom().
+      {"draws a random number that no seed gives again",
+       {"rand(", "srand(", "drand48(", "random_device", "random_shuffle", "absl::BitGen",
+        "InsecureBitGen", "getrandom(", "getentropy(", "arc4random", "RAND_bytes"},
+       {"examples/", "bench/", "tests/"},
+       {// Chooses the seed, and prints it.
+        "tests/pattern/pattern_testing.h"}},
       {"uses exceptions: the library builds without them, base/exceptions.h calls handlers",
        {"try", "catch", "throw"},
        {"include/", "lib/"},
@@ -74,8 +118,9 @@ const std::vector<Rule>& Rules() {
         "putchar(", "perror(", "<iostream>", "syslog("},
        {"include/", "lib/"},
        // A broken invariant has nobody left to report to; the tool is a program, not the library;
-       // and a simulated run says its seed to whoever reads the failed test.
-       {"lib/base/check.cc", "lib/tool/", "lib/testing/simulated_runtime.cc"}},
+       // and a test whose seed, or whose broker that cannot be made, must be told has a reader.
+       {"lib/base/check.cc", "lib/tool/", "lib/testing/simulated_runtime.cc",
+        "lib/testing/test_broker.cc"}},
       {"changes the process it lives in",
        {"setenv(", "putenv(", "unsetenv(", "setlocale(", "umask(", "signal(", "sigaction(",
         "atexit(", "exit(", "quick_exit(", "chdir("},
@@ -119,7 +164,11 @@ std::vector<std::string> Offences(const std::vector<SourceFile>& files,
       for (std::string_view line : Lines(code)) {
         ++number;
         for (std::string_view word : rule.words) {
-          if (!HasWord(line, word)) continue;
+          const bool is_call_of_member = word.front() == '.';
+          if (!HasWord(line, word) &&
+              !(is_call_of_member && HasWord(line, "->" + std::string(word.substr(1))))) {
+            continue;
+          }
           offences.push_back(file.path + ":" + std::to_string(number) + ": " + std::string(word) +
                              " " + std::string(rule.reason));
         }
@@ -215,7 +264,8 @@ TEST(LintChecker, FindsAnOffenceOfEveryRuleAndNamesTheLine) {
   for (const Rule& rule : Rules()) {
     for (std::string_view word : rule.words) {
       const std::string path = std::string(rule.holds_in.back()) + "bad.cc";
-      const std::string code = "int a;\n  " + std::string(word) + ";\n";
+      const std::string code =
+          "int a;\n  x" + std::string(word.front() == '.' ? "" : "; ") + std::string(word) + ";\n";
       EXPECT_THAT(Offences({{path, code}}, {rule}), ElementsAre(HasSubstr("bad.cc:2: ")))
           << "the word was: " << word;
     }
@@ -244,6 +294,45 @@ TEST(LintChecker, ReadsWholeWordsAndNotMembers) {
   EXPECT_THAT(Offences({{"lib/a.cc",
                          "#include \"absl/base/thread_annotations.h\"\n"
                          "int operand, retry, snprintf; pool.signal(); on_exit(); x->sleep();\n"}},
+                       Rules()),
+              IsEmpty());
+}
+
+// As people write them.
+TEST(LintChecker, FindsClocksSleepsThreadsAndDiceInRealLines) {
+  for (const char* line : {
+           "const auto seed = static_cast<unsigned>(time(nullptr));",
+           "const clock_t start = clock();",
+           "ftime(&now);",
+           "poll(&fd, 1, 100);",
+           "::select(0, nullptr, nullptr, nullptr, &tv);",
+           "const int n = epoll_wait(fd, events, 16, -1);",
+           "syscall(SYS_futex, &word, futex, 0);",
+           "pause();",
+           "clone(Run, stack, CLONE_VM, nullptr);",
+           "boost::thread worker(Run);",
+           "std::random_shuffle(v.begin(), v.end());",
+           "std::ranlux48 dice(1);",
+           "std::mt19937 dice(1);",
+           "if (result.wait_for(timeout) == kReady) return;",
+           "done->wait_until(deadline);",
+           "std::condition_variable cv;",
+           "flag.wait(false);",
+           "flag_->wait(false);",
+       }) {
+    EXPECT_THAT(Offences({{"lib/a.cc", line}}, Rules()), Not(IsEmpty())) << line;
+  }
+  for (const char* line : {"sleep(1);", "cv.wait_for(lock, timeout);", "std::random_device seed;",
+                           "const auto now = std::chrono::steady_clock::now();"}) {
+    for (const char* path : {"tests/queue/a_test.cc", "examples/a.cc", "bench/a.cc"}) {
+      EXPECT_THAT(Offences({{path, line}}, Rules()), Not(IsEmpty())) << path << ": " << line;
+    }
+  }
+}
+
+TEST(LintChecker, LetsTestsStartThreadsAndDrawFromASeed) {
+  EXPECT_THAT(Offences({{"tests/queue/a_test.cc",
+                         "std::thread t(Run); std::mt19937_64 dice(seed); latch.wait();\n"}},
                        Rules()),
               IsEmpty());
 }
