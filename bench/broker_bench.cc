@@ -3,10 +3,16 @@
 // What does a broker cost a program that embeds it? Everything here goes through the public API.
 #include <benchmark/benchmark.h>
 
+#include <atomic>
 #include <boost/lockfree/queue.hpp>
+#include <condition_variable>
 #include <cstring>
+#include <deque>
 #include <memory>
+#include <mutex>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "banyan/broker.h"
@@ -74,8 +80,67 @@ void BM_PublishReceiveDelete(benchmark::State& state) {
 }
 BENCHMARK(BM_PublishReceiveDelete)->ArgName("bytes")->Arg(100)->Arg(100'000);
 
+// The floor of a consumer on another thread: a number through boost::lockfree::queue. Both sides
+// spin while there is nothing to do, which a broker may not.
+void BM_FloorHandOffSpinning(benchmark::State& state) {
+  constexpr int64_t kBatch = 1'000;
+  boost::lockfree::queue<int64_t> queue(2 * kBatch);
+  std::atomic<int64_t> handled = 0;
+  std::jthread consumer([&](std::stop_token stop) {
+    int64_t message = 0;
+    while (!stop.stop_requested()) {
+      if (queue.pop(message)) handled.fetch_add(1, std::memory_order_release);
+    }
+  });
+  int64_t sent = 0;
+  for (auto _ : state) {
+    for (int64_t i = 0; i < kBatch; ++i) {
+      while (!queue.push(i)) {
+      }
+    }
+    sent += kBatch;
+    while (handled.load(std::memory_order_acquire) < sent) {
+    }
+  }
+  state.SetItemsProcessed(sent);
+}
+BENCHMARK(BM_FloorHandOffSpinning)->UseRealTime();
+
+// The same with threads that sleep when there is nothing to do: a deque under a mutex, and a
+// condition variable.
+void BM_FloorHandOffSleeping(benchmark::State& state) {
+  constexpr int64_t kBatch = 1'000;
+  std::mutex mu;
+  std::condition_variable_any came;
+  std::condition_variable_any done;
+  std::deque<int64_t> queue;
+  int64_t handled = 0;
+  std::jthread consumer([&](std::stop_token stop) {
+    std::unique_lock lock(mu);
+    while (came.wait(lock, stop, [&] { return !queue.empty(); })) {
+      queue.pop_front();
+      if (++handled % kBatch == 0) done.notify_one();
+    }
+  });
+  int64_t sent = 0;
+  for (auto _ : state) {
+    for (int64_t i = 0; i < kBatch; ++i) {
+      {
+        std::unique_lock lock(mu);
+        queue.push_back(i);
+      }
+      came.notify_one();
+    }
+    sent += kBatch;
+    std::unique_lock lock(mu);
+    done.wait(lock, [&] { return handled == sent; });
+  }
+  state.SetItemsProcessed(sent);
+}
+BENCHMARK(BM_FloorHandOffSleeping)->UseRealTime();
+
 // The same to a consumer on the runtime's threads: how many messages a second does a callback see?
-// Expect the cost of one posted task per message on top.
+// Expect the sleeping floor, a queue's cycle, and one posted task per batch.
 void BM_SendToConsumer(benchmark::State& state) {
   constexpr int64_t kBatch = 1'000;
   std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime({.threads = 2});

@@ -3,9 +3,10 @@
 // How does one publish, or one event, grow with those who hear of it?
 //
 // Expected: a straight line whose slope is one reference count and one queue push, independent of
-// the body's size, because fan-out copies no body. The floor, in the same binary: one atomic
-// increment and one push into a locked deque per queue.
+// the body's size, because fan-out copies no body. The floors, in the same binary: one atomic
+// increment and one push per queue, into a locked deque or a boost::lockfree::queue.
 #include <atomic>
+#include <boost/lockfree/queue.hpp>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -91,6 +92,34 @@ void BM_FanOutFloor(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 BENCHMARK(BM_FanOutFloor)->ArgName("queues")->RangeMultiplier(10)->Range(1, 1'000);
+
+// The same with a lock-free queue for each: no lock, and no room for what a broker must know of a
+// message that rests.
+void BM_FanOutFloorLockfree(benchmark::State& state) {
+  using Shelf = boost::lockfree::queue<const void*>;
+  std::vector<std::unique_ptr<Shelf>> shelves;
+  // Nodes are allocated as they are needed, and kept.
+  for (int64_t i = 0; i < state.range(0); ++i) shelves.push_back(std::make_unique<Shelf>(0));
+  std::atomic<int64_t> references{0};
+  int64_t sent = 0;
+  for (auto _ : state) {
+    for (const auto& shelf : shelves) {
+      references.fetch_add(1, std::memory_order_relaxed);
+      benchmark::DoNotOptimize(shelf->push(&references));
+    }
+    if (++sent < kRestingMax) continue;
+    state.PauseTiming();
+    for (const auto& shelf : shelves) {
+      const void* message = nullptr;
+      while (shelf->pop(message)) {
+      }
+    }
+    sent = 0;
+    state.ResumeTiming();
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(BM_FanOutFloorLockfree)->ArgName("queues")->RangeMultiplier(10)->Range(1, 1'000);
 
 // One publish to queues that all want it. Items are deliveries, not publishes.
 void FanOut(benchmark::State& state, const SubscriptionOptions& options) {

@@ -1,6 +1,12 @@
 # Runs `program` with `arguments` (separated by '|') and compares what it prints with the file
 # `expected`. The last line, which says how long it took, is left out.
 string(REPLACE "|" ";" arguments "${arguments}")
+foreach(file IN LISTS arguments)
+  if(file MATCHES "[.]ndjson$" AND NOT EXISTS ${CMAKE_CURRENT_BINARY_DIR}/${file})
+    message("SKIPPED: no such file: ${file}")
+    return()
+  endif()
+endforeach()
 execute_process(COMMAND ${program} ${arguments} OUTPUT_VARIABLE output RESULT_VARIABLE result)
 if(NOT result EQUAL 0)
   message(FATAL_ERROR "exit code ${result}\n${output}")

@@ -9,8 +9,10 @@
 // on which the consumers of the queues run. So nothing can pile up, whatever the size of the input.
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <string>
@@ -105,6 +107,11 @@ class Replay {
                 WithCommas(events_).c_str(), WithCommas(refused_).c_str(),
                 WithCommas(blank_).c_str());
     const bool balances = router_.PrintReport();
+    if (!balances) {
+      std::printf("\nTHE BOOKS DO NOT BALANCE.\n");
+    } else if (unread_.empty()) {
+      std::printf("\nThe books balance: all that matched arrived and was settled.\n");
+    }
 
     if (unmatched_ > 0) {
       std::printf("\n%s events matched no rule.\n", WithCommas(unmatched_).c_str());
@@ -124,8 +131,18 @@ class Replay {
     }
     std::printf("\n%s events in %.3f s: %s events a second.\n", WithCommas(events_).c_str(),
                 absl::ToDoubleSeconds(now - start_), WithCommas(PerSecond(now)).c_str());
+    if (!unread_.empty()) {
+      std::printf("\nNOT ALL WAS READ:\n");
+      for (const std::string& text : unread_) std::printf("  %s\n", text.c_str());
+    }
     return balances;
   }
+
+  // `path` cannot be read to its end, for the reason in `error`.
+  void NoteUnread(const std::string& path, int error) {
+    unread_.push_back(path + ": " + std::strerror(error));
+  }
+  bool all_read() const { return unread_.empty(); }
 
  private:
   int64_t PerSecond(absl::Duration now) const {
@@ -169,6 +186,7 @@ class Replay {
   int64_t blank_ = 0;
   int64_t unmatched_ = 0;
   std::vector<std::string> refused_shown_;
+  std::vector<std::string> unread_;
   std::vector<std::string> unmatched_shown_;
   // (rule, field): as many as the rules name, whatever the input.
   std::map<std::pair<std::string, std::string>, int64_t> failing_fields_;
@@ -184,13 +202,12 @@ void ReplayGenerated(int64_t count, Replay* replay) {
   }
 }
 
-// False if the file cannot be read to its end.
-bool ReplayFile(const std::string& path, Replay* replay) {
+void ReplayFile(const std::string& path, Replay* replay) {
   const bool is_stdin = path == "-";
   std::FILE* file = is_stdin ? stdin : std::fopen(path.c_str(), "rb");
   if (file == nullptr) {
-    std::perror(path.c_str());
-    return false;
+    replay->NoteUnread(path, errno);
+    return;
   }
   struct stat status = {};
   const int64_t size =
@@ -202,10 +219,8 @@ bool ReplayFile(const std::string& path, Replay* replay) {
     replay->Take(is_stdin ? "stdin" : path, line);
     if (line.number % 1024 == 0) replay->ShowProgress(line.offset, size, "bytes");
   }
-  const bool read_whole = std::ferror(file) == 0;
-  if (!read_whole) std::perror(path.c_str());
+  if (std::ferror(file) != 0) replay->NoteUnread(path, errno);
   if (!is_stdin) std::fclose(file);
-  return read_whole;
 }
 
 int Main(int argc, char** argv) {
@@ -240,16 +255,13 @@ int Main(int argc, char** argv) {
   }
 
   Replay replay(*options, *runtime, **router);
-  bool all_read = true;
   if (options->generate.has_value()) {
     ReplayGenerated(*options->generate, &replay);
   } else {
-    for (const std::string& path : options->event_paths) {
-      all_read = ReplayFile(path, &replay) && all_read;
-    }
+    for (const std::string& path : options->event_paths) ReplayFile(path, &replay);
   }
   if (!replay.Finish()) return 1;
-  return all_read ? 0 : 2;
+  return replay.all_read() ? 0 : 2;
 }
 
 }  // namespace

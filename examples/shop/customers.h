@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Customers: look at a few pages, then order; so many orders a second.
+// Customers: look at a few pages, then order; so many orders a second, or one after the other as
+// fast as the shop takes them.
 #ifndef BANYAN_EXAMPLES_SHOP_CUSTOMERS_H_
 #define BANYAN_EXAMPLES_SHOP_CUSTOMERS_H_
 
@@ -28,11 +29,12 @@ class Customers {
         order_count_(order_count),
         orders_per_second_(orders_per_second) {}
 
-  // Places the orders that are due `since_opening`. An error is the shop's refusal; the order it
-  // concerns is then placed by the next call.
+  // Places the orders that are due `since_opening`, or a thousand where nothing paces them. An error
+  // is the shop's refusal; the order it concerns is then placed by the next call.
   absl::Status PlaceDue(absl::Duration since_opening) {
     const double due =
-        absl::ToDoubleSeconds(since_opening) * static_cast<double>(orders_per_second_);
+        paced() ? absl::ToDoubleSeconds(since_opening) * static_cast<double>(orders_per_second_)
+                : static_cast<double>(placed_ + 1'000);
     while (placed_ < order_count_ && static_cast<double>(placed_) < due) {
       const Order order = MakeOrder(seed_, placed_);
       if (absl::Status looked = LookAround(order); !looked.ok()) return looked;
@@ -45,6 +47,7 @@ class Customers {
 
   int64_t placed() const { return placed_; }
   int64_t clicks() const { return click_count_; }
+  bool paced() const { return orders_per_second_ > 0; }
   bool done() const { return placed_ == order_count_; }
 
  private:
@@ -66,7 +69,7 @@ class Customers {
   Stopwatch& stopwatch_;
   const uint64_t seed_;
   const int64_t order_count_;
-  const int64_t orders_per_second_;
+  const int64_t orders_per_second_;  // 0: as fast as it goes
   int64_t placed_ = 0;
   int64_t click_count_ = 0;
 };

@@ -48,6 +48,9 @@ using examples::WithCommas;
 // How long the modules may take to settle what is left, once no more orders come.
 constexpr absl::Duration kPatience = absl::Minutes(2);
 
+// Between two looks at the modules.
+constexpr absl::Duration kPace = absl::Milliseconds(2);
+
 // Waits by the runtime's clock. In real time that is a sleep; a simulated runtime runs on the spot
 // what the modules would have done meanwhile.
 void Wait(banyan::Runtime& runtime, absl::Duration time) {
@@ -60,7 +63,8 @@ void Wait(banyan::Runtime& runtime, absl::Duration time) {
 
 class Shop {
  public:
-  Shop(banyan::Runtime& runtime, const Options& options)
+  // `rate` is of orders per second; 0: as fast as the shop takes them.
+  Shop(banyan::Runtime& runtime, const Options& options, int64_t rate)
       : runtime_(runtime),
         stopwatch_(runtime, options.orders),
         provider_(static_cast<uint64_t>(options.seed)),
@@ -75,7 +79,7 @@ class Shop {
         analytics_(bus_, clicks_, books_),
         orders_(bus_),
         customers_(orders_, clicks_, stopwatch_, static_cast<uint64_t>(options.seed),
-                   options.orders, options.rate) {}
+                   options.orders, rate) {}
 
   // True if all went as it should.
   bool RunForADay() {
@@ -85,7 +89,8 @@ class Shop {
         std::printf("The shop refuses customers: %s\n", std::string(placed.message()).c_str());
         return false;
       }
-      Tick();
+      Look();
+      if (customers_.paced()) Wait(runtime_, kPace);
     }
     bool settled = WaitUntilSettled();
     const absl::Duration open_time = stopwatch_.last_finish() - opened;
@@ -95,11 +100,15 @@ class Shop {
                 WithCommas(stopwatch_.finished()).c_str(),
                 WithCommas(payment_.failed_attempts()).c_str());
 
+    int64_t deliveries = 0;
+    for (const LibraryCounters& counter : ReadCounters()) deliveries += counter.settled;
+    const std::string speed = Speed(open_time, deliveries);
+
     RedrivePayments();
     settled = WaitUntilSettled() && settled;
     progress_.Clear();
     if (!settled) std::printf("Not everything was settled in time.\n");
-    return PrintDay(open_time) && settled;
+    return PrintDay(speed) && settled;
   }
 
   // Must come before the modules go: the push function calls one of them.
@@ -115,7 +124,22 @@ class Shop {
     return absl::FormatDuration(absl::Trunc(time, absl::Milliseconds(1)));
   }
 
-  void Tick() {
+  // At a given rate the figure says only what the customers did, not what the shop could do.
+  std::string Speed(absl::Duration time, int64_t deliveries) const {
+    const double seconds = std::max(absl::ToDoubleSeconds(time), 1e-3);
+    const auto per_second = [seconds](int64_t count) {
+      return WithCommas(static_cast<int64_t>(static_cast<double>(count) / seconds));
+    };
+    if (customers_.paced()) {
+      return "Arrival rate: " + per_second(customers_.placed()) +
+             " orders a second, as --rate sets it (--rate 0 shows the throughput).";
+    }
+    return "Throughput: " + per_second(stopwatch_.finished()) + " orders finished and " +
+           per_second(deliveries) + " deliveries settled a second.";
+  }
+
+  // What is done now and then while the modules work.
+  void Look() {
     // Another reader than this thread would do as well: the stream waits for nobody.
     analytics_.CatchUp();
     const absl::Duration now = runtime_.Uptime();
@@ -125,14 +149,14 @@ class Shop {
                               WithCommas(payment_.failed_attempts()) + ", in payment-dead " +
                               WithCommas(QueueNamed("payment-dead").Depth().total()));
     }
-    Wait(runtime_, absl::Milliseconds(2));
   }
 
   bool WaitUntilSettled() {
     const absl::Duration deadline = runtime_.Uptime() + kPatience;
     while (!IsQuiet()) {
       if (runtime_.Uptime() > deadline) return false;
-      Tick();
+      Look();
+      Wait(runtime_, kPace);
     }
     return true;
   }
@@ -233,7 +257,7 @@ class Shop {
     }
   }
 
-  bool PrintDay(absl::Duration open_time) {
+  bool PrintDay(const std::string& speed) {
     const DeskCounters counters = ReadCounters();
     LookThroughQueues();
     const DeskAccounts accounts = books_.Close();
@@ -242,14 +266,8 @@ class Shop {
     std::printf("\n");
     PrintLatencies(stopwatch_);
 
-    int64_t settled = 0;
-    for (const Books::Account& account : accounts) settled += account.settled;
-    const double seconds = std::max(absl::ToDoubleSeconds(open_time), 1e-3);
     std::printf(
-        "\n%s orders and %s messages settled a second; %.1f clicks per order.\n",
-        WithCommas(static_cast<int64_t>(static_cast<double>(customers_.placed()) / seconds))
-            .c_str(),
-        WithCommas(static_cast<int64_t>(static_cast<double>(settled) / seconds)).c_str(),
+        "\n%s\n%.1f clicks per order.\n", speed.c_str(),
         static_cast<double>(analytics_.clicks()) / static_cast<double>(analytics_.orders()));
 
     const std::vector<std::string> faults =
@@ -285,6 +303,22 @@ class Shop {
   Customers customers_;
 };
 
+// One day of a new shop. True if all went as it should.
+bool RunShop(const Options& options, int64_t rate) {
+  // The only line that knows whether time is real.
+  std::unique_ptr<banyan::Runtime> runtime;
+  if (options.simulated) {
+    runtime = std::make_unique<banyan::testing::SimulatedRuntime>(
+        banyan::testing::SimulationOptions{.seed = static_cast<uint64_t>(options.seed)});
+  } else {
+    runtime = banyan::NewThreadedRuntime({.threads = static_cast<int>(options.threads)});
+  }
+  Shop shop(*runtime, options, rate);
+  const bool is_well = shop.RunForADay();
+  shop.Close();
+  return is_well;
+}
+
 int Main(int argc, char** argv) {
   const absl::StatusOr<Options> options = ParseOptions(argc, argv);
   if (!options.ok()) {
@@ -296,17 +330,12 @@ int Main(int argc, char** argv) {
     return 0;
   }
 
-  // The only line that knows whether time is real.
-  std::unique_ptr<banyan::Runtime> runtime;
-  if (options->simulated) {
-    runtime = std::make_unique<banyan::testing::SimulatedRuntime>(
-        banyan::testing::SimulationOptions{.seed = static_cast<uint64_t>(options->seed)});
-  } else {
-    runtime = banyan::NewThreadedRuntime({.threads = static_cast<int>(options->threads)});
+  if (options->rate.has_value()) return RunShop(*options, *options->rate) ? 0 : 1;
+  bool is_well = RunShop(*options, 5'000);
+  if (!options->simulated) {  // a simulated clock stands still however much is done
+    std::printf("\nAnd a day on which customers come as fast as the shop takes their orders.\n");
+    is_well = RunShop(*options, 0) && is_well;
   }
-  Shop shop(*runtime, *options);
-  const bool is_well = shop.RunForADay();
-  shop.Close();
   return is_well ? 0 : 1;
 }
 

@@ -19,7 +19,8 @@ inline constexpr char kUsage[] =
     R"(shop   an order-processing shop in one process, wired by Banyan
 
   --orders N    orders to place, 1 to 1,000,000 (default: 30,000)
-  --rate N      orders placed per second (default: 5,000)
+  --rate N      orders placed per second; 0: as fast as the shop takes them, which shows its
+                throughput (default: a day at 5,000, then one at 0; simulated: at 5,000)
   --threads N   threads that run the modules, 1 to 256 (default: 4)
   --seed N      what the customers and the payment provider do follows from it (default: 1)
   --simulated   the same shop on a simulated clock: no threads, no waiting, and the same
@@ -31,7 +32,7 @@ Exit code 0: the books balance. 1: they do not, or not everything was settled in
 
 struct Options {
   int64_t orders = 30'000;
-  int64_t rate = 5'000;
+  std::optional<int64_t> rate = std::nullopt;
   int64_t threads = 4;
   int64_t seed = 1;
   bool simulated = false;
@@ -46,8 +47,9 @@ inline absl::StatusOr<Options> ParseOptions(int argc, char** argv) {
       (flag == "--help" ? options.help : options.simulated) = true;
       continue;
     }
+    int64_t rate = 0;
     int64_t* const number = flag == "--orders"    ? &options.orders
-                            : flag == "--rate"    ? &options.rate
+                            : flag == "--rate"    ? &rate
                             : flag == "--threads" ? &options.threads
                             : flag == "--seed"    ? &options.seed
                                                   : nullptr;
@@ -59,12 +61,13 @@ inline absl::StatusOr<Options> ParseOptions(int argc, char** argv) {
     if (!value.has_value())
       return absl::InvalidArgumentError(std::string(flag) + " wants a number");
     *number = *value;
+    if (number == &rate) options.rate = rate;
     ++i;
   }
   if (options.orders < 1 || options.orders > 1'000'000) {
     return absl::InvalidArgumentError("--orders wants 1 to 1,000,000");
   }
-  if (options.rate < 1) return absl::InvalidArgumentError("--rate wants 1 or more");
+  if (options.rate.value_or(0) < 0) return absl::InvalidArgumentError("--rate wants 0 or more");
   if (options.threads < 1 || options.threads > 256) {
     return absl::InvalidArgumentError("--threads wants 1 to 256");
   }
