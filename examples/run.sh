@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the main job on a fresh machine: installs what is missing, builds the examples, runs the shop,
-# then replays event files: those given, or a sample, and some hundred thousand made-up events.
+# asks why events match no pattern, then replays event files: those given, or a sample, and some
+# hundred thousand made-up events.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source .ci/dependencies.sh
@@ -13,6 +14,9 @@ built=$SECONDS
 
 echo
 build/release/examples/shop
+
+echo
+build/release/examples/07_explain
 
 replay=build/release/examples/replay
 events=("$@")

@@ -14,6 +14,8 @@
 #include "banyan/queue.h"
 #include "banyan/topic.h"
 #include "banyan/pattern.h"
+#include "banyan/rule_set.h"
+#include "banyan/lint.h"
 #include "banyan/event_bus.h"
 #include "banyan/target.h"
 #include "banyan/function.h"

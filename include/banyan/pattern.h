@@ -6,7 +6,8 @@
 //       "source": ["shop.orders"],
 //       "detail": {"state": ["paid"], "total": [{"numeric": [">", 100]}]}})").value();
 //   paid.Matches(event);                    // true or false
-//   paid.Explain(event).sentence;           // detail.state is "Paid", the pattern wants ["paid"]
+//   paid.Explain(event).sentence;
+//   // detail.state is "Paid", the pattern wants "paid": differs in case
 //
 // Keys of one object must all be satisfied, elements of one array are alternatives, "$or" holds
 // alternatives of objects. Operators: prefix, suffix, equals-ignore-case, wildcard, anything-but,
@@ -58,13 +59,15 @@ enum class PatternLanguage {
   kSnsMessageBody,        // filter policy over a body that is a JSON object
 };
 
-// Why an event did or did not match. `path`, `wanted` and `seen` are empty if it matched, or if the
-// event is no JSON object.
+// Why an event did or did not match. All but the first and the last are empty if it matched, or if
+// the event is no JSON object.
 struct Explanation {
   bool matched = false;
-  std::string path = {};      // the field of the first condition that failed: "detail.state"
-  std::string wanted = {};    // that condition as the pattern writes it: ["paid"]
-  std::string seen = {};      // the field's values in the event, as JSON; empty if it is absent
+  std::string path = {};    // the field of the first condition that failed: "detail.state"
+  std::string wanted = {};  // that condition as the pattern writes it: ["paid"]
+  std::string seen = {};    // the field's values in the event, as JSON; empty if it is absent
+  // What was nearly right: "differs in case", "`detail.State` exists, ..."; empty if nothing was.
+  std::string near_miss = {};
   std::string sentence = {};  // all of this for a person
 };
 

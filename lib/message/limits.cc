@@ -46,6 +46,9 @@ Limits Limits::Relaxed() {
   limits.stream.retention_max = 10 * long_time;
 
   limits.pattern.bytes_max = int64_t{1} << 20;
+  limits.pattern.event_bytes_max = int64_t{1} << 30;
+  limits.pattern.event_names_max = 100'000'000;
+  limits.pattern.rules_max = 10'000'000;
   limits.pattern.wildcard_complexity_max = 1'000;
   limits.pattern.alternatives_max = 100'000;
   limits.pattern.sns_bytes_max = int64_t{16} << 20;

@@ -14,9 +14,9 @@ if(NOT TARGET OpenSSL::Crypto)
   find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 endif()
 
-# RapidJSON's own package file makes no target, hence the look for a header.
-find_path(BANYAN_RAPIDJSON_INCLUDE_DIR rapidjson/reader.h REQUIRED)
-mark_as_advanced(BANYAN_RAPIDJSON_INCLUDE_DIR)
+if(NOT TARGET simdjson::simdjson)
+  find_package(simdjson CONFIG REQUIRED)
+endif()
 
 if((BANYAN_BUILD_TESTING OR BANYAN_BUILD_TESTS) AND NOT TARGET GTest::gmock)
   find_package(GTest CONFIG REQUIRED)

@@ -17,6 +17,11 @@ if(TARGET banyan_testing)
           DESTINATION ${package_dir})
 endif()
 
+if(TARGET banyan_tool)
+  # It is nobody's dependency, so it is in no export set.
+  install(TARGETS banyan_tool DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+
 configure_package_config_file(lib/packaging/banyan-config.cmake.in banyan-config.cmake
   INSTALL_DESTINATION ${package_dir} NO_SET_AND_CHECK_MACRO)
 # Before 1.0 each minor version is a library of its own.

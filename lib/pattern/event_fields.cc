@@ -43,17 +43,22 @@ EventFields EventFields::FromAttributes(const Attributes& attributes) {
   fields.matches_nothing_ = attributes.empty();
   for (const auto& [name, value] : attributes) {
     const std::string_view type = value.base_type();
+    const uint32_t node = fields.Descend(0, name);
     if (type == "String" || type == "Number") {
       const ValueKind kind = type == "String" ? ValueKind::kString : ValueKind::kNumber;
-      const uint32_t node = fields.Descend(0, name);
       fields.nodes_[node].fields.push_back({.value = {kind, value.value}, .element = 0});
     } else if (type == "String.Array") {
       // Checked first: an array that breaks off in the middle must leave no fields.
       std::string compact;
-      if (!CompactJson(value.value, &compact) || !compact.starts_with('[')) continue;
+      if (!CompactJson(value.value, &compact) || !compact.starts_with('[')) {
+        fields.nodes_[node].beside |= kUnreadableArray;
+        continue;
+      }
       JsonReader reader(compact);
       reader.Next();
-      fields.AddValue(reader, fields.Descend(0, name));
+      fields.AddValue(reader, node);
+    } else {
+      fields.nodes_[node].beside |= kIgnoredAttribute;
     }
   }
   return fields;
@@ -77,10 +82,9 @@ uint32_t EventFields::Descend(uint32_t node, std::string_view key) {
   }
 }
 
-uint32_t EventFields::OpenElement(uint32_t parent, uint32_t array) {
-  const uint32_t added = static_cast<uint32_t>(elements_.size());
-  elements_.push_back({.parent = parent, .array = array, .last = added});
-  return added;
+uint32_t EventFields::OpenArray(uint32_t node) {
+  array_nodes_.push_back(node);
+  return elements_.array_count++;
 }
 
 bool EventFields::AddValue(JsonReader& reader, uint32_t node) {
@@ -105,18 +109,20 @@ bool EventFields::AddValue(JsonReader& reader, uint32_t node) {
       case JsonToken::kStartObject:
       case JsonToken::kStartArray: {
         const bool is_array = reader.token() == JsonToken::kStartArray;
+        nodes_[node].beside |= is_array ? kArray : kObject;
         const bool is_element = !open.empty() && open.back().is_array;
-        open.push_back({.is_array = is_array,
-                        .is_element = is_element,
-                        .node = node,
-                        .element = is_element ? OpenElement(element, open.back().array) : element,
-                        .array = is_array ? array_count_++ : 0});
+        open.push_back(
+            {.is_array = is_array,
+             .is_element = is_element,
+             .node = node,
+             .element = is_element ? elements_.Open(element, open.back().array) : element,
+             .array = is_array ? OpenArray(node) : 0});
         break;
       }
       case JsonToken::kEndObject:
       case JsonToken::kEndArray: {
         const Open closed = open.back();
-        if (closed.is_element) elements_[closed.element].last = element_count() - 1;
+        if (closed.is_element) elements_.Close(closed.element);
         open.pop_back();
         node = closed.node;
         break;

@@ -10,7 +10,7 @@
 //              |- 1 = array 0, {"a": 1}     e = "x"  in element 0
 //              `- 2 = array 0, {"a": [2, 3]}
 //
-// F1  Fields are scalars. Objects and arrays are never fields, [] and {} leave no trace.
+// F1  Fields are scalars. Objects and arrays are never fields; [] and {} leave a path without any.
 // F2  Paths are a tree of segments; a key with dots walks several of them, so dotted keys and
 //     nesting are the same. The tree's size is linear in the event's, which a list of joined paths
 //     is not.
@@ -31,6 +31,7 @@
 
 #include "absl/types/span.h"
 #include "banyan/attributes.h"
+#include "pattern/element_search.h"
 #include "pattern/value_pattern.h"
 
 namespace banyan::inline v0_1::internal {
@@ -44,11 +45,19 @@ class EventFields {
     Value value;
     uint32_t element;
   };
-  // Element 0 is everything outside of arrays; its parent and array mean nothing.
-  struct Element {
-    uint32_t parent;
-    uint32_t array;
-    uint32_t last;
+  using Element = ElementTable::Element;
+
+  // What stands at a path beside its fields. Matching does not look at it; Explain does.
+  enum Beside : uint8_t {
+    kObject = 1,
+    kArray = 2,
+    kIgnoredAttribute = 4,  // of a type that filter policies do not look at
+    kUnreadableArray = 8,   // a String.Array that is no JSON array
+  };
+  struct Node {  // of F2; node 0 is the root
+    std::map<std::string, uint32_t, std::less<>> children;
+    std::vector<Field> fields;
+    uint8_t beside = 0;  // bits of Beside
   };
 
   // nullopt, with the reason in *error if that is given, for what is not a JSON object. Text behind
@@ -57,7 +66,7 @@ class EventFields {
                                              std::string* error = nullptr);
 
   // Each attribute is a field: String a string, Number a number with its text, String.Array its
-  // elements (none if it is no JSON array); other types are ignored.
+  // elements (none if it is no JSON array); other types have no field.
   static EventFields FromAttributes(const Attributes& attributes);
 
   // The fields of a path, in document order; empty if there are none.
@@ -66,25 +75,22 @@ class EventFields {
   // True for a message without attributes, which no policy matches, not even {"exists": false}.
   bool matches_nothing() const { return matches_nothing_; }
 
+  const ElementTable& elements() const { return elements_; }
   const Element& element(uint32_t e) const { return elements_[e]; }
-  uint32_t element_count() const { return static_cast<uint32_t>(elements_.size()); }
-  uint32_t array_count() const { return array_count_; }
+  uint32_t array_node(uint32_t array) const { return array_nodes_[array]; }  // where it stands
+  const Node& node(uint32_t n) const { return nodes_[n]; }
+  uint32_t node_count() const { return static_cast<uint32_t>(nodes_.size()); }
 
  private:
-  struct Node {
-    std::map<std::string, uint32_t, std::less<>> children;
-    std::vector<Field> fields;
-  };
-
   EventFields() = default;
   uint32_t Descend(uint32_t node, std::string_view key);  // F2
-  uint32_t OpenElement(uint32_t parent, uint32_t array);
+  uint32_t OpenArray(uint32_t node);
   // Adds what the value at the reader's current token holds. False on a syntax error.
   bool AddValue(JsonReader& reader, uint32_t node);
 
   std::vector<Node> nodes_ = std::vector<Node>(1);
-  std::vector<Element> elements_ = {{.parent = 0, .array = 0, .last = 0}};
-  uint32_t array_count_ = 0;
+  ElementTable elements_;
+  std::vector<uint32_t> array_nodes_;
   bool matches_nothing_ = false;
 };
 

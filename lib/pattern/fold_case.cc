@@ -96,4 +96,13 @@ bool FoldedText::SuffixOf(std::string_view value) const {
   return true;
 }
 
+std::optional<std::string> FoldedText::Ascii() const {
+  std::string text;
+  for (const BothCases& character : characters_) {
+    if (character.lower.size() != 1 || character.upper.size() != 1) return std::nullopt;
+    text.append(character.lower);
+  }
+  return text;
+}
+
 }  // namespace banyan::inline v0_1::internal

@@ -40,6 +40,12 @@ class FoldedText {
   bool PrefixOf(std::string_view value) const;
   bool SuffixOf(std::string_view value) const;
 
+  // The text in small letters if it is ASCII, so that a value is accepted exactly if its ASCII
+  // letters made small are this; nullopt if it is not.
+  std::optional<std::string> Ascii() const;
+
+  const std::vector<BothCases>& characters() const { return characters_; }
+
  private:
   // How many bytes at the front of `value` the whole text takes; nullopt if it is not there.
   std::optional<size_t> LengthAtFront(std::string_view value) const;

@@ -107,6 +107,15 @@ std::optional<IpAddress> ParseIpAddress(std::string_view text) {
   return text.find(':') != std::string_view::npos ? ParseV6(text) : ParseV4(text);
 }
 
+IpAddress Masked(const IpAddress& address, int bits) {
+  IpAddress masked = address;
+  for (size_t i = 0; i < masked.bytes.size(); ++i, bits -= 8) {
+    const int unused = std::clamp(8 - bits, 0, 8);
+    masked.bytes[i] = static_cast<uint8_t>(masked.bytes[i] >> unused << unused);
+  }
+  return masked;
+}
+
 std::optional<IpBlock> IpBlock::Parse(std::string_view text, std::string* error) {
   const auto refuse = [error](std::string reason) {
     *error = std::move(reason);
@@ -139,12 +148,7 @@ std::optional<IpBlock> IpBlock::Parse(std::string_view text, std::string* error)
 
 bool IpBlock::Contains(const IpAddress& address) const {
   if (address.is_v4 != base_.is_v4) return false;
-  int left = bits_;
-  for (size_t i = 0; left > 0; ++i, left -= 8) {
-    const int unused = std::max(0, 8 - left);
-    if ((address.bytes[i] ^ base_.bytes[i]) >> unused != 0) return false;
-  }
-  return true;
+  return Masked(address, bits_) == Masked(base_, bits_);
 }
 
 }  // namespace banyan::inline v0_1::internal

@@ -26,6 +26,9 @@ struct IpAddress {
 // only: no dotted tail, no zone, no port. nullopt for everything else.
 std::optional<IpAddress> ParseIpAddress(std::string_view text);
 
+// The address with all bits behind the first `bits` cleared.
+IpAddress Masked(const IpAddress& address, int bits);
+
 class IpBlock {
  public:
   // Reads "10.0.0.0/8". Bits of the base behind the mask are ignored. Empty on an error, whose text
@@ -33,6 +36,9 @@ class IpBlock {
   static std::optional<IpBlock> Parse(std::string_view text, std::string* error);
 
   bool Contains(const IpAddress& address) const;
+
+  const IpAddress& base() const { return base_; }
+  int bits() const { return bits_; }
 
  private:
   IpBlock(const IpAddress& base, int bits) : base_(base), bits_(bits) {}

@@ -1,44 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// lib/pattern/match.h -- floor 2: does an event match a pattern, and if not, why?
+// lib/pattern/match.h -- floor 2: does an event match a pattern?
 //
-// The plain reading of the language, kept as the referee of faster matchers and as the voice of
-// Explain.
+// The plain reading of the language, kept as the referee of faster matchers and as the judge that
+// Explain (explain.h) asks.
 //
 // M1  A pattern matches if one of its sub-rules does; a sub-rule, if one field per condition can be
 //     chosen so that each satisfies its condition and no two lie in different elements of one
-//     array.
-// M2  A condition that accepts absence is satisfied without a field if no field of its path is
-//     consistent with the fields chosen for the conditions before it (paths in sorted order, as
-//     event-ruler has it).
-// M3  A choice matters only by the array elements it pins down, and a pin only until the last
-//     condition with fields in that array. Dead ends are remembered by (condition, live pins), so
-//     without repeated names the search visits each element a bounded number of times: live pins
-//     are then a chain, and the innermost says it all.
-// M4  With repeated names several arrays share a path and pins multiply; choosing among them is set
-//     cover. After kStepsMax steps the search gives up and the answer is no match. An event of a
-//     megabyte that repeats no name stays far below, unless it nests arrays hundreds deep around
-//     its elements.
-//
-// Why not check each combination: two conditions on an array of 100,000 objects have 10^10 of them.
+//     array. Whether all can hold together is the question of
+//     element_search.h.
 #ifndef BANYAN_LIB_PATTERN_MATCH_H_
 #define BANYAN_LIB_PATTERN_MATCH_H_
 
+#include <cstddef>
 #include <cstdint>
 
-#include "banyan/pattern.h"
 #include "pattern/compiled_pattern.h"
 #include "pattern/event_fields.h"
 
 namespace banyan::inline v0_1::internal {
 
-// Per sub-rule, in visited elements: a fraction of a second.
-inline constexpr int64_t kStepsMax = 10'000'000;
-
 bool Match(const CompiledPattern& pattern, const EventFields& fields);
 
-// Explains the sub-rule with the fewest failing conditions, by its first failing one.
-Explanation ExplainMatch(const CompiledPattern& pattern, const EventFields& fields);
+// How a sub-rule came out. `first_failing` is a condition's place; unused if all hold together.
+struct Verdict {
+  enum class Kind {
+    kMatched,
+    kUnmet,      // some conditions fail alone
+    kTornApart,  // each holds alone, but not all in one choice of array elements
+    kGaveUp,     // the search for one had gone on for kStepsMax
+  };
+  Kind kind = Kind::kMatched;
+  size_t first_failing = 0;
+  size_t failing = 0;  // conditions that fail alone
+};
+
+enum class Thoroughness { kUntilFirstFailure, kCountFailures };
+
+Verdict Judge(const SubRule& sub_rule, const EventFields& fields, Thoroughness thoroughness);
+
+// Whether the field's value is one that the condition asks for.
+bool Satisfies(const Condition& condition, const EventFields::Field& field);
 
 }  // namespace banyan::inline v0_1::internal
 

@@ -10,6 +10,7 @@
 #include "message/errors.h"
 #include "pattern/compiled_pattern.h"
 #include "pattern/event_fields.h"
+#include "pattern/explain.h"
 #include "pattern/match.h"
 #include "pattern/syntax.h"
 
@@ -47,9 +48,7 @@ absl::StatusOr<EventPattern> EventPattern::Parse(std::string_view json, PatternL
                                                  const Limits& limits) {
   internal::CompileResult result = internal::CompilePattern(json, language, limits);
   if (const auto* error = std::get_if<internal::PatternError>(&result)) {
-    if (language == PatternLanguage::kEventBridge) return internal::EventBridgeStatus(*error, json);
-    return internal::Error(AwsError::kTopicInvalidParameter,
-                           "Invalid parameter: ", internal::FilterPolicyText(*error, json));
+    return internal::PatternStatus(*error, json, language);
   }
   return EventPattern(
       std::get<std::shared_ptr<const internal::CompiledPattern>>(std::move(result)));

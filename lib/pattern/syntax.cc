@@ -68,9 +68,11 @@ class Parser {
   // ---- Structure.
 
   bool Object(ObjectSyntax* object, size_t depth, bool inside_or) {
+    object->begin = reader_.begin();
     while (Next() == JsonToken::kName) {
       MemberSyntax& member = object->members.emplace_back();
       member.name = std::string(Text());
+      member.begin = reader_.begin();
       saw_or_ = saw_or_ || member.name == "$or";
       if (member.name == "$or" && or_key_ == OrKey::kRelation) {
         if (!Or(&member, depth)) return false;
@@ -112,6 +114,7 @@ class Parser {
     const size_t begin = reader_.begin();
     auto leaf = std::make_shared<LeafSyntax>();
     leaf->depth = depth;
+    leaf->begin = begin;
     while (Next() != JsonToken::kEndArray) {
       switch (reader_.token()) {
         case JsonToken::kStartObject:
@@ -493,6 +496,13 @@ std::string FilterPolicyText(const PatternError& error, std::string_view pattern
   return StrCat(
       "FilterPolicy: ", error.kind == PatternError::Kind::kSyntax ? "failed to parse JSON. " : "",
       WithPosition(error, pattern));
+}
+
+absl::Status PatternStatus(const PatternError& error, std::string_view pattern,
+                           PatternLanguage language) {
+  if (language == PatternLanguage::kEventBridge) return EventBridgeStatus(error, pattern);
+  return Error(AwsError::kTopicInvalidParameter,
+               "Invalid parameter: ", FilterPolicyText(error, pattern));
 }
 
 SyntaxResult ParsePattern(std::string_view text, PatternLanguage language, const Limits& limits,

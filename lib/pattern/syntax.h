@@ -53,11 +53,15 @@ absl::Status EventBridgeStatus(const PatternError& error, std::string_view patte
 // "FilterPolicy: <reason>" with the position line. Subscribe puts "Invalid parameter: Attributes
 // Reason: " in front, SetSubscriptionAttributes "Invalid parameter: ".
 std::string FilterPolicyText(const PatternError& error, std::string_view pattern);
+// The first of these, or the second as an error of its own.
+absl::Status PatternStatus(const PatternError& error, std::string_view pattern,
+                           PatternLanguage language);
 
 struct LeafSyntax {
   std::vector<ValuePattern> values;  // never empty, ORed
   std::string text;                  // the array as written, without white space: for Explain
   size_t depth = 1;                  // of objects around it; "$or" adds none
+  size_t begin = 0;                  // offset of the array; no two leaves of a text share it
 };
 
 struct ObjectSyntax;
@@ -65,6 +69,7 @@ struct ObjectSyntax;
 // One member. Exactly one of the three is set.
 struct MemberSyntax {
   std::string name;
+  size_t begin = 0;  // offset of the name
   std::shared_ptr<const LeafSyntax> leaf;
   std::unique_ptr<ObjectSyntax> object;
   std::vector<ObjectSyntax> alternatives;  // of a "$or", two at least
@@ -72,6 +77,7 @@ struct MemberSyntax {
 
 struct ObjectSyntax {
   std::vector<MemberSyntax> members;
+  size_t begin = 0;  // offset of the object
 };
 
 // What "$or" means. The engine first reads a pattern with kRelation; if that fails for any reason

@@ -11,19 +11,20 @@ namespace {
 
 // One overload per kind of element; std::visit picks.
 struct Matcher {
-  const Value& value;
+  ValueKind kind;
+  std::string_view text;
 
   bool operator()(const TextTest& test) const {
-    return value.kind == ValueKind::kString && Passes(test, value.text);
+    return kind == ValueKind::kString && Passes(test, text);
   }
   bool operator()(const NumberEqual& wanted) const {
-    if (value.kind != ValueKind::kNumber) return false;
-    if (value.text == wanted.text) return true;
-    return wanted.value.has_value() && ComparableNumber(value.text) == wanted.value;
+    if (kind != ValueKind::kNumber) return false;
+    if (text == wanted.text) return true;
+    return wanted.value.has_value() && ComparableNumber(text) == wanted.value;
   }
   bool operator()(const NumberRange& range) const {
-    if (value.kind != ValueKind::kNumber) return false;
-    const std::optional<double> number = ComparableNumber(value.text);
+    if (kind != ValueKind::kNumber) return false;
+    const std::optional<double> number = ComparableNumber(text);
     if (!number.has_value()) return false;
     if (range.low.has_value() &&
         !(range.low_included ? *number >= *range.low : *number > *range.low)) {
@@ -35,17 +36,17 @@ struct Matcher {
     }
     return true;
   }
-  bool operator()(const Literal& literal) const { return value.kind == literal.kind; }
+  bool operator()(const Literal& literal) const { return kind == literal.kind; }
   bool operator()(const Present&) const { return true; }
   bool operator()(const Absent&) const { return false; }
   bool operator()(const AnythingButText& listed) const {
-    if (value.kind != ValueKind::kString) return true;
+    if (kind != ValueKind::kString) return true;
     return std::none_of(listed.tests.begin(), listed.tests.end(),
-                        [this](const TextTest& test) { return Passes(test, value.text); });
+                        [this](const TextTest& test) { return Passes(test, text); });
   }
   bool operator()(const AnythingButNumber& listed) const {
-    if (value.kind != ValueKind::kNumber) return true;
-    const std::optional<double> number = ComparableNumber(value.text);
+    if (kind != ValueKind::kNumber) return true;
+    const std::optional<double> number = ComparableNumber(text);
     return std::none_of(listed.numbers.begin(), listed.numbers.end(),
                         [&number](double excluded) { return number == excluded; });
   }
@@ -61,8 +62,8 @@ bool Passes(const TextTest& test, std::string_view value) {
   return std::visit([value](const auto& kind) { return kind.Passes(value); }, test);
 }
 
-bool Matches(const ValuePattern& pattern, const Value& value) {
-  return std::visit(Matcher{value}, pattern);
+bool Matches(const ValuePattern& pattern, ValueKind kind, std::string_view text) {
+  return std::visit(Matcher{kind, text}, pattern);
 }
 
 }  // namespace banyan::inline v0_1::internal

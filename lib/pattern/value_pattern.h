@@ -107,7 +107,11 @@ struct AnythingButNumber {
 using ValuePattern = std::variant<TextTest, NumberEqual, NumberRange, Literal, Present, Absent,
                                   AnythingButText, AnythingButNumber>;
 
-bool Matches(const ValuePattern& pattern, const Value& value);
+// `text` as in Value.
+bool Matches(const ValuePattern& pattern, ValueKind kind, std::string_view text);
+inline bool Matches(const ValuePattern& pattern, const Value& value) {
+  return Matches(pattern, value.kind, value.text);
+}
 
 }  // namespace banyan::inline v0_1::internal
 

@@ -6,12 +6,13 @@
 #include <utility>
 #include <variant>
 
+#include "base/check.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "deliver/retry.h"
 #include "message/errors.h"
 #include "pattern/event_fields.h"
-#include "pattern/match.h"
+#include "pattern/explain.h"
 #include "pattern/syntax.h"
 #include "queue/core.h"
 #include "route/bus_dead_letter.h"
@@ -79,7 +80,7 @@ EventBusCore::EventBusCore(std::shared_ptr<Environment> env, std::string name,
       options_(std::move(options)),
       arn_(env_->MakeArn("events", StrCat("event-bus/", name_))),
       arn_text_(arn_.ToString()),
-      active_(std::make_shared<const Snapshot>()) {}
+      active_(env_->limits) {}
 
 std::shared_ptr<EventBusCore> EventBusCore::Create(std::shared_ptr<Environment> env,
                                                    std::string name, EventBusOptions options) {
@@ -108,8 +109,8 @@ absl::StatusOr<std::vector<absl::StatusOr<Id>>> EventBusCore::PutEvents(
     absl::Span<const EventEntry> entries) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  const std::shared_ptr<const Snapshot> rules = active_.Load();
-  if (rules == nullptr) return Gone();
+  RuleIndex::Moment rules(active_);
+  if (rules.closed()) return Gone();
 
   if (entries.empty() || static_cast<int64_t>(entries.size()) > env_->limits.bus.entries_max) {
     return Error(AwsError::kBusValidation, "1 validation error detected: Value '[", entries.size(),
@@ -134,7 +135,7 @@ absl::StatusOr<std::vector<absl::StatusOr<Id>>> EventBusCore::PutEvents(
       continue;
     }
     answers.push_back(event->id);
-    Route(*rules, *std::move(event), entry.trace_header, now);
+    Route(*std::move(event), entry.trace_header, now, &rules);
   }
   return answers;
 }
@@ -142,17 +143,17 @@ absl::StatusOr<std::vector<absl::StatusOr<Id>>> EventBusCore::PutEvents(
 absl::StatusOr<Id> EventBusCore::PutEnveloped(std::string_view event_json) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  const std::shared_ptr<const Snapshot> rules = active_.Load();
-  if (rules == nullptr) return Gone();
+  RuleIndex::Moment rules(active_);
+  if (rules.closed()) return Gone();
   const Instant now = env_->runtime.Read();
   BANYAN_ASSIGN_OR_RETURN(Event event, ReadEvent(event_json, env_->ids.Next(), now.time(), *env_));
   const Id id = event.id;
-  Route(*rules, std::move(event), {}, now);
+  Route(std::move(event), {}, now, &rules);
   return id;
 }
 
-void EventBusCore::Route(const Snapshot& rules, Event event, std::string trace_header,
-                         const Instant& now) {
+void EventBusCore::Route(Event event, std::string trace_header, const Instant& now,
+                         RuleIndex::Moment* rules) {
   accepted_.fetch_add(1, std::memory_order_relaxed);
   Delivery delivery = {.message = MakeMessage({.id = event.id,
                                                .event_id = event.id,
@@ -173,30 +174,29 @@ void EventBusCore::Route(const Snapshot& rules, Event event, std::string trace_h
     if (verdict == TapVerdict::kTakeOver) return;
   }
 
-  bool matched = false;
-  const std::optional<EventFields> fields = EventFields::FromJson(
-      message.body.view(), static_cast<size_t>(env_->limits.pattern.depth_max));
-  if (fields.has_value()) {  // else nested deeper than patterns look
-    for (const ActiveRule& rule : rules) {
-      if (!Match(*rule.pattern, *fields)) continue;
-      matched = true;
+  size_t matched = 0;
+  const absl::StatusOr<CheckedEvent> checked =
+      CheckedEvent::Check(message.body.view(), env_->limits);
+  if (checked.ok()) {  // else nested deeper than patterns look
+    matched = rules->Match({.event = &*checked}, [&delivery](const PackedRule& found) {
+      const auto& rule = *static_cast<const ActiveRule*>(found.payload());
       rule.core->CountMatched();
       for (const std::shared_ptr<Courier>& courier : rule.couriers) courier->Deliver(delivery);
-    }
+    });
   }
-  if (!matched) unmatched_.fetch_add(1, std::memory_order_relaxed);
+  if (matched == 0) unmatched_.fetch_add(1, std::memory_order_relaxed);
 }
 
 absl::StatusOr<std::vector<RuleExplanation>> EventBusCore::Explain(
     std::string_view event_json) const {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  if (active_.Load() == nullptr) return Gone();
   const auto depth_max = static_cast<size_t>(env_->limits.pattern.depth_max);
   const std::optional<EventFields> fields = EventFields::FromJson(event_json, depth_max);
   if (!fields.has_value()) return NotAnEvent(ObjectFault(event_json, depth_max));
   std::vector<RuleExplanation> list;
   MutexLock lock(&change_mu_);
+  if (!is_open_) return Gone();
   for (const auto& [name, rule] : rules_) {
     Explanation verdict = ExplainMatch(*rule.pattern, *fields);
     if (!rule.enabled) {
@@ -226,10 +226,11 @@ absl::StatusOr<Rule> EventBusCore::PutRule(std::string_view name, RuleOptions op
   BANYAN_ASSIGN_OR_RETURN(std::vector<RuleTarget> targets, ResolveTargets(options.targets));
 
   MutexLock lock(&change_mu_);
-  if (active_.Load() == nullptr) return Gone();
+  if (!is_open_) return Gone();
   const auto there = rules_.find(name);
-  if (there == rules_.end() && static_cast<int64_t>(rules_.size()) >= env_->limits.bus.rules_max) {
-    return LimitExceeded("rules", rules_.size() + 1, env_->limits.bus.rules_max);
+  const int64_t rules_max = std::min(env_->limits.bus.rules_max, env_->limits.pattern.rules_max);
+  if (there == rules_.end() && static_cast<int64_t>(rules_.size()) >= rules_max) {
+    return LimitExceeded("rules", rules_.size() + 1, rules_max);
   }
   BANYAN_RETURN_IF_ERROR(CheckTargetCount(
       there == rules_.end() ? std::vector<LiveTarget>() : there->second.targets, targets));
@@ -246,7 +247,7 @@ absl::StatusOr<Rule> EventBusCore::PutRule(std::string_view name, RuleOptions op
   state.enabled = options.enabled;
   state.description = std::move(options.description);
   AddTargets(state, std::move(targets));
-  PublishRules();
+  Activate(state);
   return Rule(state.core);
 }
 
@@ -318,29 +319,33 @@ void EventBusCore::Retire(std::shared_ptr<Courier> courier) {
   retired_.push_back(std::move(courier));
 }
 
-void EventBusCore::PublishRules() {
-  auto next = std::make_shared<Snapshot>();
-  for (const auto& [name, state] : rules_) {
-    if (!state.enabled) continue;
-    ActiveRule rule = {.core = state.core, .pattern = state.pattern, .couriers = {}};
-    for (const LiveTarget& target : state.targets) rule.couriers.push_back(target.courier);
-    next->push_back(std::move(rule));
+void EventBusCore::Activate(const RuleState& state) {
+  if (!state.enabled) {
+    active_.Remove(state.core->name());
+    return;
   }
-  active_.Store(std::move(next));
+  auto rule = std::make_shared<ActiveRule>();
+  rule->core = state.core;
+  for (const LiveTarget& target : state.targets) rule->couriers.push_back(target.courier);
+  const bool has_room = active_.Put({.input = RuleInput::kJson,
+                                     .pattern = state.pattern,
+                                     .id = state.core->name(),
+                                     .payload = std::move(rule)});
+  BANYAN_CHECK(has_room, "PutRule() keeps the number of rules below what the index takes");
 }
 
 absl::Status EventBusCore::DeleteRule(std::string_view name) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
   MutexLock lock(&change_mu_);
-  if (active_.Load() == nullptr) return Gone();
+  if (!is_open_) return Gone();
   const auto rule = rules_.find(name);
   if (rule == rules_.end()) return absl::OkStatus();
   if (!rule->second.targets.empty()) {
     return Error(AwsError::kBusValidation, "Rule can't be deleted since it has targets.");
   }
+  active_.Remove(name);
   rules_.erase(rule);
-  PublishRules();
   return absl::OkStatus();
 }
 
@@ -348,7 +353,7 @@ absl::StatusOr<Rule> EventBusCore::FindRule(std::string_view name) const {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
   MutexLock lock(&change_mu_);
-  if (active_.Load() == nullptr) return Gone();
+  if (!is_open_) return Gone();
   const auto rule = rules_.find(name);
   if (rule == rules_.end()) return NoRule(name);
   return Rule(rule->second.core);
@@ -358,7 +363,7 @@ absl::StatusOr<std::vector<Rule>> EventBusCore::ListRules() const {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
   MutexLock lock(&change_mu_);
-  if (active_.Load() == nullptr) return Gone();
+  if (!is_open_) return Gone();
   std::vector<Rule> list;
   for (const auto& [name, state] : rules_) list.emplace_back(state.core);
   return list;
@@ -379,12 +384,12 @@ absl::Status EventBusCore::PutTargets(const RuleCore& rule, absl::Span<const Tar
   if (!pass) return env_->Refusal();
   BANYAN_ASSIGN_OR_RETURN(std::vector<RuleTarget> resolved, ResolveTargets(targets));
   MutexLock lock(&change_mu_);
-  if (active_.Load() == nullptr) return Gone();
+  if (!is_open_) return Gone();
   RuleState* state = Find(rule);
   if (state == nullptr) return NoRule(rule.name());
   BANYAN_RETURN_IF_ERROR(CheckTargetCount(state->targets, resolved));
   AddTargets(*state, std::move(resolved));
-  PublishRules();
+  Activate(*state);
   return absl::OkStatus();
 }
 
@@ -392,7 +397,7 @@ absl::Status EventBusCore::RemoveTargets(const RuleCore& rule, absl::Span<const 
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
   MutexLock lock(&change_mu_);
-  if (active_.Load() == nullptr) return Gone();
+  if (!is_open_) return Gone();
   RuleState* state = Find(rule);
   if (state == nullptr) return NoRule(rule.name());
   std::vector<LiveTarget> left;
@@ -404,7 +409,7 @@ absl::Status EventBusCore::RemoveTargets(const RuleCore& rule, absl::Span<const 
     }
   }
   state->targets = std::move(left);
-  PublishRules();
+  Activate(*state);
   return absl::OkStatus();
 }
 
@@ -412,11 +417,11 @@ absl::Status EventBusCore::SetEnabled(const RuleCore& rule, bool enabled) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
   MutexLock lock(&change_mu_);
-  if (active_.Load() == nullptr) return Gone();
+  if (!is_open_) return Gone();
   RuleState* state = Find(rule);
   if (state == nullptr) return NoRule(rule.name());
   state->enabled = enabled;
-  PublishRules();
+  Activate(*state);
   return absl::OkStatus();
 }
 
@@ -430,7 +435,7 @@ EventBusStats EventBusCore::Stats() const {
   stats.unmatched = unmatched_.load(std::memory_order_relaxed);
   stats.accepted = accepted_.load(std::memory_order_relaxed);
   MutexLock lock(&change_mu_);
-  if (active_.Load() == nullptr) return {};
+  if (!is_open_) return {};
   stats.rules = static_cast<int64_t>(rules_.size());
   return stats;
 }
@@ -464,14 +469,15 @@ void EventBusCore::Close(CloseKind kind) {
   std::vector<std::shared_ptr<Courier>> couriers;
   {
     MutexLock lock(&change_mu_);
-    if (active_.Load() == nullptr) return;
+    if (!is_open_) return;
     for (auto& [name, state] : rules_) {
       for (LiveTarget& target : state.targets) retired_.push_back(std::move(target.courier));
     }
     couriers = retired_;
-    rules_.clear();
     close_kind_.store(kind, std::memory_order_release);
-    active_.Store(nullptr);
+    is_open_ = false;
+    active_.Close();
+    rules_.clear();
   }
   for (const std::shared_ptr<Courier>& courier : couriers) courier->Close(kind);
 }

@@ -2,13 +2,14 @@
 //
 // lib/route/event_bus_core.h -- floor 5: a bus, its rules and their targets.
 //
-//   Put --validate--> envelope (one Message) --tap--> fields --> for each enabled rule of one
-//                                                     snapshot: match --> its Couriers
+//   Put --validate--> envelope (one Message) --tap--> index of enabled rules --> each that
+//                                                     matches: its Couriers
 //
-// B1  rules_ is what is; active_ is what publishers work on: the enabled rules, made anew from
-//     rules_ by every change. A publisher stays with one snapshot, so an event meets the rules of
-//     one moment, and no publisher waits for a change.
-// B2  The event is taken apart once, whatever the number of rules. Targets share its Message.
+// B1  rules_ is what is; active_ is what publishers work on: the enabled rules, each with its
+//     couriers of the moment. An event meets the rules of one moment, and no publisher waits for a
+//     change; a change costs what its rule costs, however many others there are.
+// B2  The event is checked once and looked at once, whatever the number of rules. Targets share its
+//     Message.
 // B3  A target that a PutRule or PutTargets gives again unchanged keeps its courier, with its books
 //     and its retries under way; so wiring may be repeated.
 // B4  No lock is held while a tap, a destination or a log is called.
@@ -36,8 +37,8 @@
 #include "message/close_kind.h"
 #include "message/environment.h"
 #include "pattern/compiled_pattern.h"
+#include "pattern/rule_index.h"
 #include "route/event.h"
-#include "route/published.h"
 #include "route/rule_target.h"
 
 namespace banyan::inline v0_1::internal {
@@ -118,19 +119,18 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
     std::string description;
     std::vector<LiveTarget> targets;
   };
+  // What the index keeps of an enabled rule.
   struct ActiveRule {
     std::shared_ptr<RuleCore> core;
-    std::shared_ptr<const CompiledPattern> pattern;
     std::vector<std::shared_ptr<Courier>> couriers;
   };
-  using Snapshot = std::vector<ActiveRule>;  // by name
   using Rules = std::map<std::string, RuleState, std::less<>>;
 
   EventBusCore(std::shared_ptr<Environment> env, std::string name, EventBusOptions options);
 
   absl::Status Gone() const;
   absl::Status NoRule(std::string_view name) const;
-  void Route(const Snapshot& rules, Event event, std::string trace_header, const Instant& now);
+  void Route(Event event, std::string trace_header, const Instant& now, RuleIndex::Moment* rules);
 
   absl::StatusOr<std::vector<RuleTarget>> ResolveTargets(absl::Span<const Target> targets) const;
   absl::Status CheckTargetCount(const std::vector<LiveTarget>& there,
@@ -139,7 +139,8 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
   std::shared_ptr<Courier> MakeCourier(const RuleCore& rule, const RuleTarget& target) const;
   void Retire(std::shared_ptr<Courier> courier) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
-  void PublishRules() ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
+  // Brings active_ in step with a rule.
+  void Activate(const RuleState& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
   // Null if the rule was deleted.
   const RuleState* Find(const RuleCore& rule) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
   RuleState* Find(const RuleCore& rule) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
@@ -153,10 +154,11 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   std::atomic<int64_t> accepted_{0};
   std::atomic<int64_t> unmatched_{0};
   std::atomic<uint64_t> tap_sequence_{0};
-  std::atomic<CloseKind> close_kind_{CloseKind::kStopped};  // set before active_ is null
+  std::atomic<CloseKind> close_kind_{CloseKind::kStopped};  // set before active_ is closed
 
-  Published<Snapshot> active_;  // null: closed
+  RuleIndex active_;  // closed with the bus
   mutable Mutex change_mu_;
+  bool is_open_ ABSL_GUARDED_BY(change_mu_) = true;
   Rules rules_ ABSL_GUARDED_BY(change_mu_);
   std::vector<std::shared_ptr<Courier>> retired_ ABSL_GUARDED_BY(change_mu_);
 };

@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/check.h"
 #include "base/json.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
@@ -12,7 +13,7 @@
 #include "deliver/retry.h"
 #include "message/errors.h"
 #include "pattern/event_fields.h"
-#include "pattern/match.h"
+#include "pattern/explain.h"
 #include "queue/core.h"
 #include "route/rule_target.h"
 
@@ -23,9 +24,9 @@ namespace {
 constexpr std::string_view kOnSubscribe = "Invalid parameter: Attributes Reason: ";
 constexpr std::string_view kOnChange = "Invalid parameter: ";
 
-// The filter was never asked: everything passes.
-Explanation PassesUnfiltered() {
-  return {.matched = true, .sentence = "The subscription has no filter policy."};
+// How the index knows a subscription. Points to its argument.
+std::string_view SerialId(const uint64_t& serial) {
+  return {reinterpret_cast<const char*>(&serial), sizeof(serial)};
 }
 
 // What the subscription delivers to, or why there is no such subscription.
@@ -67,61 +68,28 @@ absl::Status ValidateSubscriptionTarget(const Target& target, const Environment&
 
 }  // namespace
 
-SubscriptionCore::SubscriptionCore(std::weak_ptr<TopicCore> topic, Arn arn, Target target, bool raw,
-                                   std::shared_ptr<Courier> courier)
-    : topic_(std::move(topic)),
-      arn_(std::move(arn)),
+SubscriptionCore::SubscriptionCore(Plan plan)
+    : topic_(std::move(plan.topic)),
+      serial_(plan.serial),
+      arn_(std::move(plan.arn)),
       arn_text_(arn_.ToString()),
-      target_(std::move(target)),
-      raw_(raw),
-      courier_(std::move(courier)) {}
+      target_(std::move(plan.target)),
+      raw_(plan.raw),
+      courier_(std::move(plan.courier)),
+      published_before_(plan.published_before) {}
 
 SubscriptionStats SubscriptionCore::Stats() const {
-  return {.filtered = filtered_.load(std::memory_order_relaxed), .delivery = courier_->Stats()};
+  SubscriptionStats stats;
+  // In this order, so that what was delivered was published.
+  stats.delivery = courier_->Stats();
+  int64_t published = published_until_.load(std::memory_order_relaxed);
+  if (published < 0) {
+    const std::shared_ptr<TopicCore> topic = topic_.lock();
+    published = topic == nullptr ? published_before_ : topic->published();
+  }
+  stats.filtered = std::max<int64_t>(0, published - published_before_ - stats.delivery.matched);
+  return stats;
 }
-
-// The message as filters see it (T3).
-class TopicCore::FilterInput {
- public:
-  FilterInput(const Attributes& attributes, std::string_view body, const Limits& limits)
-      : attributes_(attributes), body_(body), limits_(limits) {}
-
-  // Null: the message is nothing this scope can look at (a body that is not a JSON object).
-  const EventFields* Fields(FilterPolicyScope scope) {
-    if (scope == FilterPolicyScope::kMessageAttributes) {
-      if (!by_attributes_.has_value()) by_attributes_ = EventFields::FromAttributes(attributes_);
-      return &*by_attributes_;
-    }
-    if (!body_read_) {
-      body_read_ = true;
-      by_body_ = EventFields::FromJson(body_, static_cast<size_t>(limits_.pattern.depth_max),
-                                       &body_error_);
-    }
-    return by_body_.has_value() ? &*by_body_ : nullptr;
-  }
-
-  bool Passes(const Filter* filter) {
-    if (filter == nullptr) return true;
-    const EventFields* fields = Fields(filter->scope);
-    return fields != nullptr && Match(*filter->pattern, *fields);
-  }
-
-  Explanation Explain(const Filter* filter) {
-    if (filter == nullptr) return PassesUnfiltered();
-    const EventFields* fields = Fields(filter->scope);
-    if (fields != nullptr) return ExplainMatch(*filter->pattern, *fields);
-    return {.sentence = StrCat("The body is not a JSON object: ", body_error_)};
-  }
-
- private:
-  const Attributes& attributes_;
-  const std::string_view body_;
-  const Limits& limits_;
-  std::optional<EventFields> by_attributes_;
-  std::optional<EventFields> by_body_;
-  bool body_read_ = false;
-  std::string body_error_;
-};
 
 TopicCore::TopicCore(std::shared_ptr<Environment> env, std::string name, TopicOptions options)
     : env_(std::move(env)),
@@ -130,7 +98,7 @@ TopicCore::TopicCore(std::shared_ptr<Environment> env, std::string name, TopicOp
       arn_(env_->MakeArn("sns", name_)),
       arn_text_(arn_.ToString()),
       notification_(std::make_shared<const Notification>(arn_text_)),
-      subscriptions_(std::make_shared<const Snapshot>()) {}
+      active_(env_->limits) {}
 
 std::shared_ptr<TopicCore> TopicCore::Create(std::shared_ptr<Environment> env, std::string name,
                                              TopicOptions options) {
@@ -146,8 +114,8 @@ absl::Status TopicCore::Gone() const {
 absl::StatusOr<PublishResult> TopicCore::Publish(PublishRequest request) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  const std::shared_ptr<const Snapshot> subscriptions = subscriptions_.Load();
-  if (subscriptions == nullptr) return Gone();
+  RuleIndex::Moment subscriptions(active_);
+  if (subscriptions.closed()) return Gone();
   BANYAN_RETURN_IF_ERROR(ValidatePublish(request, env_->limits));
 
   const Id id = env_->ids.Next();
@@ -171,13 +139,13 @@ absl::StatusOr<PublishResult> TopicCore::Publish(PublishRequest request) {
                              .key = {}});
     if (verdict == TapVerdict::kTakeOver) return PublishResult{id};
   }
-  FanOut(*subscriptions, message);
+  FanOut(message, &subscriptions);
   return PublishResult{id};
 }
 
 std::optional<absl::Status> TopicCore::Accept(const Delivery& delivery, LaterFn) {
-  const std::shared_ptr<const Snapshot> subscriptions = subscriptions_.Load();
-  if (subscriptions == nullptr) return Gone();
+  RuleIndex::Moment subscriptions(active_);
+  if (subscriptions.closed()) return Gone();
   Payload body = delivery.Body();
   BANYAN_RETURN_IF_ERROR(ValidateBodySize(static_cast<int64_t>(body.size()), env_->limits));
   // A block of its own, because the topic gives the message another id; the body is shared.
@@ -187,22 +155,20 @@ std::optional<absl::Status> TopicCore::Accept(const Delivery& delivery, LaterFn)
                                           .trace_header = delivery.message->trace_header,
                                           .body = std::move(body)});
   published_.fetch_add(1, std::memory_order_relaxed);
-  FanOut(*subscriptions, message);
+  FanOut(message, &subscriptions);
   return absl::OkStatus();
 }
 
-void TopicCore::FanOut(const Snapshot& subscriptions, const MessageRef& message) const {
-  FilterInput input(message->attributes, message->body.view(), env_->limits);
+void TopicCore::FanOut(const MessageRef& message, RuleIndex::Moment* subscriptions) const {
   Delivery raw = {.message = message};
   Delivery enveloped = {.message = message, .presentation = notification_};
-  for (const Entry& entry : subscriptions) {
-    SubscriptionCore& subscription = *entry.subscription;
-    if (input.Passes(entry.filter.get())) {
-      subscription.courier().Deliver(subscription.raw() ? raw : enveloped);
-    } else {
-      subscription.CountFiltered();
-    }
-  }
+  const std::string_view body = message->body.view();
+  subscriptions->Match({.json = &body, .attributes = &message->attributes},
+                       [&raw, &enveloped](const PackedRule& found) {
+                         const auto& subscription =
+                             *static_cast<const SubscriptionCore*>(found.payload());
+                         subscription.courier().Deliver(subscription.raw() ? raw : enveloped);
+                       });
 }
 
 absl::StatusOr<std::shared_ptr<const TopicCore::Filter>> TopicCore::MakeFilter(
@@ -223,12 +189,25 @@ absl::StatusOr<std::shared_ptr<const TopicCore::Filter>> TopicCore::MakeFilter(
              std::get<std::shared_ptr<const CompiledPattern>>(std::move(compiled))});
 }
 
-absl::Status TopicCore::CheckFilterCount(const Snapshot& entries) const {
-  const auto filters = std::count_if(entries.begin(), entries.end(),
-                                     [](const Entry& entry) { return entry.filter != nullptr; });
+absl::Status TopicCore::CheckFilterCount(int64_t filters) const {
   if (filters <= env_->limits.topic.filter_policies_max) return absl::OkStatus();
   return Error(AwsError::kTopicFilterPolicyLimitExceeded, "Filter policy limit exceeded: at most ",
                env_->limits.topic.filter_policies_max, " per topic");
+}
+
+void TopicCore::Activate(const Entry& entry) {
+  const uint64_t serial = entry.subscription->serial();
+  RuleInput input = RuleInput::kNothing;
+  if (entry.filter != nullptr) {
+    input = entry.filter->scope == FilterPolicyScope::kMessageBody ? RuleInput::kJson
+                                                                   : RuleInput::kAttributes;
+  }
+  const bool has_room =
+      active_.Put({.input = input,
+                   .pattern = entry.filter == nullptr ? nullptr : entry.filter->pattern,
+                   .id = SerialId(serial),
+                   .payload = entry.subscription});
+  BANYAN_CHECK(has_room, "Subscribe() keeps the number below what the index takes");
 }
 
 std::shared_ptr<SubscriptionCore> TopicCore::MakeSubscription(Target target, bool raw) {
@@ -255,26 +234,30 @@ std::shared_ptr<SubscriptionCore> TopicCore::MakeSubscription(Target target, boo
       return delivery;
     };
   }
-  return std::make_shared<SubscriptionCore>(weak_from_this(), std::move(arn), std::move(target),
-                                            raw || to_function,
-                                            Courier::Create(env_, std::move(plan)));
+  return std::make_shared<SubscriptionCore>(
+      SubscriptionCore::Plan{.topic = weak_from_this(),
+                             .serial = next_serial_++,
+                             .arn = std::move(arn),
+                             .target = std::move(target),
+                             .raw = raw || to_function,
+                             .courier = Courier::Create(env_, std::move(plan)),
+                             .published_before = published()});
 }
 
 absl::StatusOr<Subscription> TopicCore::Subscribe(Target target, SubscriptionOptions options) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  BANYAN_RETURN_IF_ERROR(ResolveEndpoint(target).status());
+  BANYAN_ASSIGN_OR_RETURN(const std::shared_ptr<Sink> endpoint, ResolveEndpoint(target));
   BANYAN_RETURN_IF_ERROR(ValidateSubscriptionTarget(target, *env_));
   BANYAN_ASSIGN_OR_RETURN(
       std::shared_ptr<const Filter> filter,
       MakeFilter(options.filter_policy, options.filter_policy_scope, kOnSubscribe));
 
   MutexLock lock(&change_mu_);
-  const std::shared_ptr<const Snapshot> current = subscriptions_.Load();
-  if (current == nullptr) return Gone();
-  for (const Entry& entry : *current) {
+  if (!is_open_) return Gone();
+  if (const auto known = by_endpoint_.find(endpoint.get()); known != by_endpoint_.end()) {
+    const Entry& entry = subscriptions_.at(known->second);
     const SubscriptionCore& there = *entry.subscription;
-    if (there.target().to() != target.to()) continue;
     // What is left at its default counts as left out, and left out is never a difference.
     const bool same =
         (filter == nullptr || (entry.filter != nullptr && filter->text == entry.filter->text &&
@@ -286,15 +269,20 @@ absl::StatusOr<Subscription> TopicCore::Subscribe(Target target, SubscriptionOpt
     return Error(AwsError::kTopicInvalidParameter, kOnSubscribe,
                  "Subscription already exists with different attributes");
   }
-  if (static_cast<int64_t>(current->size()) >= env_->limits.topic.subscriptions_max) {
+  const int64_t most =
+      std::min(env_->limits.topic.subscriptions_max, env_->limits.pattern.rules_max);
+  if (static_cast<int64_t>(subscriptions_.size()) >= most) {
     return Error(AwsError::kTopicSubscriptionLimitExceeded, "Subscription limit exceeded: at most ",
-                 env_->limits.topic.subscriptions_max, " per topic");
+                 most, " per topic");
   }
-  auto next = std::make_shared<Snapshot>(*current);
-  next->push_back({MakeSubscription(std::move(target), options.raw), std::move(filter)});
-  BANYAN_RETURN_IF_ERROR(CheckFilterCount(*next));
-  std::shared_ptr<SubscriptionCore> made = next->back().subscription;
-  subscriptions_.Store(std::move(next));
+  const int64_t filters = filters_ + (filter != nullptr ? 1 : 0);
+  BANYAN_RETURN_IF_ERROR(CheckFilterCount(filters));
+  filters_ = filters;
+  std::shared_ptr<SubscriptionCore> made = MakeSubscription(std::move(target), options.raw);
+  const Entry entry = {made, std::move(filter)};
+  subscriptions_.emplace(made->serial(), entry);
+  by_endpoint_.emplace(endpoint.get(), made->serial());
+  Activate(entry);
   return Subscription(std::move(made));
 }
 
@@ -302,18 +290,14 @@ absl::Status TopicCore::Unsubscribe(const SubscriptionCore& subscription) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
   MutexLock lock(&change_mu_);
-  const std::shared_ptr<const Snapshot> current = subscriptions_.Load();
-  if (current == nullptr) return absl::OkStatus();  // gone with its topic
-  auto next = std::make_shared<Snapshot>();
-  next->reserve(current->size());
-  for (const Entry& entry : *current) {
-    if (entry.subscription.get() != &subscription) {
-      next->push_back(entry);
-    } else {
-      Retire(entry.subscription->shared_courier());
-    }
-  }
-  subscriptions_.Store(std::move(next));
+  const auto entry = subscriptions_.find(subscription.serial());
+  if (entry == subscriptions_.end()) return absl::OkStatus();  // gone already, or with its topic
+  active_.Remove(SerialId(subscription.serial()));
+  entry->second.subscription->EndAt(published());
+  if (entry->second.filter != nullptr) --filters_;
+  Retire(entry->second.subscription->shared_courier());
+  by_endpoint_.erase(ResolveEndpoint(subscription.target())->get());
+  subscriptions_.erase(entry);
   return absl::OkStatus();
 }
 
@@ -332,28 +316,27 @@ absl::Status TopicCore::SetFilterPolicy(const SubscriptionCore& subscription, st
   if (!pass) return env_->Refusal();
   BANYAN_ASSIGN_OR_RETURN(std::shared_ptr<const Filter> filter, MakeFilter(json, scope, kOnChange));
   MutexLock lock(&change_mu_);
-  const std::shared_ptr<const Snapshot> current = subscriptions_.Load();
-  if (current == nullptr) return Gone();
-  auto next = std::make_shared<Snapshot>(*current);
-  const auto entry = std::find_if(next->begin(), next->end(), [&subscription](const Entry& e) {
-    return e.subscription.get() == &subscription;
-  });
-  if (entry == next->end()) {
+  if (!is_open_) return Gone();
+  const auto entry = subscriptions_.find(subscription.serial());
+  if (entry == subscriptions_.end()) {
     return Error(AwsError::kTopicNotFound, "Subscription does not exist");
   }
-  entry->filter = std::move(filter);
-  BANYAN_RETURN_IF_ERROR(CheckFilterCount(*next));
-  subscriptions_.Store(std::move(next));
+  const int64_t filters =
+      filters_ + (filter != nullptr ? 1 : 0) - (entry->second.filter != nullptr ? 1 : 0);
+  BANYAN_RETURN_IF_ERROR(CheckFilterCount(filters));
+  filters_ = filters;
+  entry->second.filter = std::move(filter);
+  Activate(entry->second);
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Subscription>> TopicCore::ListSubscriptions() const {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  const std::shared_ptr<const Snapshot> subscriptions = subscriptions_.Load();
-  if (subscriptions == nullptr) return Gone();
+  MutexLock lock(&change_mu_);
+  if (!is_open_) return Gone();
   std::vector<Subscription> list;
-  for (const Entry& entry : *subscriptions) list.emplace_back(entry.subscription);
+  for (const auto& [serial, entry] : subscriptions_) list.emplace_back(entry.subscription);
   return list;
 }
 
@@ -361,13 +344,27 @@ absl::StatusOr<std::vector<SubscriptionExplanation>> TopicCore::Explain(
     const PublishRequest& request) const {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  const std::shared_ptr<const Snapshot> subscriptions = subscriptions_.Load();
-  if (subscriptions == nullptr) return Gone();
   BANYAN_RETURN_IF_ERROR(ValidatePublish(request, env_->limits));
-  FilterInput input(request.attributes, request.body.view(), env_->limits);
+  const EventFields by_attributes = EventFields::FromAttributes(request.attributes);
+  std::string body_error;
+  const std::optional<EventFields> by_body = EventFields::FromJson(
+      request.body.view(), static_cast<size_t>(env_->limits.pattern.depth_max), &body_error);
+
   std::vector<SubscriptionExplanation> list;
-  for (const Entry& entry : *subscriptions) {
-    list.push_back({entry.subscription->arn_text(), input.Explain(entry.filter.get())});
+  MutexLock lock(&change_mu_);
+  if (!is_open_) return Gone();
+  for (const auto& [serial, entry] : subscriptions_) {
+    SubscriptionExplanation& explained = list.emplace_back();
+    explained.subscription_arn = entry.subscription->arn_text();
+    if (entry.filter == nullptr) {
+      explained.verdict = {.matched = true, .sentence = "The subscription has no filter policy."};
+    } else if (entry.filter->scope == FilterPolicyScope::kMessageAttributes) {
+      explained.verdict = ExplainMatch(*entry.filter->pattern, by_attributes);
+    } else if (by_body.has_value()) {
+      explained.verdict = ExplainMatch(*entry.filter->pattern, *by_body);
+    } else {
+      explained.verdict.sentence = StrCat("The body is not a JSON object: ", body_error);
+    }
   }
   return list;
 }
@@ -375,24 +372,24 @@ absl::StatusOr<std::vector<SubscriptionExplanation>> TopicCore::Explain(
 absl::StatusOr<TopicOptions> TopicCore::Options() const {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  if (subscriptions_.Load() == nullptr) return Gone();
+  MutexLock lock(&change_mu_);
+  if (!is_open_) return Gone();
   return options_;
 }
 
 TopicStats TopicCore::Stats() const {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return {};
-  const std::shared_ptr<const Snapshot> subscriptions = subscriptions_.Load();
-  if (subscriptions == nullptr) return {};
-  return {.published = published_.load(std::memory_order_relaxed),
-          .subscriptions = static_cast<int64_t>(subscriptions->size())};
+  MutexLock lock(&change_mu_);
+  if (!is_open_) return {};
+  return {.published = published(), .subscriptions = static_cast<int64_t>(subscriptions_.size())};
 }
 
 int64_t TopicCore::PendingDeliveries() const {
   int64_t pending = 0;
   MutexLock lock(&change_mu_);
-  if (const std::shared_ptr<const Snapshot> current = subscriptions_.Load(); current != nullptr) {
-    for (const Entry& entry : *current) pending += entry.subscription->courier().pending();
+  for (const auto& [serial, entry] : subscriptions_) {
+    pending += entry.subscription->courier().pending();
   }
   for (const std::shared_ptr<Courier>& courier : retired_) pending += courier->pending();
   return pending;
@@ -402,12 +399,18 @@ void TopicCore::Close(CloseKind kind) {
   std::vector<std::shared_ptr<Courier>> couriers;
   {
     MutexLock lock(&change_mu_);
-    const std::shared_ptr<const Snapshot> last = subscriptions_.Load();
-    if (last == nullptr) return;
-    for (const Entry& entry : *last) retired_.push_back(entry.subscription->shared_courier());
-    couriers = retired_;
+    if (!is_open_) return;
     close_kind_.store(kind, std::memory_order_release);
-    subscriptions_.Store(nullptr);
+    is_open_ = false;
+    active_.Close();
+    for (const auto& [serial, entry] : subscriptions_) {
+      entry.subscription->EndAt(published());
+      retired_.push_back(entry.subscription->shared_courier());
+    }
+    couriers = retired_;
+    subscriptions_.clear();
+    by_endpoint_.clear();
+    filters_ = 0;
   }
   for (const std::shared_ptr<Courier>& courier : couriers) courier->Close(kind);
 }

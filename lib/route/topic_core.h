@@ -2,15 +2,15 @@
 //
 // lib/route/topic_core.h -- floor 5: a topic and its subscriptions.
 //
-//   Publish --validate--> Message (one block) --tap--> for each subscription of one snapshot:
-//                                                       filter --> Courier --> queue or function
+//   Publish --validate--> Message (one block) --tap--> index of filters --> each that passes:
+//                                                       Courier --> queue or function
 //
-// T1  A publisher works on one snapshot of the subscriptions from beginning to end. Subscribing,
-//     unsubscribing and changing a filter make a new one; no publisher waits for that, and a
-//     message is seen by the subscriptions of one moment.
+// T1  A message is seen by the subscriptions of one moment, each with the filter of that moment. No
+//     publisher waits for a change, and a change costs the same however many subscriptions there
+//     are. Those with a filter that does not pass are not even looked at.
 // T2  Fan-out copies no body and renders nothing: queues hold references to the one Message.
-// T3  Fields for filters are taken from the message at most once per scope, and only when the
-//     first filter asks for them.
+// T3  Attributes and body are looked at once each, for all filters, and the body only if there is a
+//     filter on bodies.
 // T4  No lock is held while a tap, a destination or a log is called, so a handler may publish here,
 //     unsubscribe itself, or delete the topic.
 // T5  A courier with deliveries under way is kept in retired_ when its subscription goes, so that
@@ -20,6 +20,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "banyan/mutex.h"
@@ -36,9 +38,9 @@
 #include "message/environment.h"
 #include "message/sink.h"
 #include "pattern/compiled_pattern.h"
+#include "pattern/rule_index.h"
 #include "route/notification.h"
 #include "route/publish_rules.h"
-#include "route/published.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -47,8 +49,16 @@ class TopicCore;
 // What of a subscription never changes.
 class SubscriptionCore {
  public:
-  SubscriptionCore(std::weak_ptr<TopicCore> topic, Arn arn, Target target, bool raw,
-                   std::shared_ptr<Courier> courier);
+  struct Plan {
+    std::weak_ptr<TopicCore> topic;
+    uint64_t serial;
+    Arn arn;
+    Target target;
+    bool raw;
+    std::shared_ptr<Courier> courier;
+    int64_t published_before;  // messages of the topic that came before it
+  };
+  explicit SubscriptionCore(Plan plan);
 
   const Arn& arn() const { return arn_; }
   const std::string& arn_text() const { return arn_text_; }
@@ -58,17 +68,24 @@ class SubscriptionCore {
   const std::shared_ptr<Courier>& shared_courier() const { return courier_; }
   std::shared_ptr<TopicCore> topic() const { return topic_.lock(); }
 
-  void CountFiltered() { filtered_.fetch_add(1, std::memory_order_relaxed); }
+  // Its number in the topic; later ones are higher.
+  uint64_t serial() const { return serial_; }
+
+  // What is published from now on is not for it.
+  void EndAt(int64_t published) { published_until_.store(published, std::memory_order_relaxed); }
   SubscriptionStats Stats() const;
 
  private:
   const std::weak_ptr<TopicCore> topic_;
+  const uint64_t serial_;
   const Arn arn_;
   const std::string arn_text_;
   const Target target_;
   const bool raw_;
   const std::shared_ptr<Courier> courier_;
-  std::atomic<int64_t> filtered_{0};
+  // Not a count of filtered messages: whoever publishes meets those that pass.
+  const int64_t published_before_;
+  std::atomic<int64_t> published_until_{-1};  // -1: it is still there
 };
 
 class TopicCore : public Sink, public std::enable_shared_from_this<TopicCore> {
@@ -97,6 +114,8 @@ class TopicCore : public Sink, public std::enable_shared_from_this<TopicCore> {
   const TopicOptions& options() const { return options_; }
   const std::shared_ptr<Environment>& env() const { return env_; }
 
+  int64_t published() const { return published_.load(std::memory_order_relaxed); }
+
   // Deliveries under way: with functions, or waiting for another attempt.
   int64_t PendingDeliveries() const;
 
@@ -113,19 +132,21 @@ class TopicCore : public Sink, public std::enable_shared_from_this<TopicCore> {
     std::shared_ptr<SubscriptionCore> subscription;
     std::shared_ptr<const Filter> filter;  // null: everything passes
   };
-  using Snapshot = std::vector<Entry>;  // oldest subscription first
-  class FilterInput;
+  using Subscriptions = std::map<uint64_t, Entry>;  // by serial
 
   TopicCore(std::shared_ptr<Environment> env, std::string name, TopicOptions options);
 
   absl::Status Gone() const;
-  void FanOut(const Snapshot& subscriptions, const MessageRef& message) const;
+  void FanOut(const MessageRef& message, RuleIndex::Moment* subscriptions) const;
   // Null for an empty policy. `prefix` is what SNS puts before its errors in this call.
   absl::StatusOr<std::shared_ptr<const Filter>> MakeFilter(std::string_view json,
                                                            FilterPolicyScope scope,
                                                            std::string_view prefix) const;
-  absl::Status CheckFilterCount(const Snapshot& entries) const;
-  std::shared_ptr<SubscriptionCore> MakeSubscription(Target target, bool raw);
+  absl::Status CheckFilterCount(int64_t filters) const;
+  std::shared_ptr<SubscriptionCore> MakeSubscription(Target target, bool raw)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
+  // Brings active_ in step with an entry.
+  void Activate(const Entry& entry);
   void Retire(std::shared_ptr<Courier> courier) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
 
   const std::shared_ptr<Environment> env_;
@@ -137,10 +158,15 @@ class TopicCore : public Sink, public std::enable_shared_from_this<TopicCore> {
 
   std::atomic<int64_t> published_{0};
   std::atomic<uint64_t> tap_sequence_{0};
-  std::atomic<CloseKind> close_kind_{CloseKind::kStopped};  // set before subscriptions_ is null
+  std::atomic<CloseKind> close_kind_{CloseKind::kStopped};  // set before active_ is closed
 
-  Published<Snapshot> subscriptions_;  // null: closed
-  mutable Mutex change_mu_;            // held by those who make a new snapshot
+  RuleIndex active_;  // the subscriptions as publishers meet them; closed with the topic
+  mutable Mutex change_mu_;
+  Subscriptions subscriptions_ ABSL_GUARDED_BY(change_mu_);
+  absl::flat_hash_map<const Sink*, uint64_t> by_endpoint_ ABSL_GUARDED_BY(change_mu_);  // serials
+  int64_t filters_ ABSL_GUARDED_BY(change_mu_) = 0;  // among subscriptions_
+  bool is_open_ ABSL_GUARDED_BY(change_mu_) = true;
+  uint64_t next_serial_ ABSL_GUARDED_BY(change_mu_) = 0;
   std::vector<std::shared_ptr<Courier>> retired_ ABSL_GUARDED_BY(change_mu_);  // T5
 };
 

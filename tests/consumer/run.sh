@@ -36,7 +36,7 @@ for kind in static shared; do
   preset=release
   [ "$kind" = static ] || preset=shared
   cmake --preset $preset >/dev/null
-  cmake --build --preset $preset --target banyan banyan_testing
+  cmake --build --preset $preset --target banyan banyan_testing banyan_tool
   cmake --install build/$preset --prefix "$work/made/$kind" >/dev/null
   mkdir -p "$work/moved"
   mv "$work/made/$kind" "$work/moved/$kind"
@@ -46,6 +46,12 @@ for kind in static shared; do
     echo "consumer: the files above name the place they were made in"
     exit 1
   fi
+done
+
+# The tool finds its library where it was moved to.
+for kind in static shared; do
+  echo "consumer: the tool, $kind"
+  [ "$("$work/moved/$kind/bin/banyan" match -e '{"a": [1]}' <<<'{"a": 1}')" = '{"a": 1}' ]
 done
 
 # A shared library shows our names only (weak ones are the compiler's copies of templates).

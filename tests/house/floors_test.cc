@@ -37,7 +37,7 @@ const std::vector<Room>& Rooms() {
   static const std::vector<Room>& rooms = *new std::vector<Room>{
       {"base", 0, {"export", "log", "mutex", "runtime"}},
       {"message", 1, {"arn", "attributes", "error", "id", "limits", "payload", "tap"}},
-      {"pattern", 2, {"pattern"}},
+      {"pattern", 2, {"lint", "pattern", "rule_set"}},
       {"storage", 2, {"storage"}},
       {"queue", 3, {"queue"}},
       {"stream", 3, {"stream"}},
@@ -97,7 +97,7 @@ std::optional<std::string_view> QuotedInclude(std::string_view line) {
 
 bool IsOtherLibrary(std::string_view include) {
   constexpr std::array<std::string_view, 7> kLibraries = {
-      "absl", "boost", "gmock", "gtest", "openssl", "rapidjson", "mimalloc.h"};
+      "absl", "boost", "gmock", "gtest", "openssl", "simdjson.h", "mimalloc.h"};
   return std::count(kLibraries.begin(), kLibraries.end(), FirstFolder(include)) != 0;
 }
 

@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The recorded cases: our own probes of event-ruler 2.0.1 (tests/data/pattern_probes.jsonl,
-// always), and what was recorded from event-ruler's own tests (three files that are not part of
-// this project; see CMakeLists.txt for where they are looked for).
+// The recorded cases: our own probes of event-ruler 2.0.1 (always), and what was recorded from
+// event-ruler's own tests (three files that are not part of this project, see recorded_cases.h).
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
-#include <functional>
 #include <iostream>
-#include <limits>
-#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -24,68 +19,12 @@
 #include "gtest/gtest.h"
 #include "pattern/compiled_pattern.h"
 #include "pattern/event_fields.h"
+#include "pattern/explain.h"
 #include "pattern/match.h"
+#include "recorded_cases.h"
 
 namespace banyan::inline v0_1::internal {
 namespace {
-
-// One member of an object in a case file: strings decoded, everything else as it is written.
-using Case = std::map<std::string, std::string>;
-
-Case ReadCase(std::string_view line) {
-  Case fields;
-  JsonReader reader(line);
-  EXPECT_EQ(reader.Next(), JsonToken::kStartObject) << line;
-  while (reader.Next() == JsonToken::kName) {
-    const std::string name(reader.text());
-    reader.Next();
-    if (reader.token() == JsonToken::kString) {
-      fields[name] = std::string(reader.text());
-      continue;
-    }
-    const size_t begin = reader.begin();
-    EXPECT_TRUE(reader.SkipValue()) << line;
-    fields[name] = std::string(line.substr(begin, reader.end() - begin));
-  }
-  return fields;
-}
-
-// The elements of a JSON array: strings decoded, everything else as it is written.
-std::vector<std::string> ReadList(std::string_view json) {
-  std::vector<std::string> elements;
-  JsonReader reader(json);
-  EXPECT_EQ(reader.Next(), JsonToken::kStartArray) << json;
-  while (reader.Next() != JsonToken::kEndArray && reader.token() != JsonToken::kError) {
-    if (reader.token() == JsonToken::kString) {
-      elements.emplace_back(reader.text());
-      continue;
-    }
-    const size_t begin = reader.begin();
-    EXPECT_TRUE(reader.SkipValue()) << json;
-    elements.emplace_back(json.substr(begin, reader.end() - begin));
-  }
-  return elements;
-}
-
-std::vector<Case> ReadCases(const std::string& path) {
-  std::vector<Case> cases;
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) cases.push_back(ReadCase(line));
-  return cases;
-}
-
-std::string ConformancePath(const std::string& file) {
-  const char* chosen = std::getenv("BANYAN_CONFORMANCE_DIR");
-  return std::string(chosen != nullptr ? chosen : BANYAN_CONFORMANCE_DIR) + "/" + file;
-}
-
-// event-ruler has no limits on size and complexity; EventBridge has.
-Limits EngineLimits() {
-  Limits limits = Limits::Aws();
-  limits.pattern.bytes_max = 1 << 20;
-  limits.pattern.wildcard_complexity_max = std::numeric_limits<int64_t>::max();
-  return limits;
-}
 
 std::shared_ptr<const CompiledPattern> Compiled(const CompileResult& result) {
   const auto* pattern = std::get_if<std::shared_ptr<const CompiledPattern>>(&result);
@@ -109,8 +48,7 @@ void Report(std::string_view what, size_t agreeing, size_t all) {
 }
 
 TEST(ConformanceTest, OurProbes) {
-  const std::vector<Case> cases =
-      ReadCases(std::string(BANYAN_SOURCE_DIR) + "/tests/data/pattern_probes.jsonl");
+  const std::vector<Case> cases = ReadCases(ProbesPath());
   ASSERT_EQ(cases.size(), 280u);
   size_t agreeing = 0;
   for (const Case& c : cases) {

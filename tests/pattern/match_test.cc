@@ -12,6 +12,7 @@
 
 #include "gtest/gtest.h"
 #include "pattern/event_fields.h"
+#include "pattern/explain.h"
 #include "pattern_testing.h"
 
 namespace banyan::inline v0_1::internal {

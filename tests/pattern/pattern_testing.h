@@ -43,7 +43,7 @@ inline std::mt19937_64 SeededRandom() {
   const char* chosen = std::getenv("BANYAN_TEST_SEED");
   const uint64_t seed =
       chosen != nullptr ? std::strtoull(chosen, nullptr, 10) : std::random_device{}();
-  std::cout << "             BANYAN_TEST_SEED=" << seed << "\n";
+  std::cout << "             BANYAN_TEST_SEED=" << seed << std::endl;  // before a crash
   return std::mt19937_64(seed);
 }
 

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// lib/pattern/key_table.h -- floor 2, the pattern room: 64-bit key -> chain of links, read without
+// a lock while one writer adds and removes.
+//
+//   array_ --> | key | head |             one cache line holds four entries
+//              |  0  |      |
+//              | 17  |  *---+--> link --> link --> null      newest first
+//              |  5  | null |             a key whose chain has become empty
+//
+// K1  A reader whose pin (base/epoch.h) is younger than an Add() finds the link till it is removed.
+// K2  A key's entry stays where it is for the life of an array. Probing from the key's home slot
+//     meets no key 0 (an unused entry) before it; so a reader never misses a key that is there.
+// K3  At least a quarter of an array is unused: probing ends. Empty chains count as used; they are
+//     left out when the array is rebuilt, which costs O(1) for each Add() or Remove() since the
+//     rebuild before: half full at most when new, it is rebuilt when three quarters are used or
+//     when less than an eighth has links.
+// K4  The newest link's `rank` is the length of its chain. That of others means nothing.
+//
+// What readers see beside K1. One that stands on an array which has been replaced may miss later
+// links and meet links that have been removed since. One that stands on a removed link goes on with
+// what came behind it then. Both find only what versions will tell them to ignore. But note: a link
+// that is removed is missed at once by those who have not come to it yet, so whoever wants readers
+// to see the past of one moment removes the link when the last of them has gone.
+//
+// Why a reader never reaches freed memory: arrays are retired here, links by who owns them, both
+// after they were unlinked; array_, head and next are read and written seq_cst (E1 of
+// base/epoch.h). A replaced array and a removed link go on leading to links that are removed later.
+// That is no exception: a reader who stands on the array or the link pinned before it was unlinked
+// (E2), so before the later link was, and its pin holds back both (E3).
+//
+// Not an absl::flat_hash_map of vectors: a reader would need a lock, or a change a copy of the map.
+// The links lie in the rules, so that adding one allocates nothing.
+//
+// Keys are hashes that no caller can steer: they are scattered here, but many that are made to
+// collide would lengthen each other's probing.
+//
+// Bound     That of the links. 16 bytes for each entry; 1.3 to 2.7 entries for each key while keys
+//           are added, at most 8 when most have gone.
+// Threads   Find: any, with a pin. All else: one writer at a time, by a lock of the caller's.
+// Lifetime  Links are the caller's. A removed link goes through the same epochs as the arrays, and
+//           is not added again.
+#ifndef BANYAN_LIB_PATTERN_KEY_TABLE_H_
+#define BANYAN_LIB_PATTERN_KEY_TABLE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/epoch.h"
+#include "base/mix.h"
+
+namespace banyan::inline v0_1::internal {
+
+// Lives inside what is filed under a key. Readers use `next` and `owner_offset`.
+struct Link {
+  std::atomic<Link*> next{nullptr};  // older ones; seq_cst
+  Link* prev = nullptr;              // the writer's
+  uint32_t rank = 0;                 // the writer's (K4)
+  uint32_t owner_offset = 0;         // the owner's; not touched here
+};
+
+class KeyTable {
+ public:
+  // `retirer` outlives the table.
+  explicit KeyTable(Retirer& retirer);
+  ~KeyTable();  // no reader is left
+  KeyTable(const KeyTable&) = delete;
+  KeyTable& operator=(const KeyTable&) = delete;
+
+  // The newest link of the key, or null. Follow Link::next for the others.
+  Link* Find(uint64_t key) const {
+    key = Name(key);
+    const Array& array = *array_.load(std::memory_order_seq_cst);
+    for (size_t i = array.Home(key);; i = array.After(i)) {
+      const Entry& entry = array.entries()[i];
+      const uint64_t here = entry.key.load(std::memory_order_seq_cst);
+      if (here == key) return entry.head.load(std::memory_order_seq_cst);
+      if (here == kUnused) return nullptr;
+    }
+  }
+
+  // Puts a new link before the others of its key.
+  void Add(uint64_t key, Link* link);
+
+  // Takes out a link that was added under this key. It keeps its `next` for readers on it.
+  void Remove(uint64_t key, Link* link);
+
+  // How many links the key has. For the writer, who wants the rarest of several keys.
+  uint32_t Crowd(uint64_t key) const;
+
+  // Of the array; the links are the caller's.
+  size_t bytes() const;
+
+  // Walks everything and aborts if K2 to K4 do not hold. For tests.
+  void CheckInvariants() const;
+
+ private:
+  static constexpr uint64_t kUnused = 0;
+  static constexpr size_t kCapacityMin = 16;
+
+  struct Entry {
+    std::atomic<uint64_t> key{kUnused};
+    std::atomic<Link*> head{nullptr};
+  };
+
+  // The entries follow it in the same piece of memory.
+  struct alignas(Entry) Array {
+    size_t capacity;  // a power of two
+    unsigned shift;   // leaves as many bits as the capacity has
+
+    const Entry* entries() const { return reinterpret_cast<const Entry*>(this + 1); }
+    Entry* entries() { return reinterpret_cast<Entry*>(this + 1); }
+
+    // Where the search for a key begins: the high bits of a product depend on all bits of the key.
+    size_t Home(uint64_t key) const { return static_cast<size_t>((key * kMixStep) >> shift); }
+    size_t After(size_t i) const { return (i + 1) & (capacity - 1); }
+
+    // The key's entry, or the unused one that it would get.
+    Entry& Place(uint64_t key);
+  };
+
+  // 0 marks an unused entry, so key 0 shares a chain with key 1.
+  static uint64_t Name(uint64_t key) { return key == kUnused ? 1 : key; }
+
+  static size_t BytesOf(size_t capacity) { return sizeof(Array) + capacity * sizeof(Entry); }
+  static size_t CapacityFor(size_t keys);
+  static Array* NewArray(size_t capacity);
+  static void DeleteArray(void* array);
+
+  void Rebuild(size_t capacity);
+
+  Retirer& retirer_;
+  std::atomic<Array*> array_;
+  size_t used_ = 0;   // entries that have a key
+  size_t alive_ = 0;  // entries that have links
+};
+
+}  // namespace banyan::inline v0_1::internal
+
+#endif  // BANYAN_LIB_PATTERN_KEY_TABLE_H_

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pattern/packed_rule.h"
+
+#include <cstring>
+#include <limits>
+#include <new>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "absl/container/flat_hash_map.h"
+#include "base/check.h"
+
+namespace banyan::inline v0_1::internal {
+namespace {
+
+constexpr size_t kLiteralMax = (size_t{1} << 24) - 1;
+
+// Bytes that grow from the end of the rule's head on; offsets count from its beginning.
+class Block {
+ public:
+  Block() : bytes_(sizeof(PackedRule), '\0') {}
+
+  template <typename T>
+  size_t Add(const T& thing) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    const size_t offset = Reserve<T>(1);
+    Put(offset, thing);
+    return offset;
+  }
+  template <typename T>
+  size_t Reserve(size_t count) {
+    bytes_.resize((bytes_.size() + alignof(T) - 1) / alignof(T) * alignof(T));
+    const size_t offset = bytes_.size();
+    bytes_.resize(offset + count * sizeof(T));
+    return offset;
+  }
+  template <typename T>
+  void Put(size_t offset, const T& thing) {
+    std::memcpy(bytes_.data() + offset, &thing, sizeof(T));
+  }
+  // R3: a text that is there already is not stored again. Only a short block is searched.
+  size_t AddText(std::string_view text) {
+    constexpr size_t kSearchMax = 4096;
+    if (text_begin_ == 0) text_begin_ = bytes_.size();
+    if (bytes_.size() - text_begin_ <= kSearchMax) {
+      const size_t there = bytes_.find(text, text_begin_);
+      if (there != std::string::npos) return there;
+    }
+    bytes_.append(text);
+    return bytes_.size() - text.size();
+  }
+
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+  size_t text_begin_ = 0;  // where the texts begin
+};
+
+PackedRange Packed(const NumberRange& range) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  return {.low = range.low.value_or(-kInfinity),
+          .high = range.high.value_or(kInfinity),
+          .low_included = range.low_included,
+          .high_included = range.high_included};
+}
+
+// What a value is stored as: its literal is added once all that needs alignment is in.
+struct Draft {
+  PackedValue value;
+  std::string_view literal;
+};
+
+Draft DraftOf(const ValuePattern& pattern, Block* block) {
+  const auto with_literal = [](PackedValue::Op op, std::string_view literal) {
+    return Draft{{.op = op, .size = static_cast<uint32_t>(literal.size()) & 0xffffff, .offset = 0},
+                 literal};
+  };
+  const auto with_data = [block](PackedValue::Op op, const auto& data) {
+    return Draft{{.op = op, .size = 0, .offset = static_cast<uint32_t>(block->Add(data))}, {}};
+  };
+  const auto bare = [](PackedValue::Op op) {
+    return Draft{{.op = op, .size = 0, .offset = 0}, {}};
+  };
+  if (const auto* test = std::get_if<TextTest>(&pattern)) {
+    if (const auto* equal = std::get_if<EqualTest>(test);
+        equal && equal->text.size() <= kLiteralMax)
+      return with_literal(PackedValue::kText, equal->text);
+    if (const auto* prefix = std::get_if<PrefixTest>(test);
+        prefix && prefix->text.size() <= kLiteralMax)
+      return with_literal(PackedValue::kPrefix, prefix->text);
+    if (const auto* suffix = std::get_if<SuffixTest>(test);
+        suffix && suffix->text.size() <= kLiteralMax)
+      return with_literal(PackedValue::kSuffix, suffix->text);
+  } else if (const auto* number = std::get_if<NumberEqual>(&pattern)) {
+    if (number->value.has_value()) return with_data(PackedValue::kNumber, *number->value);
+  } else if (const auto* range = std::get_if<NumberRange>(&pattern)) {
+    return with_data(PackedValue::kRange, Packed(*range));
+  } else if (const auto* literal = std::get_if<Literal>(&pattern)) {
+    return bare(literal->kind == ValueKind::kTrue    ? PackedValue::kTrue
+                : literal->kind == ValueKind::kFalse ? PackedValue::kFalse
+                                                     : PackedValue::kNull);
+  } else if (std::holds_alternative<Present>(pattern)) {
+    return bare(PackedValue::kPresent);
+  } else if (std::holds_alternative<Absent>(pattern)) {
+    return bare(PackedValue::kAbsent);
+  } else if (const auto* listed = std::get_if<AnythingButText>(&pattern)) {
+    const auto* only =
+        listed->tests.size() == 1 ? std::get_if<EqualTest>(&listed->tests.front()) : nullptr;
+    if (only && only->text.size() <= kLiteralMax)
+      return with_literal(PackedValue::kNotText, only->text);
+  }
+  const ValuePattern* where = &pattern;
+  return with_data(PackedValue::kOther, where);
+}
+
+}  // namespace
+
+PackedRule* PackedRule::Make(Parts parts, absl::Span<const std::vector<uint32_t>> paths,
+                             absl::Span<const uint32_t> slots, absl::Span<const Plan> plans) {
+  Block block;
+  const size_t sub_rules_offset = block.Reserve<PackedSubRule>(slots.size());
+  const size_t filings_offset = block.Reserve<Filing>(plans.size());
+
+  struct Values {
+    size_t offset;
+    std::vector<Draft> drafts;
+  };
+  absl::flat_hash_map<const LeafSyntax*, size_t> seen;  // R3
+  std::vector<Values> all;
+  bool has_other = false;
+  for (size_t s = 0; s < slots.size(); ++s) {
+    const size_t count = paths[s].size();
+    const size_t offset = block.Reserve<PackedCondition>(count);
+    block.Put(sub_rules_offset + s * sizeof(PackedSubRule),
+              PackedSubRule{.slot = slots[s],
+                            .conditions_offset = static_cast<uint32_t>(offset),
+                            .condition_count = static_cast<uint32_t>(count)});
+    for (size_t c = 0; c < count; ++c) {
+      const Condition& condition = parts.pattern->sub_rules()[s].conditions[c];
+      const std::vector<ValuePattern>& patterns = condition.leaf->values;
+      const auto [known, is_new] = seen.try_emplace(condition.leaf.get(), all.size());
+      if (is_new) {
+        Values& values = all.emplace_back();
+        values.offset = block.Reserve<PackedValue>(patterns.size());
+        for (const ValuePattern& pattern : patterns) {
+          values.drafts.push_back(DraftOf(pattern, &block));
+          has_other = has_other || values.drafts.back().value.op == PackedValue::kOther;
+        }
+      }
+      block.Put(offset + c * sizeof(PackedCondition),
+                PackedCondition{.path = paths[s][c],
+                                .values_offset = static_cast<uint32_t>(all[known->second].offset),
+                                .value_count = static_cast<uint32_t>(patterns.size()) & 0x7fffffff,
+                                .accepts_absence = condition.accepts_absence});
+    }
+  }
+  std::vector<size_t> range_offsets;
+  for (const Plan& plan : plans) {
+    range_offsets.push_back(plan.range == nullptr ? 0 : block.Add(Packed(*plan.range)));
+  }
+  const std::string_view text =
+      parts.keep_text && parts.pattern != nullptr ? parts.pattern->text() : std::string_view();
+  const size_t text_offset = block.AddText(text);
+  const size_t id_offset = block.AddText(parts.id);
+  for (Values& values : all) {
+    for (size_t i = 0; i < values.drafts.size(); ++i) {
+      Draft& draft = values.drafts[i];
+      if (draft.literal.data() != nullptr) {
+        draft.value.offset = static_cast<uint32_t>(block.AddText(draft.literal));
+      }
+      block.Put(values.offset + i * sizeof(PackedValue), draft.value);
+    }
+  }
+  const std::string& bytes = block.bytes();
+  BANYAN_CHECK(bytes.size() < UINT32_MAX, "limits keep a rule far below 4 GiB");
+
+  char* memory = static_cast<char*>(::operator new(bytes.size()));
+  std::memcpy(memory + sizeof(PackedRule), bytes.data() + sizeof(PackedRule),
+              bytes.size() - sizeof(PackedRule));
+  auto* rule = new (memory) PackedRule;
+  rule->input_ = parts.input;
+  rule->bytes_ = static_cast<uint32_t>(bytes.size());
+  rule->sub_rules_offset_ = static_cast<uint32_t>(sub_rules_offset);
+  rule->sub_rule_count_ = static_cast<uint32_t>(slots.size());
+  rule->filings_offset_ = static_cast<uint32_t>(filings_offset);
+  rule->filing_count_ = static_cast<uint32_t>(plans.size());
+  rule->text_offset_ = static_cast<uint32_t>(text_offset);
+  rule->text_size_ = static_cast<uint32_t>(text.size());
+  rule->id_offset_ = static_cast<uint32_t>(id_offset);
+  rule->id_size_ = static_cast<uint32_t>(parts.id.size());
+  for (size_t i = 0; i < plans.size(); ++i) {
+    const size_t offset = filings_offset + i * sizeof(Filing);
+    auto* filing = new (memory + offset) Filing;
+    filing->link.owner_offset = static_cast<uint32_t>(offset);
+    filing->place = plans[i].place;
+    filing->place.slot = slots[filing->place.sub_rule];
+    if (plans[i].range != nullptr) filing->place.key = range_offsets[i];
+  }
+  if (parts.payload != nullptr) {
+    rule->payload_ = std::make_unique<const std::shared_ptr<const void>>(std::move(parts.payload));
+  }
+  if (has_other) {
+    rule->pattern_ =
+        std::make_unique<const std::shared_ptr<const CompiledPattern>>(std::move(parts.pattern));
+  }
+  return rule;
+}
+
+void PackedRule::Destroy(PackedRule* rule) {
+  rule->~PackedRule();
+  ::operator delete(rule);
+}
+
+}  // namespace banyan::inline v0_1::internal

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pattern/path_tree.h"
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+
+#include "base/check.h"
+
+namespace banyan::inline v0_1::internal {
+namespace {
+
+auto Order(const Access::Probe& probe) { return std::tuple(probe.kind, probe.length); }
+
+template <typename T>
+void Delete(void* object) {
+  delete static_cast<T*>(object);
+}
+
+}  // namespace
+
+// ---- Reading
+
+const PathNode::Children::Few PathNode::Children::kMany = {};
+
+const PathNode* PathNode::Children::FindAmongMany(std::string_view name) const {
+  for (const Link* link = node_->tree_->names_.Find(PathTree::NameKey(node_->id_, name));
+       link != nullptr; link = link->next.load(std::memory_order_seq_cst)) {
+    const PathNode* node =
+        reinterpret_cast<const PathNode*>(reinterpret_cast<const char*>(link) - link->owner_offset);
+    if (node->parent_ == node_ && node->name_ == name) return node;
+  }
+  return nullptr;
+}
+
+// ---- Writing
+
+PathTree::PathTree(Retirer& retirer)
+    : retirer_(retirer),
+      names_(retirer),
+      json_root_(new PathNode(this, nullptr, "", ids_.Take())),
+      attributes_root_(new PathNode(this, nullptr, "", ids_.Take())) {
+  by_id_ = {json_root_.get(), attributes_root_.get()};
+}
+
+PathTree::~PathTree() {
+  BANYAN_CHECK(json_root_->references_ == 0 && attributes_root_->references_ == 0,
+               "P1: rules that are gone have released their paths");
+}
+
+PathNode* PathTree::Refer(PathNode* root, std::string_view path) {
+  PathNode* node = root;
+  while (true) {
+    const size_t dot = std::min(path.find('.'), path.size());
+    node = Child(node, path.substr(0, dot));
+    if (dot == path.size()) break;
+    path.remove_prefix(dot + 1);
+  }
+  ++node->references_;
+  node->wanted_.fetch_add(1, std::memory_order_relaxed);
+  return node;
+}
+
+void PathTree::Release(PathNode* node) {
+  node->wanted_.fetch_sub(1, std::memory_order_relaxed);
+  --node->references_;
+  while (node->references_ == 0 && node->parent_ != nullptr) {
+    PathNode* parent = node->parent_;
+    Unlink(node);
+    --parent->references_;
+    node = parent;
+  }
+}
+
+PathNode* PathTree::Child(PathNode* parent, std::string_view name) {
+  if (const PathNode* there = parent->children().Find(name)) return const_cast<PathNode*>(there);
+  auto* child = new PathNode(this, parent, name, ids_.Take());
+  // The link's owner is found by its distance, as in all tables of links.
+  child->link_.owner_offset = static_cast<uint32_t>(reinterpret_cast<char*>(&child->link_) -
+                                                    reinterpret_cast<char*>(child));
+  if (by_id_.size() <= child->id_) by_id_.resize(child->id_ + 1);
+  by_id_[child->id_] = child;
+  bytes_ += child->bytes();
+  ++parent->references_;
+  ++parent->child_count_;
+  using Few = PathNode::Children::Few;
+  const Few* few = parent->few_.load(std::memory_order_relaxed);
+  if (few == &PathNode::Children::kMany) {
+    names_.Add(NameKey(parent->id_, name), &child->link_);
+  } else if (parent->child_count_ <= Few::kMax) {
+    auto* more = few == nullptr ? new Few : new Few(*few);
+    more->entries[more->count++] = {TagOf(name), child};
+    parent->few_.store(more, std::memory_order_seq_cst);
+    if (few == nullptr) {
+      bytes_ += sizeof(Few);
+    } else {
+      retirer_.Retire(const_cast<Few*>(few), Delete<Few>, sizeof(Few));
+    }
+  } else {
+    for (uint32_t i = 0; i < few->count; ++i) {
+      PathNode* node = few->entries[i].node;
+      names_.Add(NameKey(parent->id_, node->name_), &node->link_);
+    }
+    names_.Add(NameKey(parent->id_, name), &child->link_);
+    parent->few_.store(&PathNode::Children::kMany, std::memory_order_seq_cst);
+    bytes_ -= sizeof(Few);
+    retirer_.Retire(const_cast<Few*>(few), Delete<Few>, sizeof(Few));
+  }
+  return child;
+}
+
+void PathTree::Unlink(PathNode* node) {
+  using Few = PathNode::Children::Few;
+  PathNode* parent = node->parent_;
+  --parent->child_count_;
+  const Few* few = parent->few_.load(std::memory_order_relaxed);
+  if (few == &PathNode::Children::kMany) {
+    names_.Remove(NameKey(parent->id_, node->name_), &node->link_);
+    if (parent->child_count_ == 0) parent->few_.store(nullptr, std::memory_order_seq_cst);
+  } else {
+    Few* fewer = nullptr;
+    if (few->count > 1) {
+      fewer = new Few;
+      for (uint32_t i = 0; i < few->count; ++i) {
+        if (few->entries[i].node != node) fewer->entries[fewer->count++] = few->entries[i];
+      }
+    } else {
+      bytes_ -= sizeof(Few);
+    }
+    parent->few_.store(fewer, std::memory_order_seq_cst);
+    retirer_.Retire(const_cast<Few*>(few), Delete<Few>, sizeof(Few));
+  }
+  BANYAN_CHECK(node->filings_.empty() && node->access_.load(std::memory_order_relaxed) == nullptr,
+               "P1: nothing is filed under a path that nobody asks for");
+  bytes_ -= node->bytes();
+  by_id_[node->id_] = nullptr;
+  ids_.GiveBack(node->id_);
+  retirer_.Retire(node, Delete<PathNode>, node->bytes());
+}
+
+void PathTree::ForgetIds() {
+  BANYAN_CHECK(json_root_->references_ == 0 && attributes_root_->references_ == 0,
+               "ids are in use");
+  ids_ = NumberPool();
+  for (PathNode* root : {json_root_.get(), attributes_root_.get()}) {
+    BANYAN_CHECK(ids_.Take() == root->id_, "the roots' ids are the first");
+  }
+  by_id_ = {json_root_.get(), attributes_root_.get()};
+}
+
+size_t PathTree::bytes() const {
+  size_t bytes = bytes_ + names_.bytes() + ids_.bytes() + by_id_.capacity() * sizeof(by_id_[0]);
+  for (const PathNode* node : by_id_) {
+    if (node != nullptr && node->ranges_ != nullptr) bytes += node->ranges_->bytes();
+  }
+  return bytes;
+}
+
+void PathTree::AddFiling(PathNode* node, KeyKind kind, uint32_t length) {
+  const Access::Probe probe = {kind, length};
+  auto& filings = node->filings_;
+  const auto place = std::lower_bound(
+      filings.begin(), filings.end(), probe,
+      [](const auto& there, const Access::Probe& p) { return Order(there.probe) < Order(p); });
+  if (place != filings.end() && Order(place->probe) == Order(probe)) {
+    ++place->count;
+    return;
+  }
+  filings.insert(place, {probe, 1});
+  PublishAccess(node);
+}
+
+void PathTree::RemoveFiling(PathNode* node, KeyKind kind, uint32_t length) {
+  auto& filings = node->filings_;
+  const auto place = std::find_if(filings.begin(), filings.end(), [&](const auto& there) {
+    return there.probe.kind == kind && there.probe.length == length;
+  });
+  BANYAN_CHECK(place != filings.end(), "P3: every filing was announced");
+  if (--place->count > 0) return;
+  filings.erase(place);
+  PublishAccess(node);
+}
+
+RangeTree* PathTree::Ranges(PathNode* node) {
+  if (node->ranges_ == nullptr) node->ranges_ = std::make_unique<RangeTree>(retirer_);
+  return node->ranges_.get();
+}
+
+void PathTree::PublishAccess(PathNode* node) {
+  const Access* before = node->access_.load(std::memory_order_relaxed);
+  Access* after = nullptr;
+  if (!node->filings_.empty()) {
+    after = new Access;
+    for (const auto& filings : node->filings_) {
+      after->probes.push_back(filings.probe);
+      after->kinds |= 1u << static_cast<unsigned>(filings.probe.kind);
+    }
+    if (after->Has(KeyKind::kRange)) after->ranges = node->ranges_.get();
+  }
+  const auto size_of = [](const Access* access) {
+    return access == nullptr ? 0
+                             : sizeof(*access) + access->probes.capacity() * sizeof(Access::Probe);
+  };
+  bytes_ += size_of(after);
+  bytes_ -= size_of(before);
+  node->access_.store(after, std::memory_order_seq_cst);
+  if (before != nullptr) {
+    retirer_.Retire(const_cast<Access*>(before), Delete<Access>, size_of(before));
+  }
+}
+
+}  // namespace banyan::inline v0_1::internal

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// lib/pattern/path_tree.h -- floor 2: the paths that rules ask for, as a scan of an event walks them.
+//
+//   rules ask for   detail.state   detail.items.sku   source
+//
+//   root -+- detail -+- state        a name that is no child is skipped with all that is below it
+//         |          `- items - sku
+//         `- source
+//
+// P1  A node stays while a rule refers to it or to something below it. Ids of nodes that are gone
+//     are used again. A reader may meet both owners of an id, but no rule that it sees refers to
+//     either: the old one's are gone for it, the new one's not there yet.
+// P2  Readers see a set of up to kFew children as one immutable list, so a scan can count down what
+//     it has still to find. Larger sets are found by key, one name at a time, and not counted.
+// P3  `access` says which lookups a value at this node is worth: what kinds of key rules are filed
+//     under there. It is immutable and replaced as a whole. It never says less than the rules that
+//     a reader may see need.
+//
+// Threads   Find and all const members: any number of readers, who hold a pin of the Epochs behind
+//           `retirer`. Everything else: one writer at a time.
+#ifndef BANYAN_LIB_PATTERN_PATH_TREE_H_
+#define BANYAN_LIB_PATTERN_PATH_TREE_H_
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/epoch.h"
+#include "pattern/key_table.h"
+#include "pattern/lookup_key.h"
+#include "pattern/range_tree.h"
+
+namespace banyan::inline v0_1::internal {
+
+// Small numbers for things that come and go, used again.
+class NumberPool {
+ public:
+  uint32_t Take() {
+    if (free_.empty()) return next_++;
+    const uint32_t number = free_.back();
+    free_.pop_back();
+    return number;
+  }
+  void GiveBack(uint32_t number) { free_.push_back(number); }
+  size_t bytes() const { return free_.capacity() * sizeof(uint32_t); }
+
+ private:
+  uint32_t next_ = 0;
+  std::vector<uint32_t> free_;
+};
+
+// Which lookups values at a path are worth (P3).
+struct Access {
+  struct Probe {
+    KeyKind kind;
+    uint32_t length;  // of the key's bytes, for kinds that come in lengths
+  };
+  std::vector<Probe> probes;          // ascending
+  uint32_t kinds = 0;                 // one bit for each kind among them
+  const RangeTree* ranges = nullptr;  // null: none
+
+  bool Has(KeyKind kind) const { return (kinds >> static_cast<unsigned>(kind) & 1) != 0; }
+};
+
+class PathTree;
+
+// The first bytes of a name and its length: tells most names apart, and short ones for certain.
+inline constexpr size_t kTagBytes = 7;
+// `word`: the eight bytes from the name's beginning on, whatever stands behind it.
+inline uint64_t TagOf(uint64_t word, size_t size) {
+  const size_t kept = std::min(size, kTagBytes);
+  const uint64_t mask = (uint64_t{1} << (kept * 8)) - 1;
+  return (word & mask) | uint64_t{std::min<size_t>(size, 255)} << 56;
+}
+inline uint64_t TagOf(std::string_view name) {
+  return TagOf(LoadUpTo8(name.data(), std::min(name.size(), kTagBytes)), name.size());
+}
+
+class PathNode {
+ public:
+  // Set while a rule has a condition on exactly this path.
+  bool wanted() const { return wanted_.load(std::memory_order_relaxed) > 0; }
+  uint32_t id() const { return id_; }
+  std::string_view name() const { return name_; }
+  const Access* access() const { return access_.load(std::memory_order_seq_cst); }
+
+  // A set of children as a scan goes through it: few, listed (P2), or many.
+  class Children {
+   public:
+    static constexpr uint32_t kUncounted = UINT32_MAX;
+
+    // Null: not a child.
+    const PathNode* Find(std::string_view name) const { return Find(name, TagOf(name)); }
+    const PathNode* Find(std::string_view name, uint64_t tag) const;
+    bool empty() const { return few_ == nullptr; }
+    // How many there are, if that is known.
+    uint32_t count() const { return few_ == &kMany ? kUncounted : few_->count; }
+
+   private:
+    friend class PathNode;
+    friend class PathTree;
+    struct Few {
+      static constexpr size_t kMax = 8;
+      struct Entry {
+        uint64_t tag;
+        PathNode* node;
+      };
+      uint32_t count = 0;
+      std::array<Entry, kMax> entries;
+    };
+    const PathNode* FindAmongMany(std::string_view name) const;
+
+    static const Few kMany;  // stands for more than kMax
+
+    const PathNode* node_ = nullptr;
+    const Few* few_ = nullptr;  // null: none
+  };
+  Children children() const;
+
+ private:
+  friend class PathTree;
+  friend class Children;
+  PathNode(PathTree* tree, PathNode* parent, std::string_view name, uint32_t id)
+      : tree_(tree), parent_(parent), name_(name), id_(id) {}
+
+  size_t bytes() const { return sizeof(*this) + name_.capacity(); }
+
+  PathTree* const tree_;
+  PathNode* const parent_;
+  const std::string name_;
+  const uint32_t id_;
+  std::atomic<uint32_t> wanted_{0};
+  std::atomic<const Children::Few*> few_{nullptr};
+  std::atomic<const Access*> access_{nullptr};
+  Link link_;  // in the tree's table of names, if the parent has many children
+
+  // The writer's.
+  uint32_t references_ = 0;  // conditions on this path, and children
+  uint32_t child_count_ = 0;
+  struct Filings {
+    Access::Probe probe;
+    uint32_t count;
+  };
+  std::vector<Filings> filings_;  // ascending by probe
+  std::unique_ptr<RangeTree> ranges_;
+};
+
+class PathTree {
+ public:
+  explicit PathTree(Retirer& retirer);
+  ~PathTree();
+
+  // Where a scan of JSON begins, and one of message attributes.
+  const PathNode& json_root() const { return *json_root_; }
+  const PathNode& attributes_root() const { return *attributes_root_; }
+  PathNode* json_root() { return json_root_.get(); }
+  PathNode* attributes_root() { return attributes_root_.get(); }
+
+  // The node of a dotted path, made where it is missing, with one more reference.
+  PathNode* Refer(PathNode* root, std::string_view path);
+  // One reference less.
+  void Release(PathNode* node);
+
+  // A rule is filed under keys of this kind and length, or not any more. Before the first filing, and
+  // after the last is out of all readers' sight.
+  void AddFiling(PathNode* node, KeyKind kind, uint32_t length);
+  void RemoveFiling(PathNode* node, KeyKind kind, uint32_t length);
+  // The node's ranges, made where it has none. Readers look there while there are filings of kRange.
+  RangeTree* Ranges(PathNode* node);
+  PathNode* At(uint32_t id) const { return by_id_[id]; }
+
+  // When only the roots are left: forgets how many paths there once were.
+  void ForgetIds();
+
+  size_t bytes() const;
+
+ private:
+  friend class PathNode;
+  PathNode* Child(PathNode* parent, std::string_view name);
+  void Unlink(PathNode* node);
+  void PublishAccess(PathNode* node);
+  static uint64_t NameKey(uint32_t parent, std::string_view name) {
+    return LookupKey(parent, KeyKind::kName, 0, HashOf(name));
+  }
+
+  Retirer& retirer_;
+  NumberPool ids_;
+  KeyTable names_;  // children of nodes with more than kFew
+  size_t bytes_ = 0;
+  std::vector<PathNode*> by_id_;
+  std::unique_ptr<PathNode> json_root_;
+  std::unique_ptr<PathNode> attributes_root_;
+};
+
+inline PathNode::Children PathNode::children() const {
+  Children children;
+  children.node_ = this;
+  children.few_ = few_.load(std::memory_order_seq_cst);
+  return children;
+}
+
+inline const PathNode* PathNode::Children::Find(std::string_view name, uint64_t tag) const {
+  if (few_ == nullptr) return nullptr;
+  if (few_ == &kMany) return FindAmongMany(name);
+  for (uint32_t i = 0; i < few_->count; ++i) {
+    const Few::Entry& entry = few_->entries[i];
+    if (entry.tag != tag) continue;
+    if (name.size() <= kTagBytes || entry.node->name_ == name) return entry.node;
+  }
+  return nullptr;
+}
+
+}  // namespace banyan::inline v0_1::internal
+
+#endif  // BANYAN_LIB_PATTERN_PATH_TREE_H_
