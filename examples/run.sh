@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the main job on a fresh machine: installs what is missing, builds the examples, runs the shop,
-# asks why events match no pattern, then replays event files: those given, or a sample, and some
+# asks why events match no pattern and which of 100,000 rules want one, then replays event files: those given, or a sample, and some
 # hundred thousand made-up events.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,6 +17,9 @@ build/release/examples/shop
 
 echo
 build/release/examples/07_explain
+
+echo
+build/release/examples/08_rule_set
 
 replay=build/release/examples/replay
 events=("$@")

@@ -18,6 +18,26 @@
 // in the queue. Keep batch_size times the handler's time well below the timeout. One that is put
 // back unhandled, by Pause() or Stop(), has used up an attempt all the same, as on AWS.
 //
+// With filters, a consumer handles what some filter matches and deletes the rest, unseen by the
+// handler and by no dead-letter queue. Filters are event patterns (pattern.h) on the record that
+// Lambda's functions get of a message:
+//
+//   {"messageId": "059f36b4-...",
+//    "body": {"state": "paid", "total": 120},
+//    "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1700000000000",
+//                   "ApproximateFirstReceiveTimestamp": "1700000000001"},
+//    "messageAttributes": {"tenant": {"stringValue": "acme", "dataType": "String"}},
+//    "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:...", "awsRegion": "us-east-1"}
+//
+//   .filters = {R"({"body": {"total": [{"numeric": [">", 100]}]}})"}
+//
+// The values of `attributes` are strings; AWSTraceHeader and DeadLetterQueueSourceArn are there if
+// the message has one, SenderId never. A Binary attribute has a binaryValue, in base64. The body
+// stands as an object if it is one JSON object (within limits.pattern), else as a string. As with
+// Lambda, a condition on fields of the body is never true of a string, and one on the body itself
+// never true of an object; {"exists": false} is no exception. A record that is beyond limits.pattern
+// matches nothing.
+//
 // Threads   Handlers run on the broker's Runtime, at most `concurrency` at once, under no lock.
 //           From inside a handler everything is allowed: send, publish, delete the queue, pause or
 //           stop this very consumer, destroy it; Stop() and the destructor then do not wait for
@@ -25,6 +45,7 @@
 // Lifetime  A Consumer owns its loop: destroying it stops and drains. It may outlive its queue and
 //           Broker; it has then stopped by itself.
 // Source    docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+//           docs.aws.amazon.com/lambda/latest/dg/with-sqs-filtering.html
 #ifndef BANYAN_CONSUMER_H_
 #define BANYAN_CONSUMER_H_
 
@@ -32,6 +53,7 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -65,6 +87,11 @@ struct ConsumerOptions {
   // Handlers at once. 1 to 1,000.
   int64_t concurrency = 1;
 
+  // A message that matches none of these is deleted; with no filter every message is handled. At
+  // most 5, of 4,096 bytes each. Other consumers of the queue should have the same ones: whoever
+  // receives a message judges it.
+  std::vector<std::string> filters = {};
+
   // Unset: a failed message comes back when its visibility timeout ends, as with Lambda.
   std::optional<Retry> retry = std::nullopt;
 
@@ -88,10 +115,11 @@ using BatchHandler =
     absl::AnyInvocable<absl::StatusOr<BatchResult>(absl::Span<const Received>) const>;
 
 struct ConsumerStats {
-  int64_t handled = 0;  // messages whose handler said OK
-  int64_t failed = 0;   // attempts that did not
-  int64_t running = 0;  // messages in handlers now
-  int64_t overran = 0;  // attempts that ended, or would have begun, after their visibility timeout
+  int64_t handled = 0;   // messages whose handler said OK
+  int64_t failed = 0;    // attempts that did not
+  int64_t filtered = 0;  // messages that no filter wanted, deleted; in none of the other counts
+  int64_t running = 0;   // messages in handlers now
+  int64_t overran = 0;   // attempts that ended, or would have begun, after their visibility timeout
   bool paused = false;
   bool stopped = false;
 };
@@ -105,7 +133,9 @@ class BANYAN_EXPORT Consumer {
 
   // Starts at once.
   //
-  // Errors  kInvalidArgument: batch size, concurrency or a duration out of range, no handler.
+  // Errors  kInvalidArgument: batch size, concurrency or a duration out of range, no handler, too
+  //         many filters, or one that is too long or no event pattern ("Invalid filter pattern
+  //         definition.", which one, where, and why).
   //         kNotFound, kUnavailable: the queue is gone, the broker stops.
   static absl::StatusOr<Consumer> Start(const Queue& queue, ConsumerOptions options,
                                         MessageHandler handler);
@@ -119,10 +149,10 @@ class BANYAN_EXPORT Consumer {
 
   // Receives no more, waits for handlers that run, at most for `within` (of the Runtime's time) or
   // until `stop` is requested. Messages received and not yet handed to a handler are put back at
-  // once. Two handlers that stop each other's consumers wait for each other until `within` ends.
+  // once. When it has answered OK, nothing more is filtered out. Two handlers that stop each other's consumers wait for each other until `within` ends.
   //
-  // Errors  kDeadlineExceeded: handlers still run; they are counted in Stats().running and settle
-  //         when they end.
+  // Errors  kDeadlineExceeded: handlers still run, which are counted in Stats().running and settle
+  //         when they end; or messages that no filter wants are just being deleted.
   absl::Status Stop(absl::Duration within, std::stop_token stop = {});
 
   ConsumerStats Stats() const;

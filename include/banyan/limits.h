@@ -11,6 +11,7 @@
 //         docs.aws.amazon.com/general/latest/gr/sns.html
 //         docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
 //         docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
+//         docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
 #ifndef BANYAN_LIMITS_H_
 #define BANYAN_LIMITS_H_
 
@@ -45,11 +46,12 @@ struct BANYAN_EXPORT Limits {
     int64_t name_max = 256;
     int64_t message_bytes_max = 262'144;  // body and attributes
     int64_t batch_entries_max = 10;
-    int64_t subject_max = 99;                // characters
-    int64_t attribute_name_max = 255;        // bytes
-    int64_t raw_attributes_max = 10;         // that a raw delivery into a queue can carry
-    int64_t subscriptions_max = 12'500'000;  // per topic
-    int64_t filter_policies_max = 200;       // per topic
+    int64_t subject_max = 99;                  // characters
+    int64_t attribute_name_max = 255;          // bytes
+    int64_t raw_attributes_max = 10;           // that a raw delivery into a queue can carry
+    int64_t subscriptions_max = 12'500'000;    // per topic
+    int64_t filter_policies_max = 200;         // per topic
+    int64_t all_filter_policies_max = 10'000;  // of all topics of a broker
   };
   struct Bus {
     int64_t name_max = 256;
@@ -75,6 +77,10 @@ struct BANYAN_EXPORT Limits {
     absl::Duration retention_min = absl::Hours(24);
     absl::Duration retention_max = absl::Hours(8'760);
     absl::Duration iterator_life = absl::Minutes(5);
+  };
+  struct Consumer {
+    int64_t filters_max = 5;           // AWS: 10 by request
+    int64_t filter_bytes_max = 4'096;  // one filter; AWS counts characters
   };
   struct Pattern {
     int64_t bytes_max = 4'096;                    // an EventBridge pattern
@@ -102,6 +108,7 @@ struct BANYAN_EXPORT Limits {
   Topic topic;
   Bus bus;
   Stream stream;
+  Consumer consumer;
   Pattern pattern;
   Broker broker;
 

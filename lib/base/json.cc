@@ -427,6 +427,23 @@ std::string JsonString(std::string_view text) {
   return out;
 }
 
+void AppendWithoutSpace(std::string* out, std::string_view json) {
+  size_t run = 0;  // where what is not copied yet begins
+  for (size_t i = 0; i < json.size();) {
+    const char c = json[i];
+    if (c == '"') {
+      while (json[++i] != '"') i += json[i] == '\\';
+      ++i;
+    } else if (c == ' ' || c == '\n' || c == '\r' || c == '\t') {
+      out->append(json, run, i - run);
+      run = ++i;
+    } else {
+      ++i;
+    }
+  }
+  out->append(json, run);
+}
+
 bool CompactJson(std::string_view json, std::string* out, std::string* error) {
   JsonReader reader(json);
   out->clear();

@@ -140,6 +140,9 @@ std::string JsonString(std::string_view text);
 // JsonString(text).size(), without making it.
 size_t JsonStringSize(std::string_view text);
 
+// Appends `json` without the white space between its tokens. It must be valid JSON.
+void AppendWithoutSpace(std::string* out, std::string_view json);
+
 // Replaces *out by `json` without the white space between its tokens; numbers and strings keep
 // their text. False, with the reason in *error if that is given, when `json` is not one JSON value.
 bool CompactJson(std::string_view json, std::string* out, std::string* error = nullptr);

@@ -84,17 +84,22 @@ absl::StatusOr<std::shared_ptr<ConsumerCore>> ConsumerCore::Start(const Queue& q
     return Error(AwsError::kFunctionInvalidParameterValue,
                  "Value for parameter Handler is invalid. Reason: Must be callable.");
   }
+  BANYAN_ASSIGN_OR_RETURN(std::unique_ptr<MessageFilter> filter,
+                          MessageFilter::Make(options.filters, queue.arn(), env->limits));
   BANYAN_RETURN_IF_ERROR(queue.Options().status());  // is the queue there?
-  auto core = std::make_shared<ConsumerCore>(env, queue, options, unit_max, std::move(handler));
+  auto core = std::make_shared<ConsumerCore>(env, queue, options, std::move(filter), unit_max,
+                                             std::move(handler));
   core->Resume();
   return core;
 }
 
 ConsumerCore::ConsumerCore(std::shared_ptr<Environment> env, Queue queue,
-                           const ConsumerOptions& options, int64_t unit_max, BatchHandler handler)
+                           const ConsumerOptions& options, std::unique_ptr<MessageFilter> filter,
+                           int64_t unit_max, BatchHandler handler)
     : env_(std::move(env)),
       queue_(std::move(queue)),
       options_(options),
+      filter_(std::move(filter)),
       unit_max_(static_cast<size_t>(unit_max)),
       handler_(std::move(handler)) {}
 
@@ -115,6 +120,12 @@ void ConsumerCore::Fetch() {
   }
   while (FetchOnce()) {
   }
+}
+
+void ConsumerCore::PostFetch() {
+  env_->runtime.Post([weak = weak_from_this()] {
+    if (const std::shared_ptr<ConsumerCore> self = weak.lock()) self->Fetch();
+  });
 }
 
 // A stopping broker lets handlers finish but starts no new ones. Asked of the gate itself: calls
@@ -140,14 +151,37 @@ bool ConsumerCore::FetchOnce() {
   } else if (received->empty()) {
     WaitForMessages();
   } else {
-    TakeIn(*std::move(received));
+    Unit unwanted = TakeUnwanted(&*received);
+    const bool none_wanted = received->empty();
+    TakeIn(*std::move(received), std::move(unwanted));
+    if (none_wanted) {  // there may be a million of them: other tasks of the runtime have their turn
+      {
+        MutexLock lock(&mu_);
+        fetching_ = false;
+      }
+      PostFetch();
+      return false;
+    }
   }
   return true;
 }
 
-void ConsumerCore::TakeIn(std::vector<Received> messages) {
+// Takes out of *messages what no filter matches.
+ConsumerCore::Unit ConsumerCore::TakeUnwanted(Unit* messages) {
+  Unit unwanted;
+  if (filter_ == nullptr) return unwanted;
+  Unit wanted;
+  for (Received& message : *messages) {
+    (filter_->Matches(message) ? wanted : unwanted).push_back(std::move(message));
+  }
+  *messages = std::move(wanted);
+  return unwanted;
+}
+
+void ConsumerCore::TakeIn(Unit messages, Unit unwanted) {
   int64_t new_runners = 0;
-  Leftovers unwanted;
+  Leftovers too_late;
+  Call deletion = {.thread = ThisThread(), .messages = static_cast<int64_t>(unwanted.size())};
   {
     MutexLock lock(&mu_);
     std::deque<Unit> units;
@@ -157,15 +191,23 @@ void ConsumerCore::TakeIn(std::vector<Received> messages) {
                          std::make_move_iterator(messages.begin() + static_cast<ptrdiff_t>(end)));
     }
     if (stats_.stopped || stats_.paused) {
-      unwanted.units = std::move(units);
+      too_late.units = std::move(units);
+      too_late.units.push_back(std::exchange(unwanted, {}));
     } else {
+      if (!unwanted.empty()) calls_.push_back(&deletion);  // from here on Stop() waits for us
       for (Unit& unit : units) units_.push_back(std::move(unit));
       new_runners = std::min(static_cast<int64_t>(units_.size()), options_.concurrency - runners_);
       runners_ += new_runners;
     }
   }
-  Undo(unwanted);
+  Undo(too_late);
   for (int64_t i = 0; i < new_runners; ++i) PostRunner();
+  if (unwanted.empty()) return;
+  int64_t deleted = 0;
+  for (const Received& message : unwanted) deleted += message.Delete().ok() ? 1 : 0;
+  MutexLock lock(&mu_);
+  stats_.filtered += deleted;  // the others are still in their queue, or gone with it
+  EndCall(&deletion);
 }
 
 void ConsumerCore::WaitForMessages() {
@@ -247,8 +289,7 @@ void ConsumerCore::RunNext() {
     MutexLock lock(&mu_);
     if (call.messages > 0) {
       stats_.running -= call.messages;
-      calls_.erase(std::find(calls_.begin(), calls_.end(), &call));
-      stoppers_.WakeAll();
+      EndCall(&call);
     }
     more = !units_.empty();
     if (!more) --runners_;
@@ -311,6 +352,11 @@ void ConsumerCore::Settle(const Received& message, bool handled) {
 
 // --- Pausing and stopping ------------------------------------------------------------------------
 
+void ConsumerCore::EndCall(Call* call) {
+  calls_.erase(std::find(calls_.begin(), calls_.end(), call));
+  stoppers_.WakeAll();
+}
+
 ConsumerCore::Leftovers ConsumerCore::EndReceiving() {
   Leftovers leftovers;
   leftovers.units = std::exchange(units_, {});
@@ -365,9 +411,7 @@ void ConsumerCore::Resume() {
     MutexLock lock(&mu_);
     stats_.paused = false;
   }
-  env_->runtime.Post([weak = weak_from_this()] {
-    if (const std::shared_ptr<ConsumerCore> self = weak.lock()) self->Fetch();
-  });
+  PostFetch();
 }
 
 absl::Status ConsumerCore::Stop(absl::Duration within, std::stop_token stop) {
@@ -413,7 +457,7 @@ absl::Status ConsumerCore::Stop(absl::Duration within, std::stop_token stop) {
   }
   if (still_running == 0) return absl::OkStatus();
   return absl::DeadlineExceededError(
-      ToAbsl(StrCat("handlers of ", still_running, " messages still run; they settle at the end")));
+      ToAbsl(StrCat(still_running, " messages are still in hand; they settle at the end")));
 }
 
 bool ConsumerCore::NobodyToWaitFor(ThreadToken here) const {

@@ -60,7 +60,8 @@ struct Environment {
   Gate gate;   // every call through a public handle
   Gate tasks;  // retries and handlers on the Runtime: a stopping broker closes it last, after
                // `gate`, so that what was accepted can still be delivered
-  Sleepers sleepers;  // callers in a long poll
+  Sleepers sleepers;                        // callers in a long poll
+  std::atomic<int64_t> filter_policies{0};  // of all topics
   IdSource ids;
 
   // Names one life of one resource, in receipt handles and iterators. Unlike ids it never comes

@@ -28,6 +28,7 @@ Limits Limits::Relaxed() {
   limits.topic.batch_entries_max = 10'000;
   limits.topic.raw_attributes_max = 1'000;
   limits.topic.filter_policies_max = 10'000'000;
+  limits.topic.all_filter_policies_max = 100'000'000;
 
   limits.bus.entries_max = 10'000;
   limits.bus.entries_bytes_max = 16 * kMessageBytes;
@@ -44,6 +45,9 @@ Limits Limits::Relaxed() {
   limits.stream.shards_max = 1'000'000;
   limits.stream.retention_min = absl::Milliseconds(1);
   limits.stream.retention_max = 10 * long_time;
+
+  limits.consumer.filters_max = 10'000;
+  limits.consumer.filter_bytes_max = int64_t{1} << 20;
 
   limits.pattern.bytes_max = int64_t{1} << 20;
   limits.pattern.event_bytes_max = int64_t{1} << 30;

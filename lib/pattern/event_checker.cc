@@ -99,9 +99,10 @@ bool EscapesAreValid(const char* p, const char* end) {
 
 // Walks over the index of `text`, whose first token is at *index. The index ends with the offset of
 // a zero byte, which no part of the grammar accepts, so that nobody has to ask where it ends.
-// Nullptr, or the event's closing brace.
+// Nullptr, or the event's closing brace. *is_bomb: more names or depth than the limits allow, so
+// there is no event here, whatever else may be wrong with it.
 const char* Walk(const char* text, const uint32_t* index, const Limits::Pattern& limits,
-                 OutlineBuilder* outline) {
+                 OutlineBuilder* outline, bool* is_bomb) {
   const char* const event = text + *index;
   if (*event != '{') return nullptr;
   const size_t depth_max = static_cast<size_t>(limits.depth_max);
@@ -111,7 +112,11 @@ const char* Walk(const char* text, const uint32_t* index, const Limits::Pattern&
     if (in_object) {
       const char* const name = text + *index++;
       const char* const colon = text + *index++;
-      if (*name != '"' || *colon != ':' || --names_left < 0) return nullptr;
+      if (*name != '"' || *colon != ':') return nullptr;
+      if (--names_left < 0) {
+        *is_bomb = true;
+        return nullptr;
+      }
       const char* end = colon - 1;
       while (*end != '"') --end;  // over white space: nothing else stands behind a string (C2)
       outline->Name(name + 1, static_cast<size_t>(end - name - 1));
@@ -122,7 +127,10 @@ const char* Walk(const char* text, const uint32_t* index, const Limits::Pattern&
       case '{':
       case '[':
         in_object = *value == '{';
-        if (outline->depth() >= depth_max) return nullptr;
+        if (outline->depth() >= depth_max) {
+          *is_bomb = true;
+          return nullptr;
+        }
         outline->Open(static_cast<uint32_t>(value - event), in_object);
         if (text[*index] != (in_object ? '}' : ']')) continue;
         break;
@@ -197,7 +205,7 @@ struct EventChecker::Scratch {
   }
 };
 
-EventChecker::EventChecker() : scratch_(std::make_unique<Scratch>()) {}
+EventChecker::EventChecker() = default;
 EventChecker::~EventChecker() = default;
 
 bool EventChecker::Check(std::string_view json, const Limits& limits, CheckedEvent* event,
@@ -211,8 +219,13 @@ bool EventChecker::Check(std::string_view json, const Limits& limits, CheckedEve
       std::min(limits.pattern.event_bytes_max, static_cast<int64_t>(kTextBytesMax));
   bool is_event = false;
   if (static_cast<int64_t>(json.size()) <= bytes_max) {
-    is_event = CheckFast(json, limits.pattern, event) ||
-               CheckStrictly(json, limits.pattern, event, status);
+    if (scratch_ == nullptr) scratch_ = std::make_unique<Scratch>();
+    bool is_bomb = false;
+    is_event = CheckFast(json, limits.pattern, event, &is_bomb);
+    // A bomb is read a second time only for somebody who wants words.
+    if (!is_event && !(is_bomb && status == nullptr)) {
+      is_event = CheckStrictly(json, limits.pattern, event, status);
+    }
     scratch_->Trim();
   } else if (status != nullptr) {
     *status = Refused(StrCat("the event has ", json.size(), " bytes; at most ", bytes_max,
@@ -226,7 +239,7 @@ bool EventChecker::Check(std::string_view json, const Limits& limits, CheckedEve
 }
 
 bool EventChecker::CheckFast(std::string_view json, const Limits::Pattern& limits,
-                             CheckedEvent* event) {
+                             CheckedEvent* event, bool* is_bomb) {
   if (json.empty() || json.size() > kFastBytesMax) return false;
   if (!scratch_->Reserve(json.size() + 1)) return false;
   char* const text = scratch_->text.get();
@@ -243,7 +256,7 @@ bool EventChecker::CheckFast(std::string_view json, const Limits::Pattern& limit
 
   OutlineBuilder& outline = scratch_->outline;
   outline.Start(json.size(), &event->outline_);
-  const char* const brace = Walk(text, index, limits, &outline);
+  const char* const brace = Walk(text, index, limits, &outline, is_bomb);
   if (brace == nullptr) return false;
   const size_t begin = index[0];
   const size_t size = static_cast<size_t>(brace + 1 - text) - begin;

@@ -9,7 +9,8 @@
 //                               yes, with an outline, or no, with words <--- JsonReader
 //
 // C1  JsonReader defines what a JSON object is. The fast way may only say "yes", and only where the
-//     reader would say yes with the same last byte; whatever it does not like, it hands on.
+//     reader would say yes with the same last byte; whatever it does not like, it hands on. But what
+//     is beyond the limits is not an event for either, and is read twice only to say where.
 // C2  What simdjson proves: UTF-8, no control character inside a string, no string left open, and
 //     that each byte outside strings which is neither white space nor indexed belongs to the scalar
 //     that began before it. All of the grammar is left to the walk.
@@ -27,6 +28,7 @@
 
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "banyan/limits.h"
@@ -45,6 +47,14 @@ class EventChecker {
   // Something for Check() to write to.
   static CheckedEvent Blank() { return CheckedEvent(); }
 
+  // For a text that was made from checked parts: the caller answers for the outline.
+  static CheckedEvent Assume(std::string_view json, EventOutline outline) {
+    CheckedEvent event;
+    event.json_ = json;
+    event.outline_ = std::move(outline);
+    return event;
+  }
+
   // True if `json` is an object within the limits; *event then describes it and points to `json`.
   // False: it is not, *event is blank, and *status, if given, says why; leaving it out saves making
   // the words. The memory of *event is used again.
@@ -54,11 +64,12 @@ class EventChecker {
  private:
   struct Scratch;
 
-  bool CheckFast(std::string_view json, const Limits::Pattern& limits, CheckedEvent* event);
+  bool CheckFast(std::string_view json, const Limits::Pattern& limits, CheckedEvent* event,
+                 bool* is_bomb);
   bool CheckStrictly(std::string_view json, const Limits::Pattern& limits, CheckedEvent* event,
                      absl::Status* status);
 
-  std::unique_ptr<Scratch> scratch_;
+  std::unique_ptr<Scratch> scratch_;  // null before the first check
 };
 
 }  // namespace banyan::inline v0_1::internal

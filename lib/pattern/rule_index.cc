@@ -279,7 +279,7 @@ size_t RuleIndex::Match(const Input& input, absl::FunctionRef<void(const PackedR
 
 size_t RuleIndex::Moment::Match(const Input& input,
                                 absl::FunctionRef<void(const PackedRule&)> visit, bool* refused) {
-  Scratch& scratch = pin_.scratch();
+  Scratch& scratch = pin_.scratch().Get();
   const CheckedEvent* event = input.event;
   if (event == nullptr && input.json != nullptr &&
       index_.json_rules_.load(std::memory_order_relaxed) > 0) {
@@ -303,7 +303,7 @@ size_t RuleIndex::Moment::Match(const Input& input,
 }
 
 void RuleIndex::ForEachRule(absl::FunctionRef<void(const PackedRule&)> visit) const {
-  Epochs<Scratch>::Pin pin(epochs_);
+  const Readers::Pin pin(epochs_);
   std::vector<const PackedRule*> rules;
   {
     MutexLock lock(&mu_);

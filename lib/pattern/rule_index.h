@@ -120,7 +120,15 @@ class RuleIndex {
     std::vector<uint32_t> elements, other_elements;
   };
   class Reader;
-  using Readers = Epochs<Scratch>;
+  // Made when its reader first needs it: most topics never have eight readers at once.
+  struct LazyScratch {
+    std::unique_ptr<Scratch> made;
+    Scratch& Get() {
+      if (made == nullptr) made = std::make_unique<Scratch>();
+      return *made;
+    }
+  };
+  using Readers = Epochs<LazyScratch>;
 
   struct ById {
     using is_transparent = void;
@@ -155,7 +163,7 @@ class RuleIndex {
   std::atomic<int64_t> attribute_rules_{0};
 
   mutable Mutex mu_;  // held by writers
-  mutable Epochs<Scratch> epochs_;
+  mutable Readers epochs_;
   PathTree paths_;
   KeyTable table_;
   NumberPool slots_ ABSL_GUARDED_BY(mu_);

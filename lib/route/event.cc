@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "route/event.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
@@ -126,6 +127,45 @@ absl::Status TooLong(std::string_view value, size_t index, std::string_view memb
                max);
 }
 
+// The outline of the compact detail, which is written to *compact. nullopt: it is no object, or has
+// more than rules look at; CompactObject() has the last word.
+std::optional<EventOutline> ReadDetail(std::string_view detail, Limits limits,
+                                       std::string* compact) {
+  // One less: the envelope will be around it.
+  limits.pattern.depth_max = std::min<int64_t>(kDepthMax, limits.pattern.depth_max) - 1;
+  absl::StatusOr<CheckedEvent> checked = CheckedEvent::Check(detail, limits);
+  if (!checked.ok()) return std::nullopt;
+  const size_t end = static_cast<size_t>(checked->json().end() - detail.begin());
+  if (detail.find_first_not_of(" \n\r\t", end) != std::string_view::npos) return std::nullopt;
+  compact->clear();
+  compact->reserve(checked->json().size());
+  AppendWithoutSpace(compact, checked->json());
+  if (compact->size() != checked->json().size()) {
+    // The offsets have moved. Who sends pretty events pays for two looks.
+    checked = CheckedEvent::Check(*compact, limits);
+    if (!checked.ok()) return std::nullopt;
+  }
+  return checked->outline();
+}
+
+// The outline of an event whose last member is the detail.
+EventOutline AroundDetail(EventOutline detail, size_t detail_size, std::string_view event) {
+  const auto before = static_cast<uint32_t>(event.size() - detail_size - 1);
+  for (EventOutline::Jump& jump : detail.jumps) {
+    jump.begin += before;
+    jump.end += before;
+    ++jump.next;
+  }
+  detail.jumps.insert(detail.jumps.begin(),
+                      {.begin = 0,
+                       .end = static_cast<uint32_t>(event.size()),
+                       .next = static_cast<uint32_t>(detail.jumps.size()) + 1});
+  // The envelope's own names are no paths of each other, so nothing more may repeat.
+  detail.has_escapes =
+      detail.has_escapes || event.substr(0, before).find('\\') != std::string_view::npos;
+  return detail;
+}
+
 // False unless `json` is one JSON object and nothing else.
 bool CompactObject(std::string_view json, std::string* out) {
   return CompactJson(json, out) && out->starts_with('{');
@@ -204,7 +244,8 @@ absl::StatusOr<Event> MakeEvent(const EventEntry& entry, Id id, absl::Time now,
 
   Envelope envelope;
   auto& members = envelope.members;
-  if (!CompactObject(entry.detail, &members[kDetail])) {
+  std::optional<EventOutline> outline = ReadDetail(entry.detail, env.limits, &members[kDetail]);
+  if (!outline.has_value() && !CompactObject(entry.detail, &members[kDetail])) {
     return MalformedDetail(ObjectFault(entry.detail, kDepthMax));
   }
   members[kVersion] = "\"0\"";
@@ -220,7 +261,11 @@ absl::StatusOr<Event> MakeEvent(const EventEntry& entry, Id id, absl::Time now,
     AppendJsonString(&members[kResources], resource);
   }
   members[kResources].push_back(']');
-  return Event{id, envelope.Write()};
+  Event event = {id, envelope.Write()};
+  if (outline.has_value()) {
+    event.outline = AroundDetail(*std::move(outline), members[kDetail].size(), event.json);
+  }
+  return event;
 }
 
 absl::StatusOr<Event> ReadEvent(std::string_view event_json, Id new_id, absl::Time now,

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,7 @@
 #include "absl/time/time.h"
 #include "banyan/event_bus.h"
 #include "banyan/id.h"
+#include "banyan/rule_set.h"
 #include "message/environment.h"
 
 namespace banyan::inline v0_1::internal {
@@ -26,6 +28,9 @@ namespace banyan::inline v0_1::internal {
 struct Event {
   Id id;
   std::string json;  // in its envelope
+  // What is known of the text from checking its parts, so that rules need not check it again.
+  // nullopt: nothing.
+  std::optional<EventOutline> outline = std::nullopt;
 };
 
 // What counts towards the size of a PutEvents.

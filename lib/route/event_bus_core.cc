@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "deliver/retry.h"
 #include "message/errors.h"
+#include "pattern/event_checker.h"
 #include "pattern/event_fields.h"
 #include "pattern/explain.h"
 #include "pattern/syntax.h"
@@ -174,16 +175,20 @@ void EventBusCore::Route(Event event, std::string trace_header, const Instant& n
     if (verdict == TapVerdict::kTakeOver) return;
   }
 
-  size_t matched = 0;
-  const absl::StatusOr<CheckedEvent> checked =
-      CheckedEvent::Check(message.body.view(), env_->limits);
-  if (checked.ok()) {  // else nested deeper than patterns look
-    matched = rules->Match({.event = &*checked}, [&delivery](const PackedRule& found) {
-      const auto& rule = *static_cast<const ActiveRule*>(found.payload());
-      rule.core->CountMatched();
-      for (const std::shared_ptr<Courier>& courier : rule.couriers) courier->Deliver(delivery);
-    });
+  const std::string_view json = message.body.view();
+  std::optional<CheckedEvent> checked;
+  if (event.outline.has_value()) {
+    checked = EventChecker::Assume(json, *std::move(event.outline));
   }
+  // An event that is nested deeper than patterns look matches nothing.
+  const size_t matched =
+      rules->Match({.event = checked.has_value() ? &*checked : nullptr, .json = &json},
+                   [&delivery](const PackedRule& found) {
+                     const auto& rule = *static_cast<const ActiveRule*>(found.payload());
+                     rule.core->CountMatched();
+                     for (const std::shared_ptr<Courier>& courier : rule.couriers)
+                       courier->Deliver(delivery);
+                   });
   if (matched == 0) unmatched_.fetch_add(1, std::memory_order_relaxed);
 }
 

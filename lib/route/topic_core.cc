@@ -189,10 +189,29 @@ absl::StatusOr<std::shared_ptr<const TopicCore::Filter>> TopicCore::MakeFilter(
              std::get<std::shared_ptr<const CompiledPattern>>(std::move(compiled))});
 }
 
-absl::Status TopicCore::CheckFilterCount(int64_t filters) const {
-  if (filters <= env_->limits.topic.filter_policies_max) return absl::OkStatus();
-  return Error(AwsError::kTopicFilterPolicyLimitExceeded, "Filter policy limit exceeded: at most ",
-               env_->limits.topic.filter_policies_max, " per topic");
+absl::Status TopicCore::CountFilters(bool had, bool has) {
+  if (had == has) return absl::OkStatus();
+  const Limits::Topic& limits = env_->limits.topic;
+  std::atomic<int64_t>& all = env_->filter_policies;
+  if (had) {
+    --filters_;
+    all.fetch_sub(1, std::memory_order_relaxed);
+    return absl::OkStatus();
+  }
+  if (filters_ >= limits.filter_policies_max) {
+    return Error(AwsError::kTopicFilterPolicyLimitExceeded,
+                 "Filter policy limit exceeded: at most ", limits.filter_policies_max,
+                 " per topic");
+  }
+  // Counted first, so that two topics cannot both take the last.
+  if (all.fetch_add(1, std::memory_order_relaxed) >= limits.all_filter_policies_max) {
+    all.fetch_sub(1, std::memory_order_relaxed);
+    return Error(AwsError::kTopicFilterPolicyLimitExceeded,
+                 "Filter policy limit exceeded: at most ", limits.all_filter_policies_max,
+                 " in all topics");
+  }
+  ++filters_;
+  return absl::OkStatus();
 }
 
 void TopicCore::Activate(const Entry& entry) {
@@ -275,9 +294,7 @@ absl::StatusOr<Subscription> TopicCore::Subscribe(Target target, SubscriptionOpt
     return Error(AwsError::kTopicSubscriptionLimitExceeded, "Subscription limit exceeded: at most ",
                  most, " per topic");
   }
-  const int64_t filters = filters_ + (filter != nullptr ? 1 : 0);
-  BANYAN_RETURN_IF_ERROR(CheckFilterCount(filters));
-  filters_ = filters;
+  BANYAN_RETURN_IF_ERROR(CountFilters(false, filter != nullptr));
   std::shared_ptr<SubscriptionCore> made = MakeSubscription(std::move(target), options.raw);
   const Entry entry = {made, std::move(filter)};
   subscriptions_.emplace(made->serial(), entry);
@@ -294,7 +311,7 @@ absl::Status TopicCore::Unsubscribe(const SubscriptionCore& subscription) {
   if (entry == subscriptions_.end()) return absl::OkStatus();  // gone already, or with its topic
   active_.Remove(SerialId(subscription.serial()));
   entry->second.subscription->EndAt(published());
-  if (entry->second.filter != nullptr) --filters_;
+  CountFilters(entry->second.filter != nullptr, false).IgnoreError();  // fewer are never refused
   Retire(entry->second.subscription->shared_courier());
   by_endpoint_.erase(ResolveEndpoint(subscription.target())->get());
   subscriptions_.erase(entry);
@@ -321,10 +338,7 @@ absl::Status TopicCore::SetFilterPolicy(const SubscriptionCore& subscription, st
   if (entry == subscriptions_.end()) {
     return Error(AwsError::kTopicNotFound, "Subscription does not exist");
   }
-  const int64_t filters =
-      filters_ + (filter != nullptr ? 1 : 0) - (entry->second.filter != nullptr ? 1 : 0);
-  BANYAN_RETURN_IF_ERROR(CheckFilterCount(filters));
-  filters_ = filters;
+  BANYAN_RETURN_IF_ERROR(CountFilters(entry->second.filter != nullptr, filter != nullptr));
   entry->second.filter = std::move(filter);
   Activate(entry->second);
   return absl::OkStatus();
@@ -410,6 +424,7 @@ void TopicCore::Close(CloseKind kind) {
     couriers = retired_;
     subscriptions_.clear();
     by_endpoint_.clear();
+    env_->filter_policies.fetch_sub(filters_, std::memory_order_relaxed);
     filters_ = 0;
   }
   for (const std::shared_ptr<Courier>& courier : couriers) courier->Close(kind);

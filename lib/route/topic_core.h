@@ -142,7 +142,8 @@ class TopicCore : public Sink, public std::enable_shared_from_this<TopicCore> {
   absl::StatusOr<std::shared_ptr<const Filter>> MakeFilter(std::string_view json,
                                                            FilterPolicyScope scope,
                                                            std::string_view prefix) const;
-  absl::Status CheckFilterCount(int64_t filters) const;
+  // Keeps the books of filter policies when a subscription gets or loses one.
+  absl::Status CountFilters(bool had, bool has) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
   std::shared_ptr<SubscriptionCore> MakeSubscription(Target target, bool raw)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
   // Brings active_ in step with an entry.

@@ -177,6 +177,18 @@ TEST(JsonTest, WritingEscapesWhatItMust) {
   EXPECT_EQ(JsonString("bad\xFF\xC3"), "\"bad\uFFFD\uFFFD\"");
 }
 
+TEST(JsonTest, WithoutSpaceIsCompact) {
+  for (const std::string json :
+       {"{}", " [ 1 , -2.50E+3 ,\t\"a b\\\" c \\\\\" ,\r\n{ \" \" : null } ] ", "\"  \"", " true",
+        "[\"\\u0020\", { } ]"}) {
+    std::string compact;
+    ASSERT_TRUE(CompactJson(json, &compact)) << json;
+    std::string ours = "kept";
+    AppendWithoutSpace(&ours, json);
+    EXPECT_EQ(ours, "kept" + compact);
+  }
+}
+
 TEST(JsonTest, CompactKeepsTheTextOfNumbersAndStrings) {
   std::string out = "old";
   EXPECT_TRUE(CompactJson(" { \"a\" : [ 1.50 , \"\\u0041 b\" ] ,\n \"c\":{ } } ", &out));

@@ -20,6 +20,8 @@ TEST(LimitsTest, AwsFiguresAreTodays) {
   EXPECT_EQ(limits.bus.entries_bytes_max, 1'048'576);
   EXPECT_EQ(limits.stream.batch_bytes_max, 10 << 20);
   EXPECT_EQ(limits.stream.iterator_life, absl::Milliseconds(300'000));
+  EXPECT_EQ(limits.consumer.filters_max, 5);
+  EXPECT_EQ(limits.consumer.filter_bytes_max, 4'096);
   EXPECT_EQ(limits.pattern.sns_keys_max, 5);
   EXPECT_EQ(limits.pattern.sns_combinations_max, 150);
 }
@@ -39,10 +41,13 @@ TEST(LimitsTest, RelaxedIsNeverNarrower) {
   EXPECT_LE(wide.queue.recreate_after, aws.queue.recreate_after);
   EXPECT_GE(wide.topic.message_bytes_max, aws.topic.message_bytes_max);
   EXPECT_GE(wide.topic.filter_policies_max, aws.topic.filter_policies_max);
+  EXPECT_GE(wide.topic.all_filter_policies_max, aws.topic.all_filter_policies_max);
   EXPECT_GE(wide.bus.rules_max, aws.bus.rules_max);
   EXPECT_GE(wide.bus.targets_max, aws.bus.targets_max);
   EXPECT_GE(wide.stream.record_bytes_max, aws.stream.record_bytes_max);
   EXPECT_LE(wide.stream.retention_min, aws.stream.retention_min);
+  EXPECT_GE(wide.consumer.filters_max, aws.consumer.filters_max);
+  EXPECT_GE(wide.consumer.filter_bytes_max, aws.consumer.filter_bytes_max);
   EXPECT_GE(wide.pattern.bytes_max, aws.pattern.bytes_max);
   EXPECT_GE(wide.pattern.wildcard_complexity_max, aws.pattern.wildcard_complexity_max);
   EXPECT_GE(wide.pattern.sns_combinations_max, aws.pattern.sns_combinations_max);

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "base/json.h"
 #include "gmock/gmock.h"
 #include "route_testing.h"
 
@@ -41,6 +42,68 @@ TEST_F(EventTest, TheEnvelopeHasEventBridgesOrder) {
                 R"(","detail-type":"Order \"placed\"","source":"shop.orders",)"
                 R"("account":"000000000000","time":"2023-11-14T22:13:20Z","region":"us-east-1",)"
                 R"("resources":["r1","r\"2"],"detail":{"b":1.50,"a":[1,"x y"]}})");
+}
+
+// What rules are told about an event made from parts is true of the whole.
+TEST_F(EventTest, TheOutlineOfAnEventFitsItsText) {
+  const std::string large(300, 'x');
+  const std::string details[] = {
+      "{}",
+      R"({"a":1})",
+      R"(  { "a" : { "b" : [ 1 , "x y" ] } }  )",
+      R"({"big":{"text":")" + large + R"("},"list":[{"text":")" + large + R"("},{"b":2}],"z":1})",
+      "{ \"big\" : {\n \"text\" : \"" + large + "\" } , \"z\" : 1 }",
+      R"({"a":1,"a":2})",
+      R"({"a.b":1,"a":{"b":2}})",
+      R"({"quote":"\"}","back\\slash":"\\"})",
+  };
+  for (const std::string& detail : details) {
+    for (const std::string resource : {"r", "r\"\\", "long"}) {
+      const std::string text = resource == "long" ? large : resource;
+      const Event event = MakeEvent({.source = "s",
+                                     .detail_type = "d \"t\"",
+                                     .detail = detail,
+                                     .resources = {text, text}},
+                                    kId, absl::FromUnixSeconds(0), *house_.env)
+                              .value();
+      ASSERT_TRUE(event.outline.has_value()) << detail;
+      const EventOutline& ours = *event.outline;
+      const CheckedEvent whole = CheckedEvent::Check(event.json).value();
+      EXPECT_EQ(whole.json(), event.json);
+      EXPECT_GE(ours.may_repeat, whole.outline().may_repeat) << event.json;
+      EXPECT_GE(ours.has_escapes, whole.outline().has_escapes) << event.json;
+      ASSERT_FALSE(ours.jumps.empty());
+      EXPECT_EQ(ours.jumps[0].end, event.json.size());
+      for (size_t i = 0; i < ours.jumps.size(); ++i) {
+        const EventOutline::Jump& jump = ours.jumps[i];
+        std::string part;
+        EXPECT_TRUE(CompactJson(event.json.substr(jump.begin, jump.end - jump.begin), &part));
+        EXPECT_TRUE(part.starts_with('{') || part.starts_with('[')) << part;
+        EXPECT_GT(jump.next, i);
+        if (jump.next < ours.jumps.size()) {
+          EXPECT_GE(ours.jumps[jump.next].begin, jump.end);
+        }
+        if (i + 1 < jump.next) {
+          EXPECT_LT(ours.jumps[i + 1].end, jump.end);
+        }
+      }
+    }
+  }
+}
+
+TEST_F(EventTest, ADetailAtTheLimitOfDepthIsTakenButNotMatched) {
+  const auto nested = [](int depth) {
+    return "{\"a\":" + std::string(static_cast<size_t>(depth) - 1, '[') +
+           std::string(static_cast<size_t>(depth) - 1, ']') + "}";
+  };
+  const auto make = [this](const std::string& detail) {
+    return MakeEvent({.source = "s", .detail_type = "d", .detail = detail}, kId,
+                     absl::FromUnixSeconds(0), *house_.env);
+  };
+  EXPECT_TRUE(make(nested(999))->outline.has_value());
+  ASSERT_TRUE(make(nested(1000)).ok());
+  EXPECT_FALSE(make(nested(1000))->outline.has_value());
+  EXPECT_FALSE(make(nested(1001)).ok());
 }
 
 TEST_F(EventTest, ResourcesAreAlwaysThereAndTimeIsNowByDefault) {

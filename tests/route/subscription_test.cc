@@ -156,6 +156,28 @@ TEST_F(SubscriptionTest, PoliciesPerTopicAreBounded) {
   EXPECT_EQ(CodeOf(topic.Subscribe(house.MakeQueue("d")).status()), "SubscriptionLimitExceeded");
 }
 
+TEST_F(SubscriptionTest, PoliciesOfAllTopicsAreBounded) {
+  Limits limits = Limits::Aws();
+  limits.topic.all_filter_policies_max = 2;
+  TestHouse house(runtime_, limits);
+  const Topic one = house.MakeTopic("one");
+  const Topic two = house.MakeTopic("two");
+  const std::string policy = R"({"a":[1]})";
+  const Subscription a = one.Subscribe(house.MakeQueue("a"), {.filter_policy = policy}).value();
+  two.Subscribe(house.MakeQueue("b"), {.filter_policy = policy}).value();
+  const Queue c = house.MakeQueue("c");
+  EXPECT_EQ(CodeOf(two.Subscribe(c, {.filter_policy = policy}).status()),
+            "FilterPolicyLimitExceeded");
+  // One that is changed is no more than before; one that goes makes room, and so does a topic.
+  EXPECT_TRUE(a.SetFilterPolicy(R"({"b":[1]})", FilterPolicyScope::kMessageBody).ok());
+  EXPECT_TRUE(a.SetFilterPolicy("", FilterPolicyScope::kMessageBody).ok());
+  EXPECT_TRUE(two.Subscribe(c, {.filter_policy = policy}).ok());
+  EXPECT_FALSE(a.SetFilterPolicy(policy, FilterPolicyScope::kMessageBody).ok());
+  two.core()->Close(CloseKind::kDeleted);
+  EXPECT_TRUE(a.SetFilterPolicy(policy, FilterPolicyScope::kMessageBody).ok());
+  EXPECT_TRUE(one.Subscribe(c, {.filter_policy = policy}).ok());
+}
+
 TEST_F(SubscriptionTest, OnlyQueuesAndFunctionsCanBeSubscribed) {
   EXPECT_EQ(TextOf(topic_.Subscribe(house_.MakeStream("s")).status()),
             "Invalid parameter: Amazon SNS does not support this protocol string: stream");
