@@ -18,8 +18,8 @@
 // in the queue. Keep batch_size times the handler's time well below the timeout. One that is put
 // back unhandled, by Pause() or Stop(), has used up an attempt all the same, as on AWS.
 //
-// With filters, a consumer handles what some filter matches and deletes the rest, unseen by the
-// handler and by no dead-letter queue. Filters are event patterns (pattern.h) on the record that
+// With filters, a consumer handles what some filter matches and deletes the rest: no handler sees
+// it, no dead-letter queue gets it. Filters are event patterns (pattern.h) on the record that
 // Lambda's functions get of a message:
 //
 //   {"messageId": "059f36b4-...",
@@ -35,7 +35,7 @@
 // the message has one, SenderId never. A Binary attribute has a binaryValue, in base64. The body
 // stands as an object if it is one JSON object (within limits.pattern), else as a string. As with
 // Lambda, a condition on fields of the body is never true of a string, and one on the body itself
-// never true of an object; {"exists": false} is no exception. A record that is beyond limits.pattern
+// never true of an object; {"exists": false} is no exception. A record beyond limits.pattern
 // matches nothing.
 //
 // Threads   Handlers run on the broker's Runtime, at most `concurrency` at once, under no lock.
@@ -149,7 +149,8 @@ class BANYAN_EXPORT Consumer {
 
   // Receives no more, waits for handlers that run, at most for `within` (of the Runtime's time) or
   // until `stop` is requested. Messages received and not yet handed to a handler are put back at
-  // once. When it has answered OK, nothing more is filtered out. Two handlers that stop each other's consumers wait for each other until `within` ends.
+  // once. When it has answered OK, nothing more is filtered out. Two handlers that stop each
+  // other's consumers wait for each other until `within` ends.
   //
   // Errors  kDeadlineExceeded: handlers still run, which are counted in Stats().running and settle
   //         when they end; or messages that no filter wants are just being deleted.

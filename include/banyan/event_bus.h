@@ -109,8 +109,9 @@ struct RuleExplanation {
 };
 
 struct EventBusStats {
-  int64_t accepted = 0;   // events
-  int64_t unmatched = 0;  // of these, matched by no rule
+  int64_t accepted = 0;    // events
+  int64_t unmatched = 0;   // of these, matched by no rule
+  int64_t unreadable = 0;  // of these, beyond limits.pattern, so that no rule looked at them
   int64_t rules = 0;
 };
 

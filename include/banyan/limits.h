@@ -83,15 +83,16 @@ struct BANYAN_EXPORT Limits {
     int64_t filter_bytes_max = 4'096;  // one filter; AWS counts characters
   };
   struct Pattern {
-    int64_t bytes_max = 4'096;                    // an EventBridge pattern
-    int64_t depth_max = 1'000;                    // of a pattern or an event
-    int64_t event_bytes_max = int64_t{16} << 20;  // of an event that is matched; below 4 GiB. Ours
-    int64_t event_names_max = 1'000'000;          // members of all objects of an event. Ours
-    int64_t rules_max = 1'000'000;                // in a RuleSet. Ours
-    int64_t keys_max = 256;                       // in one alternative of a rule
-    int64_t wildcard_complexity_max = 10;         // AWS says "too complex" somewhere in 8..11
-    int64_t alternatives_max = 1'000;             // what $or may expand to; AWS: unsaid
-    int64_t sns_bytes_max = 262'144;              // a filter policy
+    int64_t bytes_max = 4'096;  // an EventBridge pattern
+    int64_t depth_max = 1'000;  // of a pattern or an event
+    int64_t event_bytes_max = int64_t{16}
+                              << 20;       // of an event that is matched; 4 GiB at most. Ours
+    int64_t event_names_max = 1'000'000;   // members of all objects of an event. Ours
+    int64_t rules_max = 12'500'000;        // in a RuleSet. Ours
+    int64_t keys_max = 256;                // in one alternative of a rule
+    int64_t wildcard_complexity_max = 10;  // AWS says "too complex" somewhere in 8..11
+    int64_t alternatives_max = 1'000;      // what $or may expand to; AWS: unsaid
+    int64_t sns_bytes_max = 262'144;       // a filter policy
     int64_t sns_keys_max = 5;
     int64_t sns_combinations_max = 150;
   };

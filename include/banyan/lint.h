@@ -14,7 +14,8 @@
 //
 // Threads   Pure functions.
 // Units     Lines and columns count from 1, columns in characters; offsets are bytes from 0.
-// Errors    None: a pattern that is not valid is a warning (kInvalid) with the service's text.
+// Errors    None: a pattern that is not valid is a warning (kInvalid) that gives the service's
+//           text.
 // Source    docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html
 //           docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
 #ifndef BANYAN_LINT_H_
@@ -54,21 +55,23 @@ struct LintOptions {
   LintEnvelope envelope = LintEnvelope::kNone;
   std::optional<PatternService> portable_to = std::nullopt;
   Limits limits = Limits::Aws();
-  // Per pattern. One more (kCutShort) says how many were left out.
+  // Per pattern. One more (kCutShort) says how many were left out. Not counted, and said with 0,
+  // too, are kInvalid and what is said of rules beside each other.
   size_t warnings_max = 100;
 };
 
 struct LintRule {
-  std::string id;
+  std::string id;  // rules of equal ids are said to be so (kRepeatedId), and not compared
   std::string pattern;
   // What the rule delivers to: ARNs or any other names. Two rules are compared if they share one,
   // or if neither has any.
   std::vector<std::string> targets = {};
+  bool is_enabled = true;  // false: it delivers nothing, so it is not compared with others
 };
 
 struct LintWarning {
   enum class Kind {
-    kInvalid,            // no valid pattern; the sentence is the service's
+    kInvalid,            // "the pattern is not valid: " and the service's text
     kNeverMatches,       // no event can match
     kDeadBranch,         // no event can match through one branch of "$or"
     kDeadValue,          // one alternative of a list never holds; others may
@@ -77,6 +80,7 @@ struct LintWarning {
     kRedundantBranch,    // what matches through a branch of "$or" matches through others, too
     kImpliedRule,        // every event that matches this rule matches other_rule_id, too
     kEqualRule,          // ... and the reverse
+    kRepeatedId,         // several rules have this id; said once, of the first
     kUnknownField,       // the envelope carries no such field
     kOrIsField,          // "$or" is no valid relation and was read as the name of a field
     kReplacedCondition,  // a later condition on the same path silently replaced this one
@@ -85,7 +89,7 @@ struct LintWarning {
     kCutShort,           // there was more to say, or to compare, than the bounds allow
   };
   Kind kind = Kind::kInvalid;
-  std::string rule_id = {};        // "" from LintPattern()
+  std::string rule_id = {};        // "" from LintPattern(), and if it is about no single rule
   std::string path = {};           // the field: "detail.state"; "" if it is about no single one
   std::string other_rule_id = {};  // of kImpliedRule and kEqualRule
   std::string sentence = {};       // for a person; names the field and the value
@@ -102,10 +106,10 @@ BANYAN_EXPORT std::string_view LintKindName(LintWarning::Kind kind);
 BANYAN_EXPORT std::vector<LintWarning> LintPattern(std::string_view pattern,
                                                    const LintOptions& options = {});
 
-// Each rule as LintPattern() does, then the rules beside each other. Warnings in the order of
-// rules. Only rules that ask for common fields, and common values of those they ask exactly, are
+// Each rule as LintPattern() does, then the enabled rules beside each other. Warnings in the order
+// of rules. Only rules that ask for common fields, and common values of those they ask exactly, are
 // compared, so a thousand usual rules take a fraction of a second. The work of comparing is bounded
-// at a hundred million small steps, a few seconds (kCutShort).
+// at a hundred million small steps, a few seconds (a last kCutShort, of no one rule).
 BANYAN_EXPORT std::vector<LintWarning> LintRules(absl::Span<const LintRule> rules,
                                                  const LintOptions& options = {});
 

@@ -25,8 +25,12 @@
 //   - A filter policy may have five keys; for message bodies only top-level keys count.
 //   - EventBridge refuses wildcards as too complex between 8 and 11 of its own measure; here at 11.
 //   - "$or" that is no valid relation is tried as the name of a field, as AWS does.
+//   - "$or" may expand to limits.pattern.alternatives_max rules; beyond that the pattern is refused
+//     with InvalidEventPatternException.
+//   - Numbers of EventBridge's patterns and events may be any that binary64 holds.
+//   - A filter policy may not ask for equals-ignore-case inside of prefix or suffix.
 //   - An event that repeats a name keeps all its values. If it repeats arrays of objects so often
-//     that the choice among their elements takes more than ten million steps, the answer is "no
+//     that the choice among their elements takes more than two million steps, the answer is "no
 //     match": the question is as hard as set cover, and nobody may stop a broker with an event.
 //
 // Threads   EventPattern is an immutable value: any number of threads, no lock.
@@ -60,7 +64,8 @@ enum class PatternLanguage {
 };
 
 // Why an event did or did not match. All but the first and the last are empty if it matched, or if
-// the event is no JSON object.
+// the event was not looked into: it is no JSON object within the limits, or not what the pattern's
+// language looks at.
 struct Explanation {
   bool matched = false;
   std::string path = {};    // the field of the first condition that failed: "detail.state"
@@ -78,7 +83,11 @@ class BANYAN_EXPORT EventPattern {
       std::string_view json, PatternLanguage language = PatternLanguage::kEventBridge,
       const Limits& limits = Limits::Aws());
 
-  // An event that is not a JSON object matches nothing, not even {"exists": false}.
+  // With kSnsMessageAttributes only the overload for attributes matches anything, with the other
+  // languages only the one for JSON. RuleSet has the same rule.
+
+  // An event that is not a JSON object matches nothing, not even {"exists": false}. Nor does one
+  // beyond depth_max, event_bytes_max or event_names_max of the limits.pattern given to Parse().
   bool Matches(std::string_view event_json) const;
 
   // The event is a message's attributes: String is a string, Number a number, String.Array its
@@ -103,7 +112,7 @@ class BANYAN_EXPORT EventPattern {
 // one, with id, account, source, time, region and detail-type.
 //
 // Errors  kInvalidArgument: the pattern is not valid (InvalidEventPatternException), or the event
-//         is not (ValidationException, "Parameter Event is not valid.").
+//         is not, or is beyond the limits (ValidationException, "Parameter Event is not valid.").
 // Source  docs.aws.amazon.com/eventbridge/latest/APIReference/API_TestEventPattern.html
 BANYAN_EXPORT absl::StatusOr<bool> TestEventPattern(std::string_view pattern_json,
                                                     std::string_view event_json,

@@ -47,7 +47,6 @@ namespace banyan::inline v0_1 {
 namespace internal {
 class EventChecker;
 class RuleSetCore;
-class EventChecker;
 
 // What is known of a JSON object's text after one look at all of it. Offsets are bytes from the
 // opening brace.
@@ -102,8 +101,14 @@ struct RuleVerdict {
 
 struct RuleSetStats {
   int64_t rules = 0;
-  int64_t memory_bytes = 0;    // of the set, replaced parts that somebody still reads included
-  int64_t refused_events = 0;  // texts given to Match() that are no JSON object
+  // Of the set, replaced parts that somebody still reads included; not of what is kept for those who
+  // match: some KB each, and a few bytes a rule.
+  int64_t memory_bytes = 0;
+  // Texts given to Match() that were looked at (the set had rules) and are no JSON object, or one
+  // beyond the limits.
+  int64_t refused_events = 0;
+  int64_t refused_by_limits = 0;  // of these: beyond event_bytes_max, event_names_max or depth_max
+  int64_t searches_given_up = 0;  // see pattern.h on events that repeat names
 };
 
 class BANYAN_EXPORT RuleSet {

@@ -101,6 +101,9 @@ class BANYAN_EXPORT Subscription {
 struct TopicStats {
   int64_t published = 0;
   int64_t subscriptions = 0;
+  // Messages whose body a filter policy on bodies could not look at: no JSON object, or one beyond
+  // limits.pattern. They matched none of those policies.
+  int64_t unreadable = 0;
 };
 
 // Why a subscription would or would not get a message.

@@ -154,7 +154,7 @@ bool ConsumerCore::FetchOnce() {
     Unit unwanted = TakeUnwanted(&*received);
     const bool none_wanted = received->empty();
     TakeIn(*std::move(received), std::move(unwanted));
-    if (none_wanted) {  // there may be a million of them: other tasks of the runtime have their turn
+    if (none_wanted) {  // there may be a million: other tasks of the runtime have their turn
       {
         MutexLock lock(&mu_);
         fetching_ = false;

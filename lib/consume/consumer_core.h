@@ -15,16 +15,17 @@
 // K1  runners_ <= concurrency. A unit waits in units_ without a runner only if runners_ has
 //     reached that; so what is fetched ahead is less than one receive, batch_size - 1 messages.
 //     Units are made of what passes the filter, so none is empty.
-// K2  Fetch() runs on one thread at a time (fetching_), and the filter with it. A call that finds it
-//     running leaves fetch_again_ behind, so no reason to fetch is lost.
+// K2  Fetch() runs on one thread at a time (fetching_), and the filter with it. A call that finds
+//     it running leaves fetch_again_ behind, so no reason to fetch is lost.
 // K3  At most one wait is registered with the queue (waiting_). One arrival wakes one waiter, so a
 //     wake-up that this consumer cannot use is handed on to the next (PassOn).
 // K4  mu_ is never held while the queue, the handler or the log is called.
 // K5  A handler holds a pass of the broker's `tasks`, also while it is settled, and is a guest of
 //     its gate: a stopping broker waits for it, and takes what it sends until then.
-// K6  When `stopped` is set, no unit starts any more and nothing is filtered out. Stop() waits until
-//     calls_ is empty; called by a handler, until it holds none but those of its own thread and
-//     those that are in Stop(), too, so that no handler waits for itself, nor two for each other.
+// K6  When `stopped` is set, no unit starts any more and nothing is filtered out. Stop() waits
+//     until calls_ is empty; called by a handler, until it holds none but those of its own thread
+//     and those that are in Stop(), too, so that no handler waits for itself, nor two for each
+//     other.
 //
 // A failed or unhandled message is never moved about here: whether and when it comes back is
 // between its visibility timeout and its queue's redrive policy.

@@ -148,14 +148,13 @@ void MessageFilter::Add(size_t number, const CompiledPattern& pattern) {
   }
   for (size_t kind = 0; kind < kBodyKinds; ++kind) {
     if (by_kind[kind].empty()) continue;
-    const bool has_room =
-        rules_.Put({.input = RuleInput::kJson,
-                    .pattern = std::make_shared<CompiledPattern>(pattern.text(), pattern.language(),
-                                                                 pattern.event_depth_max(),
-                                                                 std::move(by_kind[kind])),
-                    .id = StrCat(number, "/", kind),
-                    .keep_text = false,
-                    .payload = std::make_shared<const BodyKind>(static_cast<BodyKind>(kind))});
+    const bool has_room = rules_.Put(
+        {.input = RuleInput::kJson,
+         .pattern = std::make_shared<CompiledPattern>(
+             pattern.text(), pattern.language(), pattern.event_limits(), std::move(by_kind[kind])),
+         .id = StrCat(number, "/", kind),
+         .keep_text = false,
+         .payload = std::make_shared<const BodyKind>(static_cast<BodyKind>(kind))});
     BANYAN_CHECK(has_room, "the index was made with room for all filters");
   }
 }

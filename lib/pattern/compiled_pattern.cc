@@ -155,11 +155,11 @@ SubRule Finish(const Conditions& conditions) {
 
 }  // namespace
 
-CompiledPattern::CompiledPattern(std::string text, PatternLanguage language, size_t event_depth_max,
-                                 std::vector<SubRule> sub_rules)
+CompiledPattern::CompiledPattern(std::string text, PatternLanguage language,
+                                 const EventLimits& event_limits, std::vector<SubRule> sub_rules)
     : text_(std::move(text)),
       language_(language),
-      event_depth_max_(event_depth_max),
+      event_limits_(event_limits),
       sub_rules_(std::move(sub_rules)) {}
 
 CompileResult CompilePattern(std::string_view text, PatternLanguage language, const Limits& limits,
@@ -211,10 +211,18 @@ CompileResult CompilePattern(std::string_view text, PatternLanguage language, co
   }
 
   std::vector<SubRule> sub_rules;
-  for (const Conditions& conditions : expansion.sub_rules())
+  for (const Conditions& conditions : expansion.sub_rules()) {
     sub_rules.push_back(Finish(conditions));
-  return std::make_shared<const CompiledPattern>(std::string(text), language,
-                                                 static_cast<size_t>(limits.pattern.depth_max),
+    for (const Condition& condition : sub_rules.back().conditions) {
+      // A key of dots nests as deep as it is long, and no object needs to.
+      const auto names = std::count(condition.path.begin(), condition.path.end(), '.') + 1;
+      if (names > limits.pattern.depth_max) {
+        return Unplaced(StrCat("A key nests ", names, " names, more than the maximum of ",
+                               limits.pattern.depth_max));
+      }
+    }
+  }
+  return std::make_shared<const CompiledPattern>(std::string(text), language, EventLimits(limits),
                                                  std::move(sub_rules));
 }
 

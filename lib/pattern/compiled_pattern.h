@@ -27,6 +27,7 @@
 
 #include "banyan/limits.h"
 #include "banyan/pattern.h"
+#include "pattern/event_limits.h"
 #include "pattern/syntax.h"
 
 namespace banyan::inline v0_1::internal {
@@ -43,19 +44,19 @@ struct SubRule {
 
 class CompiledPattern {
  public:
-  CompiledPattern(std::string text, PatternLanguage language, size_t event_depth_max,
+  CompiledPattern(std::string text, PatternLanguage language, const EventLimits& event_limits,
                   std::vector<SubRule> sub_rules);
 
   const std::string& text() const { return text_; }
   PatternLanguage language() const { return language_; }
-  // How deep an event may nest that is matched against this pattern alone.
-  size_t event_depth_max() const { return event_depth_max_; }
+  // Of an event that is matched against this pattern alone.
+  const EventLimits& event_limits() const { return event_limits_; }
   const std::vector<SubRule>& sub_rules() const { return sub_rules_; }
 
  private:
   std::string text_;
   PatternLanguage language_;
-  size_t event_depth_max_;
+  EventLimits event_limits_;
   std::vector<SubRule> sub_rules_;
 };
 

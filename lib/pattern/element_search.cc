@@ -72,6 +72,8 @@ void ElementSearch::Add(size_t index, bool accepts_absence, const std::vector<ui
             .accepts_absence = accepts_absence,
             .choices = ElementTree(table_, satisfied),
             .all = ElementTree(table_, all)};
+  steps_left_ -=
+      static_cast<int64_t>(4 * (step.choices.elements().size() + step.all.elements().size()));
   for (const ElementTree* tree : {&step.choices, &step.all}) {
     for (const uint32_t e : tree->elements()) {
       if (e != kOutside) last_use_[table_[e].array] = steps_.size();
@@ -81,8 +83,8 @@ void ElementSearch::Add(size_t index, bool accepts_absence, const std::vector<ui
 }
 
 ElementSearch::Answer ElementSearch::Run() {
-  if (From(0, {})) return Answer::kYes;
-  return budget_ > 0 ? Answer::kNo : Answer::kGaveUp;
+  if (steps_left_ > 0 && From(0, {})) return Answer::kYes;
+  return steps_left_ > 0 ? Answer::kNo : Answer::kGaveUp;
 }
 
 // Can the conditions from `s` on be satisfied beside the pins? `chosen` are the innermost
@@ -96,12 +98,12 @@ bool ElementSearch::From(size_t s, std::vector<uint32_t> chosen) {
   const std::vector<uint32_t>& live = state.second;
 
   std::vector<uint32_t> choices;
-  step.choices.AnyConsistent(pins_, &budget_, [&choices](uint32_t e) {
+  step.choices.AnyConsistent(pins_, &steps_left_, [&choices](uint32_t e) {
     choices.push_back(e);
     return false;
   });
   for (const uint32_t e : choices) {
-    if (budget_ <= 0) return false;
+    if (steps_left_ <= 0) return false;
     const size_t pinned_before = pinned_.size();
     Pin(e);
     std::vector<uint32_t> next = live;
@@ -111,22 +113,22 @@ bool ElementSearch::From(size_t s, std::vector<uint32_t> chosen) {
     if (found) return true;
   }
   if (step.accepts_absence &&
-      !step.all.AnyConsistent(pins_, &budget_, [](uint32_t) { return true; }) && budget_ > 0 &&
-      From(s + 1, live)) {
+      !step.all.AnyConsistent(pins_, &steps_left_, [](uint32_t) { return true; }) &&
+      steps_left_ > 0 && From(s + 1, live)) {
     return true;
   }
-  if (budget_ > 0) dead_ends_.insert(state);
+  if (steps_left_ > 0) dead_ends_.insert(state);
   return false;
 }
 
 // The chosen elements as far as conditions from `s` on can tell them apart (M2), innermost ones
 // only.
 std::vector<uint32_t> ElementSearch::LivePins(size_t s, std::vector<uint32_t> chosen) {
-  budget_ -= static_cast<int64_t>(chosen.size()) + 1;
+  steps_left_ -= static_cast<int64_t>(chosen.size()) + 1;
   for (uint32_t& e : chosen) {
     while (e != kOutside && last_use_[table_[e].array] < s) {
       e = table_[e].parent;
-      --budget_;
+      --steps_left_;
     }
   }
   SortOnce(&chosen);
@@ -146,7 +148,7 @@ void ElementSearch::Pin(uint32_t e) {
     BANYAN_DCHECK(pin == kOutside, "M1: a choice contradicts no pin");
     pin = e;
     pinned_.push_back(e);
-    --budget_;
+    --steps_left_;
   }
 }
 

@@ -35,8 +35,8 @@ namespace banyan::inline v0_1::internal {
 
 inline constexpr uint32_t kOutside = 0;  // the element that is no array's
 
-// Per search, in visited elements: a fraction of a second.
-inline constexpr int64_t kStepsMax = 10'000'000;
+// Per pattern and event, in visited elements: a fraction of a second.
+inline constexpr int64_t kStepsMax = 2'000'000;
 
 // The objects and arrays inside arrays, numbered in document order; 0 is everything outside.
 struct ElementTable {
@@ -88,8 +88,15 @@ class ElementSearch {
  public:
   enum class Answer { kYes, kNo, kGaveUp };
 
-  explicit ElementSearch(const ElementTable& table)
-      : table_(table), pins_(table.array_count, kOutside), last_use_(table.array_count, 0) {}
+  // `steps` is what the search may cost, and is taken off as it goes; what it costs to prepare it
+  // counts, too.
+  ElementSearch(const ElementTable& table, int64_t* steps)
+      : table_(table),
+        pins_(table.array_count, kOutside),
+        last_use_(table.array_count, 0),
+        steps_left_(*steps) {
+    steps_left_ -= table.array_count / 8;
+  }
 
   // In sorted order of paths; only conditions whose path has fields in arrays. `index` is the
   // caller's name for the condition, `satisfied` the elements of the fields that satisfy it,
@@ -121,7 +128,7 @@ class ElementSearch {
   std::vector<size_t> last_use_;  // by array: the last step with an element of it
   std::vector<uint32_t> pinned_;  // pins in the order they were set
   absl::flat_hash_set<std::pair<size_t, std::vector<uint32_t>>> dead_ends_;
-  int64_t budget_ = kStepsMax;
+  int64_t& steps_left_;
   size_t furthest_ = 0;
 };
 

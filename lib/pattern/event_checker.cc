@@ -209,7 +209,7 @@ EventChecker::EventChecker() = default;
 EventChecker::~EventChecker() = default;
 
 bool EventChecker::Check(std::string_view json, const Limits& limits, CheckedEvent* event,
-                         absl::Status* status) {
+                         absl::Status* status, bool* beyond_limits) {
   event->json_ = {};
   // The jumps of a large event before this one are not kept for it.
   if (event->outline_.jumps.capacity() * sizeof(EventOutline::Jump) > 2 * kKeptBytes) {
@@ -227,9 +227,12 @@ bool EventChecker::Check(std::string_view json, const Limits& limits, CheckedEve
       is_event = CheckStrictly(json, limits.pattern, event, status);
     }
     scratch_->Trim();
-  } else if (status != nullptr) {
-    *status = Refused(StrCat("the event has ", json.size(), " bytes; at most ", bytes_max,
-                             " are allowed (limits.pattern.event_bytes_max)"));
+    if (beyond_limits != nullptr) *beyond_limits = !is_event && is_bomb;
+  } else {
+    if (beyond_limits != nullptr) *beyond_limits = true;
+    if (status != nullptr)
+      *status = Refused(StrCat("the event has ", json.size(), " bytes; at most ", bytes_max,
+                               " are allowed (limits.pattern.event_bytes_max)"));
   }
   if (!is_event) {
     event->outline_.jumps.clear();

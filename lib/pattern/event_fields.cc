@@ -2,9 +2,11 @@
 #include "pattern/event_fields.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/json.h"
+#include "base/strings.h"
 
 namespace banyan::inline v0_1::internal {
 namespace {
@@ -24,18 +26,45 @@ ValueKind KindOf(JsonToken scalar) {
   }
 }
 
+std::string AtPosition(std::string_view reason, std::string_view json, size_t offset) {
+  const TextPosition position = PositionAt(json, offset);
+  return StrCat(reason, " at line ", position.line, ", column ", position.column);
+}
+
 }  // namespace
 
-std::optional<EventFields> EventFields::FromJson(std::string_view json, size_t depth_max,
+std::optional<EventFields> EventFields::FromJson(std::string_view json, const EventLimits& limits,
                                                  std::string* error) {
-  JsonReader reader(json, depth_max);
-  EventFields fields;
-  const bool is_object = reader.Next() == JsonToken::kStartObject;
-  if (is_object && fields.AddValue(reader, 0)) return fields;
-  if (error != nullptr) {
-    *error = reader.token() == JsonToken::kError ? reader.ErrorText() : "it is not a JSON object";
+  const auto refuse = [error](auto words) {
+    if (error != nullptr) *error = words();
+    return std::nullopt;
+  };
+  if (static_cast<int64_t>(json.size()) > limits.bytes_max) {
+    return refuse([&] {
+      return StrCat("the event has ", json.size(), " bytes; at most ", limits.bytes_max,
+                    " are allowed (limits.pattern.event_bytes_max)");
+    });
   }
-  return std::nullopt;
+  JsonReader reader(json, limits.depth_max);
+  EventFields fields;
+  int64_t names_left = limits.names_max;
+  const JsonToken first = reader.Next();
+  if (first == JsonToken::kStartObject && fields.AddValue(reader, 0, &names_left)) return fields;
+  if (reader.token() == JsonToken::kError) {
+    return refuse([&] { return AtPosition(reader.ErrorText(), json, reader.error_offset()); });
+  }
+  if (first == JsonToken::kEnd) {
+    return refuse(
+        [&] { return AtPosition("there is no JSON value in the text", json, reader.position()); });
+  }
+  if (first != JsonToken::kStartObject) {
+    return refuse([&] { return AtPosition("it is not a JSON object", json, reader.begin()); });
+  }
+  return refuse([&] {
+    return AtPosition(StrCat("the event has ", limits.names_max + 1, " names or more; at most ",
+                             limits.names_max, " are allowed (limits.pattern.event_names_max)"),
+                      json, reader.begin());
+  });
 }
 
 EventFields EventFields::FromAttributes(const Attributes& attributes) {
@@ -56,7 +85,8 @@ EventFields EventFields::FromAttributes(const Attributes& attributes) {
       }
       JsonReader reader(compact);
       reader.Next();
-      fields.AddValue(reader, node);
+      int64_t names_left = std::numeric_limits<int64_t>::max();  // a message bounds its attributes
+      fields.AddValue(reader, node, &names_left);
     } else {
       fields.nodes_[node].beside |= kIgnoredAttribute;
     }
@@ -87,7 +117,7 @@ uint32_t EventFields::OpenArray(uint32_t node) {
   return elements_.array_count++;
 }
 
-bool EventFields::AddValue(JsonReader& reader, uint32_t node) {
+bool EventFields::AddValue(JsonReader& reader, uint32_t node, int64_t* names_left) {
   // One entry per open bracket; no recursion, so that depth costs memory and not stack.
   struct Open {
     bool is_array;
@@ -104,6 +134,7 @@ bool EventFields::AddValue(JsonReader& reader, uint32_t node) {
       case JsonToken::kEnd:
         return false;
       case JsonToken::kName:
+        if (--*names_left < 0) return false;
         node = Descend(open.back().node, reader.text());
         break;
       case JsonToken::kStartObject:

@@ -32,6 +32,7 @@
 #include "absl/types/span.h"
 #include "banyan/attributes.h"
 #include "pattern/element_search.h"
+#include "pattern/event_limits.h"
 #include "pattern/value_pattern.h"
 
 namespace banyan::inline v0_1::internal {
@@ -60,9 +61,10 @@ class EventFields {
     uint8_t beside = 0;  // bits of Beside
   };
 
-  // nullopt, with the reason in *error if that is given, for what is not a JSON object. Text behind
-  // the last brace is not read. `depth_max` bounds nesting.
-  static std::optional<EventFields> FromJson(std::string_view json, size_t depth_max,
+  // nullopt, with the reason and its place in *error if that is given, for what is not a JSON object
+  // or is beyond the limits: then, and only then, EventChecker refuses it, too. Bytes are counted
+  // before any is read. Text behind the last brace is not read.
+  static std::optional<EventFields> FromJson(std::string_view json, const EventLimits& limits,
                                              std::string* error = nullptr);
 
   // Each attribute is a field: String a string, Number a number with its text, String.Array its
@@ -85,8 +87,9 @@ class EventFields {
   EventFields() = default;
   uint32_t Descend(uint32_t node, std::string_view key);  // F2
   uint32_t OpenArray(uint32_t node);
-  // Adds what the value at the reader's current token holds. False on a syntax error.
-  bool AddValue(JsonReader& reader, uint32_t node);
+  // Adds what the value at the reader's current token holds. False on a syntax error, and at the
+  // name for which *names_left, which counts down, has none left.
+  bool AddValue(JsonReader& reader, uint32_t node, int64_t* names_left);
 
   std::vector<Node> nodes_ = std::vector<Node>(1);
   ElementTable elements_;

@@ -10,18 +10,6 @@
 #include "pattern/number.h"
 
 namespace banyan::inline v0_1::internal {
-namespace {
-
-// What is kept of a giant's memory for the next event.
-constexpr size_t kKeptBytes = size_t{1} << 20;
-
-template <typename T>
-void Empty(std::vector<T>* list) {
-  list->clear();
-  if (list->capacity() * sizeof(T) > kKeptBytes) list->shrink_to_fit();
-}
-
-}  // namespace
 
 bool FoundValue::ReadNumber() {
   if (number_state == NumberState::kUnread) {
@@ -43,18 +31,21 @@ bool FoundValue::Comparable() {
 }
 
 void ScannedEvent::Clear() {
-  Empty(&values_);
-  Empty(&elements_.elements);
-  elements_.elements.push_back({.parent = 0, .array = 0, .last = 0});
+  values_.clear();
+  elements_.elements.resize(1);
   elements_.array_count = 0;
-  for (size_t i = 0; i < texts_used_; ++i) {
-    if (texts_[i].capacity() > kKeptBytes) texts_[i] = std::string();
-  }
   texts_used_ = 0;
   if (++stamp_ == 0) {
     paths_.clear();
     stamp_ = 1;
   }
+}
+
+void ScannedEvent::GiveBack() {
+  Clear();
+  Free(&values_);
+  Free(&elements_);
+  Free(&texts_);
 }
 
 std::string& ScannedEvent::NewText() {

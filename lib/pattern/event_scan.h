@@ -59,10 +59,20 @@ struct FoundValue {
   bool Comparable();
 };
 
+// Empties a container and frees its memory. (`= {}` would be an empty list, and keep it.)
+template <typename T>
+void Free(T* container) {
+  *container = T();
+}
+
 class ScannedEvent {
  public:
-  // Forgets the event before, keeps the memory unless that was a giant.
+  // Forgets the event before, keeps the memory.
   void Clear();
+  // Forgets the event before and its memory.
+  void GiveBack();
+  // Is that worth while?
+  bool IsLarge() const { return values_.size() > 2048 || texts_used_ > 16; }
 
   // The first value of a path, FoundValue::kNoMore if there is none.
   uint32_t First(uint32_t path) const {

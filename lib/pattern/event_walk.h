@@ -15,6 +15,7 @@
 #include "absl/container/inlined_vector.h"
 #include "base/json.h"
 #include "base/strings.h"
+#include "pattern/byte_map.h"
 #include "pattern/event_scan.h"
 #include "pattern/lookup_key.h"
 #include "pattern/number.h"
@@ -41,6 +42,9 @@ constexpr uint64_t MarksOf(uint64_t word, char c) {
 constexpr uint64_t MarksOfSpace(uint64_t word) {
   return (word - kOnes * (' ' + 1)) & ~word & kHighs;
 }
+
+// What ends a string's characters, or goes before one that does not.
+inline uint64_t QuoteMarks(const Bytes16& bytes) { return bytes.Equal('"') | bytes.Equal('\\'); }
 
 inline FoundValue& ScannedEvent::Add(const PathNode& node, ValueKind kind, std::string_view text,
                                      uint32_t element) {
@@ -71,22 +75,16 @@ class ScannedEvent::Walk {
       : out_(*out),
         begin_(json.data()),
         end_(json.data() + json.size()),
-        at_(begin_),
         outline_(outline),
-        on_value_(on_value) {}
+        on_value_(on_value),
+        quotes_(end_) {}
 
   // `node` is the path of the value that begins `offset` bytes into the text.
   void Run(const PathNode& node, size_t offset) {
-    at_ = begin_ + offset;
+    const char* at = begin_ + offset;
     while (jump_ < outline_.jumps.size() && outline_.jumps[jump_].begin < offset) ++jump_;
-    Value(node);
-    while (!frames_.empty()) {
-      if (frames_.back().is_array) {
-        Elements();
-      } else {
-        Members();
-      }
-    }
+    at = Value(node, at);
+    while (!frames_.empty()) at = frames_.back().is_array ? Elements(at) : Members(at);
   }
 
  private:
@@ -108,44 +106,44 @@ class ScannedEvent::Walk {
     uint64_t tag;
   };
 
+  // All that read take the place where they begin and answer the place where they end: in a member
+  // it would be stored and loaded again at each step, and each step waits for the one before.
+
   // ---- Both return when the frame on top is another one.
 
-  void Members() {
+  const char* Members(const char* at) {
     const size_t depth = frames_.size();
-    while (frames_.size() == depth) {
-      Frame& frame = frames_.back();
-      if (frame.unseen == 0) return LeaveEarly();
-      SkipSpace();
-      if (*at_ == ',') {
-        ++at_;
-        SkipSpace();
-      }
-      if (*at_ == '}') return Close();
-      const Name name = ReadName();
-      SkipSpace();
-      ++at_;  // the colon
-      SkipSpace();
+    Frame& frame = frames_.back();  // moves when another one comes, and that ends the loop
+    const bool is_large = frame.jump != kNoJump;
+    do {
+      if (frame.unseen == 0) return LeaveEarly(at);
+      at = BehindComma(at);
+      if (*at == '}') return Close(at);
+      const char* open = at;
+      at = BehindString(at, is_large);
+      const Name name = NameIn(open, at);
+      if (*at != ':') at = BehindSpace(at);
+      at = BehindSpace(at + 1);
       const PathNode* child = Child(frame, name);
       if (child == nullptr) {
-        SkipValue();
+        at = BehindValue(at, is_large);
         continue;
       }
       if (frame.unseen != PathNode::Children::kUncounted) --frame.unseen;
-      Value(*child);
-    }
+      at = Value(*child, at);
+    } while (frames_.size() == depth);
+    return at;
   }
 
-  void Elements() {
+  const char* Elements(const char* at) {
     const size_t depth = frames_.size();
-    while (frames_.size() == depth) {
-      SkipSpace();
-      if (*at_ == ',') {
-        ++at_;
-        SkipSpace();
-      }
-      if (*at_ == ']') return Close();
-      Value(*frames_.back().node);
-    }
+    const PathNode& node = *frames_.back().node;
+    do {
+      at = BehindComma(at);
+      if (*at == ']') return Close(at);
+      at = Value(node, at);
+    } while (frames_.size() == depth);
+    return at;
   }
 
   const PathNode* Child(const Frame& frame, const Name& name) const {
@@ -163,40 +161,41 @@ class ScannedEvent::Walk {
   }
 
   // Reads the value here, or opens it.
-  void Value(const PathNode& node) {
-    switch (*at_) {
+  const char* Value(const PathNode& node, const char* at) {
+    switch (*at) {
       case '{':
       case '[':
-        return Open(node);
-      case '"': {
-        if (!node.wanted()) return SkipString();
-        const char* open = at_;
-        SkipString();
-        std::string_view text(open + 1, static_cast<size_t>(at_ - open) - 2);
-        if (outline_.has_escapes && text.find('\\') != std::string_view::npos) {
-          text = out_.Decoded({open, static_cast<size_t>(at_ - open)});
-        }
-        return Found(node, ValueKind::kString, text);
-      }
+        return Open(node, at);
+      case '"':
+        return String(node, at);
       case 't':
-        return Word(node, ValueKind::kTrue, 4);
+        return Word(node, ValueKind::kTrue, {at, 4});
       case 'f':
-        return Word(node, ValueKind::kFalse, 5);
+        return Word(node, ValueKind::kFalse, {at, 5});
       case 'n':
-        return Word(node, ValueKind::kNull, 4);
+        return Word(node, ValueKind::kNull, {at, 4});
       default:
-        return Number(node);
+        return Number(node, at);
     }
   }
 
-  void Word(const PathNode& node, ValueKind kind, size_t size) {
-    const std::string_view text(at_, size);
-    at_ += size;
-    if (node.wanted()) Found(node, kind, text);
+  const char* String(const PathNode& node, const char* open) {
+    const char* at = BehindString(open, !frames_.empty() && frames_.back().jump != kNoJump);
+    if (!node.wanted()) return at;
+    std::string_view text(open + 1, static_cast<size_t>(at - open) - 2);
+    if (outline_.has_escapes && text.find('\\') != std::string_view::npos) {
+      text = out_.Decoded({open, static_cast<size_t>(at - open)});
+    }
+    Found(node, ValueKind::kString, text);
+    return at;
   }
 
-  void Number(const PathNode& node) {
-    const char* first = at_;
+  const char* Word(const PathNode& node, ValueKind kind, std::string_view text) {
+    if (node.wanted()) Found(node, kind, text);
+    return text.data() + text.size();
+  }
+
+  const char* Number(const PathNode& node, const char* first) {
     const Access* access = node.access();
     constexpr uint32_t kByValue = 1u << static_cast<unsigned>(KeyKind::kNumber) |
                                   1u << static_cast<unsigned>(KeyKind::kRange);
@@ -205,18 +204,18 @@ class ScannedEvent::Walk {
       size_t size = 0;
       const std::optional<double> nearest =
           NearestDouble({first, static_cast<size_t>(end_ - first)}, &size);
-      at_ += size;
       FoundValue& value = Add(node, ValueKind::kNumber, {first, size});
       value.number = nearest.value_or(0);
       value.number_state =
           nearest.has_value() ? FoundValue::NumberState::kNearest : FoundValue::NumberState::kNone;
       on_value_(node, value);
-      return;
+      return first + size;
     }
-    SkipBareValue();
+    const char* at = BehindBareValue(first);
     if (node.wanted()) {
-      Found(node, ValueKind::kNumber, {first, static_cast<size_t>(at_ - first)});
+      Found(node, ValueKind::kNumber, {first, static_cast<size_t>(at - first)});
     }
+    return at;
   }
 
   FoundValue& Add(const PathNode& node, ValueKind kind, std::string_view text) {
@@ -226,16 +225,16 @@ class ScannedEvent::Walk {
     on_value_(node, Add(node, kind, text));
   }
 
-  void Open(const PathNode& node) {
-    const bool is_array = *at_ == '[';
+  const char* Open(const PathNode& node, const char* at) {
+    const bool is_array = *at == '[';
     const PathNode::Children children = node.children();
-    if (children.empty() && !(is_array && node.wanted())) return SkipContainer();
+    if (children.empty() && !(is_array && node.wanted())) return BehindContainer(at);
     const bool is_element = !frames_.empty() && frames_.back().is_array;
     const uint32_t around = frames_.empty() ? kOutside : frames_.back().element;
     ElementTable& elements = out_.elements_;
     const bool counts = !is_array && !outline_.may_repeat;
     const uint32_t element = is_element ? elements.Open(around, frames_.back().array) : around;
-    const uint32_t jump = HasJump() ? jump_++ : kNoJump;
+    const uint32_t jump = HasJump(at) ? jump_++ : kNoJump;
     // Filled in place: a frame that is made first and copied then stalls on its own stores.
     Frame& frame = frames_.emplace_back();
     frame.node = &node;
@@ -246,12 +245,12 @@ class ScannedEvent::Walk {
     frame.jump = jump;
     frame.is_array = is_array;
     frame.is_element = is_element;
-    ++at_;
+    return at + 1;
   }
 
-  void Close() {
-    ++at_;
+  const char* Close(const char* at) {
     Pop();
+    return at + 1;
   }
 
   void Pop() {
@@ -262,111 +261,111 @@ class ScannedEvent::Walk {
   }
 
   // N2: the rest of the object on top holds nothing that is wanted.
-  void LeaveEarly() {
+  const char* LeaveEarly(const char* at) {
     const Frame& frame = frames_.back();
     if (frame.jump != kNoJump) {
-      at_ = begin_ + outline_.jumps[frame.jump].end;
+      at = begin_ + outline_.jumps[frame.jump].end;
     } else if (frames_.size() > 1) {
-      SkipToClose();
+      at = BehindClose(at);
     }
     Pop();
+    return at;
   }
 
   // ---- Steps over text
 
-  void SkipSpace() {
-    while (IsSpace(*at_)) ++at_;
+  const char* BehindSpace(const char* at) const {
+    while (IsSpace(*at)) ++at;
+    return at;
   }
 
-  Name ReadName() {
-    const char* open = at_;
-    SkipString();
-    const std::string_view name(open + 1, static_cast<size_t>(at_ - open) - 2);
+  // A comma that may be here, and the white space around it.
+  const char* BehindComma(const char* at) const {
+    at = BehindSpace(at);
+    return *at == ',' ? BehindSpace(at + 1) : at;
+  }
+
+  Name NameIn(const char* open, const char* behind) {
+    const std::string_view name(open + 1, static_cast<size_t>(behind - open) - 2);
     if (outline_.has_escapes && name.find('\\') != std::string_view::npos) {
-      const std::string_view text = out_.Decoded({open, static_cast<size_t>(at_ - open)});
+      const std::string_view text = out_.Decoded({open, static_cast<size_t>(behind - open)});
       return {text, TagOf(text)};
     }
     return {name, end_ - name.data() >= 8 ? TagOf(Load64(name.data()), name.size()) : TagOf(name)};
   }
 
-  // From the opening quote to behind the closing one.
-  void SkipString() {
-    ++at_;
+  // From the opening quote to behind the closing one. In a large container the map is worth making.
+  const char* BehindString(const char* at, bool by_map) {
+    ++at;
     while (true) {
-      while (end_ - at_ >= 8) {
-        const uint64_t word = Load64(at_);
-        uint64_t marks = MarksOf(word, '"');
-        if (outline_.has_escapes) marks |= MarksOf(word, '\\');
-        if (marks == 0) {
-          at_ += 8;
-          continue;
-        }
-        if constexpr (std::endian::native == std::endian::little) {
-          at_ += std::countr_zero(marks) / 8;
-        }
-        break;
-      }
-      while (*at_ != '"' && *at_ != '\\') ++at_;
-      if (*at_++ == '"') return;
-      ++at_;  // what is escaped
+      at = by_map ? quotes_.Next(at) : NextQuote(at);
+      if (*at == '"') return at + 1;
+      at += 2;  // with what is escaped
     }
   }
 
-  void SkipBareValue() {
-    while (end_ - at_ >= 8) {
-      const uint64_t word = Load64(at_);
-      const uint64_t marks =
-          MarksOf(word, ',') | MarksOf(word, '}') | MarksOf(word, ']') | MarksOfSpace(word);
-      if (marks == 0) {
-        at_ += 8;
-        continue;
-      }
+  const char* NextQuote(const char* at) const {
+    for (; end_ - at >= 8; at += 8) {
+      const uint64_t word = Load64(at);
+      const uint64_t marks = MarksOf(word, '"') | MarksOf(word, '\\');
+      if (marks == 0) continue;
       if constexpr (std::endian::native == std::endian::little) {
-        at_ += std::countr_zero(marks) / 8;
+        return at + std::countr_zero(marks) / 8;
       }
       break;
     }
-    while (!EndsBareValue(*at_)) ++at_;
+    while (*at != '"' && *at != '\\') ++at;
+    return at;
   }
 
-  void SkipValue() {
-    switch (*at_) {
+  const char* BehindBareValue(const char* at) const {
+    for (; end_ - at >= 8; at += 8) {
+      const uint64_t word = Load64(at);
+      const uint64_t marks =
+          MarksOf(word, ',') | MarksOf(word, '}') | MarksOf(word, ']') | MarksOfSpace(word);
+      if (marks == 0) continue;
+      if constexpr (std::endian::native == std::endian::little) {
+        return at + std::countr_zero(marks) / 8;
+      }
+      break;
+    }
+    while (!EndsBareValue(*at)) ++at;
+    return at;
+  }
+
+  const char* BehindValue(const char* at, bool by_map) {
+    switch (*at) {
       case '"':
-        return SkipString();
+        return BehindString(at, by_map);
       case '{':
       case '[':
-        return SkipContainer();
+        return BehindContainer(at);
       default:
-        return SkipBareValue();
+        return BehindBareValue(at);
     }
   }
 
-  bool HasJump() {
+  bool HasJump(const char* at) {
     // Not each large container has one, so some may lie behind in what was skipped.
-    while (jump_ < outline_.jumps.size() &&
-           outline_.jumps[jump_].begin < static_cast<size_t>(at_ - begin_)) {
-      ++jump_;
-    }
-    return jump_ < outline_.jumps.size() &&
-           outline_.jumps[jump_].begin == static_cast<size_t>(at_ - begin_);
+    const auto offset = static_cast<size_t>(at - begin_);
+    const size_t count = outline_.jumps.size();
+    while (jump_ < count && outline_.jumps[jump_].begin < offset) ++jump_;
+    return jump_ < count && outline_.jumps[jump_].begin == offset;
   }
 
-  void SkipContainer() {
-    if (HasJump()) {
-      at_ = begin_ + outline_.jumps[jump_].end;
-      jump_ = outline_.jumps[jump_].next;
-      return;
-    }
-    ++at_;
-    SkipToClose();
+  const char* BehindContainer(const char* at) {
+    if (!HasJump(at)) return BehindClose(at + 1);
+    const EventOutline::Jump& jump = outline_.jumps[jump_];
+    jump_ = jump.next;
+    return begin_ + jump.end;
   }
 
   // From inside a container that is too small for a jump to behind its closing bracket.
-  void SkipToClose() {
+  const char* BehindClose(const char* at) {
     for (int depth = 1; depth > 0;) {
-      switch (*at_) {
+      switch (*at) {
         case '"':
-          SkipString();
+          at = BehindString(at, false);
           continue;
         case '{':
         case '[':
@@ -379,17 +378,18 @@ class ScannedEvent::Walk {
         default:
           break;
       }
-      ++at_;
+      ++at;
     }
+    return at;
   }
 
   ScannedEvent& out_;
   const char* const begin_;
   const char* const end_;
-  const char* at_;
   const EventOutline& outline_;
   const OnValue& on_value_;
-  uint32_t jump_ = 0;  // the first that does not begin before at_
+  ByteMap<QuoteMarks> quotes_;
+  uint32_t jump_ = 0;  // the first that does not begin before the place that is read
   absl::InlinedVector<Frame, 16> frames_;
 };
 

@@ -96,7 +96,7 @@ const Field* FirstSatisfying(const Condition& condition, const EventFields& fiel
 }
 
 std::string IsText(const Condition& condition, const Field& field) {
-  return StrCat(Escaped(condition.path), " is ", Cut(JsonText(field.value)));
+  return StrCat(Subject(condition.path), " is ", Cut(JsonText(field.value)));
 }
 
 // For kTornApart: two conditions that stand against each other, if two are enough to see it.
@@ -135,7 +135,7 @@ Explanation Describe(const SubRule& sub_rule, const Verdict& verdict, const Even
   const Condition& condition = sub_rule.conditions[verdict.first_failing];
   const LeafSyntax& leaf = *condition.leaf;
   const absl::Span<const Field> seen = fields.Find(condition.path);
-  const std::string path = Escaped(condition.path);
+  const std::string path = Subject(condition.path);
   Explanation why{.matched = false,
                   .path = condition.path,
                   .wanted = leaf.text,
@@ -188,10 +188,11 @@ Explanation ExplainMatch(const CompiledPattern& pattern, const EventFields& fiel
         .near_miss = "",
         .sentence = "the message has no attributes, and such a message matches no filter policy"};
   }
+  int64_t steps = kStepsMax;
   const SubRule* nearest = nullptr;
   Verdict nearest_verdict;
   for (const SubRule& sub_rule : pattern.sub_rules()) {
-    const Verdict verdict = Judge(sub_rule, fields, Thoroughness::kCountFailures);
+    const Verdict verdict = Judge(sub_rule, fields, Thoroughness::kCountFailures, &steps);
     if (verdict.kind == Verdict::Kind::kMatched) {
       return {.matched = true,
               .path = "",

@@ -19,7 +19,6 @@ using Node = EventFields::Node;
 
 constexpr size_t kChildrenNamed = 4;
 constexpr size_t kCandidatesMax = 1'000;  // names whose spelling is compared
-constexpr size_t kInnerDepthMax = 1'000;  // of JSON text in a string
 
 std::vector<std::string_view> Split(std::string_view path) {
   std::vector<std::string_view> segments;
@@ -33,9 +32,7 @@ std::vector<std::string_view> Split(std::string_view path) {
 
 std::string Join(const std::vector<std::string_view>& segments) {
   std::string path;
-  for (const std::string_view segment : segments) {
-    StrAppend(&path, path.empty() ? "" : ".", segment);
-  }
+  for (size_t i = 0; i < segments.size(); ++i) StrAppend(&path, i == 0 ? "" : ".", segments[i]);
   return path;
 }
 
@@ -53,7 +50,10 @@ class Hint {
   }
 
   PathHint Find() {
-    if (known() == segments_.size()) return {.stands_there = true, .clause = WhyNoField()};
+    const bool stands_there = known() == segments_.size();
+    // Of empty names there is nothing to say that a reader could follow.
+    if (HasEmptyName(path_)) return {.stands_there = stands_there, .clause = ""};
+    if (stands_there) return {.stands_there = true, .clause = WhyNoField()};
     std::string clause = TextNotObject();
     if (clause.empty()) clause = NumberedElement();
     if (clause.empty()) clause = Lookalike();
@@ -149,7 +149,7 @@ class Hint {
   static std::optional<EventFields> Inner(const EventFields::Field& field) {
     if (field.value.kind != ValueKind::kString) return std::nullopt;
     if (!Trimmed(field.value.text).starts_with('{')) return std::nullopt;
-    return EventFields::FromJson(field.value.text, kInnerDepthMax);
+    return EventFields::FromJson(field.value.text, EventLimits());
   }
 
   // items.0.sku, items[0].sku

@@ -207,18 +207,19 @@ size_t SharedAtEnd(std::string_view a, std::string_view b) {
       std::count_if(a.rbegin(), ends.first, [](char c) { return !IsUtf8Continuation(c); }));
 }
 
+std::u32string Characters(std::string_view text) {
+  std::u32string out;
+  while (!text.empty()) {
+    const char32_t byte = 0x110000u + static_cast<unsigned char>(text.front());
+    out.push_back(Take(&text).value_or(byte));
+  }
+  return out;
+}
+
 std::optional<size_t> EditDistance(std::string_view a, std::string_view b, size_t max) {
   if (a.size() > kEditedMax || b.size() > kEditedMax) return std::nullopt;
   if (std::max(a.size(), b.size()) - std::min(a.size(), b.size()) > 4 * max) return std::nullopt;
-  const auto characters = [](std::string_view text) {
-    std::u32string out;
-    while (!text.empty()) {
-      const char32_t byte = 0x110000u + static_cast<unsigned char>(text.front());
-      out.push_back(Take(&text).value_or(byte));
-    }
-    return out;
-  };
-  const std::u32string x = characters(a), y = characters(b);
+  const std::u32string x = Characters(a), y = Characters(b);
   // rows[i][j]: from the first i characters of x to the first j of y.
   std::vector<std::vector<size_t>> rows(x.size() + 1, std::vector<size_t>(y.size() + 1));
   for (size_t i = 0; i <= x.size(); ++i) {
@@ -258,5 +259,14 @@ std::string Escaped(std::string_view path) {
 }
 
 std::string Ticked(std::string_view path) { return StrCat("`", Escaped(path), "`"); }
+
+std::string Subject(std::string_view path) {
+  return HasEmptyName(path) ? JsonString(Cut(path)) : Escaped(path);
+}
+
+bool HasEmptyName(std::string_view path) {
+  return path.empty() || path.front() == '.' || path.back() == '.' ||
+         path.find("..") != std::string_view::npos;
+}
 
 }  // namespace banyan::inline v0_1::internal

@@ -44,6 +44,9 @@ size_t SharedAtEnd(std::string_view a, std::string_view b);
 // there are more than `max` or a text has more than 64 bytes.
 std::optional<size_t> EditDistance(std::string_view a, std::string_view b, size_t max);
 
+// The characters of `text`; a byte that is no UTF-8 becomes a number that no character has.
+std::u32string Characters(std::string_view text);
+
 std::string_view Trimmed(std::string_view text);  // without ASCII white space at the ends
 
 // Text for a sentence: long ones cut between two characters, with "..." behind.
@@ -51,6 +54,9 @@ std::string Cut(std::string_view text);
 // A path for a sentence: in backticks, cut, and what is no printable character escaped.
 std::string Ticked(std::string_view path);
 std::string Escaped(std::string_view path);  // the same without backticks
+// At the start of a sentence: bare, but in quotes if it has an empty name and so is hard to see.
+std::string Subject(std::string_view path);
+bool HasEmptyName(std::string_view path);  // "", ".a", "a..b", "a."
 
 }  // namespace banyan::inline v0_1::internal
 

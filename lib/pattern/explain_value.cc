@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <limits>
 #include <optional>
 #include <tuple>
 #include <variant>
@@ -61,12 +60,9 @@ double Rounded(std::string_view text) {
 }
 
 std::string WhyNotComparable(std::string_view number) {
-  const std::string_view digits = number.substr(0, number.find_first_of("eE"));
-  const auto count =
-      std::count_if(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; });
-  return count > std::numeric_limits<double>::digits10
-             ? "has more digits than can be compared"
-             : "is larger or smaller than can be compared";
+  size_t size = 0;
+  return NearestDouble(number, &size).has_value() ? "has more or other digits than a double keeps"
+                                                  : "is larger or smaller than can be compared";
 }
 
 std::string KindText(ValueKind kind) {
@@ -109,6 +105,34 @@ std::string WhyNoAddress(std::string_view text) {
   return "";
 }
 
+// Would the wildcard match if its question marks stood for any one character?
+bool FitsWithJokers(const std::vector<std::string>& literals, std::string_view value) {
+  constexpr size_t kBytesMax = 200;  // of either: trying places is their product
+  size_t bytes = 0;
+  bool has_joker = false;
+  for (const std::string& literal : literals) {
+    bytes += literal.size();
+    has_joker = has_joker || literal.find('?') != std::string::npos;
+  }
+  if (!has_joker || bytes > kBytesMax || value.size() > kBytesMax) return false;
+  const std::u32string text = Characters(value);
+  const auto stands_at = [&text](const std::u32string& literal, size_t at) {
+    if (at + literal.size() > text.size()) return false;
+    return std::equal(literal.begin(), literal.end(), text.begin() + static_cast<ptrdiff_t>(at),
+                      [](char32_t wanted, char32_t c) { return wanted == U'?' || wanted == c; });
+  };
+  const std::u32string first = Characters(literals.front()), last = Characters(literals.back());
+  if (literals.size() == 1) return text.size() == first.size() && stands_at(first, 0);
+  if (!stands_at(first, 0)) return false;
+  size_t at = first.size();
+  for (size_t i = 1; i + 1 < literals.size(); ++i) {
+    const std::u32string literal = Characters(literals[i]);
+    while (at <= text.size() && !stands_at(literal, at)) ++at;
+    at += literal.size();
+  }
+  return at + last.size() <= text.size() && stands_at(last, text.size() - last.size());
+}
+
 // ---- A string that fails a test of strings.
 
 struct TextMiss {
@@ -121,9 +145,22 @@ struct TextMiss {
     return {Kind::kLookalike, 0, StrCat("differs in ", difference)};
   }
 
+  // For tests that ignore case in their own way: "SS" does not accept U+00DF, "k" not U+212A.
+  Miss OtherCase(TextComparison passes) const {
+    if (LookalikeDifference(value, wanted, kCase, passes).empty()) return {};
+    return {Kind::kLookalike, 0,
+            "agrees but for case, and only the pattern's characters are tried in upper and lower "
+            "case: the comparison is not symmetric"};
+  }
+
   Miss operator()(const EqualTest&) const {
     const Miss alike = Lookalike(kAnyLookalike, [](auto a, auto b) { return a == b; });
     if (alike.kind != Kind::kNone) return alike;
+    // A bare address would accept every spelling of it: this one was asked for by `exactly`.
+    const std::optional<IpAddress> address = ParseIpAddress(wanted);
+    if (address.has_value() && ParseIpAddress(value) == address) {
+      return {Kind::kOtherType, 0, "is the same address, but `exactly` compares characters"};
+    }
     std::string error;
     if (wanted.find('*') != std::string_view::npos) {
       const std::optional<Wildcard> wildcard = Wildcard::Parse(wanted, &error);
@@ -145,13 +182,17 @@ struct TextMiss {
     return alike.kind != Kind::kNone ? alike : Partly(SharedAtEnd(value, wanted), "last");
   }
   Miss operator()(const EqualIgnoringCaseTest&) const {
-    return Lookalike(kAnyLookalike & ~kCase,
-                     [](auto a, auto b) { return FoldedText(b).EqualTo(a); });
+    const Miss alike =
+        Lookalike(kAnyLookalike & ~kCase, [](auto a, auto b) { return FoldedText(b).EqualTo(a); });
+    if (alike.kind != Kind::kNone) return alike;
+    return OtherCase([](auto a, auto b) { return a == b; });
   }
   Miss operator()(const PrefixIgnoringCaseTest&) const {
     const Miss alike =
         Lookalike(kAnyLookalike & ~kCase, [](auto a, auto b) { return FoldedText(b).PrefixOf(a); });
     if (alike.kind != Kind::kNone) return alike;
+    const Miss other = OtherCase([](auto a, auto b) { return a.starts_with(b); });
+    if (other.kind != Kind::kNone) return other;
     return Partly(
         SharedAtFront(Without(value.substr(0, 4 * wanted.size()), kCase), Without(wanted, kCase)),
         "first");
@@ -160,6 +201,8 @@ struct TextMiss {
     const Miss alike =
         Lookalike(kAnyLookalike & ~kCase, [](auto a, auto b) { return FoldedText(b).SuffixOf(a); });
     if (alike.kind != Kind::kNone) return alike;
+    const Miss other = OtherCase([](auto a, auto b) { return a.ends_with(b); });
+    if (other.kind != Kind::kNone) return other;
     const size_t tail = std::min(value.size(), 4 * wanted.size());
     return Partly(
         SharedAtEnd(Without(value.substr(value.size() - tail), kCase), Without(wanted, kCase)),
@@ -173,6 +216,9 @@ struct TextMiss {
     });
     if (alike.kind != Kind::kNone) return alike;
     const std::vector<std::string>& literals = test.wildcard.literals();
+    if (FitsWithJokers(literals, value)) {
+      return {Kind::kOtherType, 0, "a ? stands for itself, not for any character"};
+    }
     const auto says = [&literals](std::string_view verb, size_t i, std::string_view more = "") {
       const double missing = static_cast<double>(literals.size() - i);
       return Miss{Kind::kPartly, missing,
@@ -316,7 +362,9 @@ struct ValueMiss {
                                     : std::holds_alternative<EqualTest>(test)
                                         ? ""
                                         : "is, ignoring case, ";
-      const std::string shown = Cut(JsonString(strings[i]));
+      // Of equal texts the tests are sorted, and so in another order than as written.
+      const auto* equal = std::get_if<EqualTest>(&test);
+      const std::string shown = Cut(JsonString(equal != nullptr ? equal->text : strings[i]));
       return Excluded(verb.empty() ? StrCat(shown, " is one of the values")
                                    : StrCat(Shown(), " ", verb, shown));
     }
@@ -354,6 +402,15 @@ std::vector<std::string_view> AlternativeTexts(const LeafSyntax& leaf, size_t ma
 }
 
 std::string NearestValue(const LeafSyntax& leaf, absl::Span<const EventFields::Field> fields) {
+  // Which of them is the least wrong is no help.
+  const bool wants_strings = std::all_of(
+      leaf.values.begin(), leaf.values.end(),
+      [](const ValuePattern& value) { return std::holds_alternative<TextTest>(value); });
+  const bool has_string = std::any_of(fields.begin(), fields.end(), [](const auto& field) {
+    return field.value.kind == ValueKind::kString;
+  });
+  if (fields.size() > 1 && wants_strings && !has_string) return "none of the values is a string";
+
   const std::vector<std::string_view> texts = AlternativeTexts(leaf, kAlternativesMax);
   Miss nearest;
   std::string of, to;

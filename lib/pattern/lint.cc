@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "base/check.h"
 #include "base/json.h"
 #include "base/strings.h"
@@ -122,8 +123,10 @@ class PatternLinter {
     }
     const size_t left_out = order.size() - sorted.size();
     if (left_out > 0) {
-      sorted.push_back(
-          {.kind = Kind::kCutShort, .sentence = StrCat("there are ", left_out, " more warnings")});
+      sorted.push_back({.kind = Kind::kCutShort,
+                        .sentence = left_out == 1
+                                        ? "there is one more warning"
+                                        : StrCat("there are ", left_out, " more warnings")});
     }
     if (budget_.exhausted()) {
       sorted.push_back({.kind = Kind::kCutShort,
@@ -157,20 +160,25 @@ class PatternLinter {
   void LintLeaf(const LeafModel& leaf) {
     const std::vector<Place> places = PlacesOf(leaf);
     BANYAN_CHECK(places.size() == leaf.leaf->values.size(), "each alternative stands somewhere");
-    if (leaf.facts.has_value() && leaf.facts->presence == FieldFacts::Presence::kUnknownName) {
+    const bool is_unknown =
+        leaf.facts.has_value() && leaf.facts->presence == FieldFacts::Presence::kUnknownName;
+    if (is_unknown) {
       SayAt(Kind::kUnknownField, leaf.path, leaf.name_begin,
-            StrCat(leaf.facts->words, leaf.can_hold ? "; it is always absent, so this asks nothing"
-                                                    : Consequence(leaf)));
+            StrCat(leaf.facts->words,
+                   leaf.can_hold ? "; it is always absent, so this asks nothing" : Consequence()));
     } else if (!leaf.can_hold) {
       SayAt(model_.can_match ? Kind::kDeadBranch : Kind::kNeverMatches, leaf.path, leaf.leaf->begin,
-            StrCat(WhyNever(leaf, 0, places[0].text), Consequence(leaf)));
-    } else if (leaf.always_holds) {
+            StrCat(WhyNever(leaf, 0, places[0].text), TheOthers(leaf), Consequence()));
+    }
+    // What the list says by itself is wrong in another way, and said of any field.
+    const bool asks_nothing = leaf.values.absent && leaf.values.HasAllPresent();
+    if (is_unknown ? asks_nothing : leaf.always_holds) {
       SayAt(Kind::kPassesEverything, leaf.path, leaf.leaf->begin, WhyAlways(leaf));
     } else if (places.size() > 1 && leaf.values.HasAllPresent()) {
       SayAt(Kind::kPassesEverything, leaf.path, leaf.leaf->begin,
             StrCat(leaf.path, ": the alternatives ", Shown(leaf.leaf->text),
                    " together pass every value; they ask no more than [{\"exists\":true}]"));
-    } else {
+    } else if (!is_unknown && leaf.can_hold) {
       LintAlternatives(leaf, places);
     }
     const bool is_text_field =
@@ -228,13 +236,20 @@ class PatternLinter {
     return StrCat(leaf.path, " ", facts.words, ": ", Shown(text), " never holds");
   }
 
-  std::string Consequence(const LeafModel& leaf) const {
+  // Behind why the first alternative never holds. A field that is never there is reason enough for
+  // all of them.
+  static std::string TheOthers(const LeafModel& leaf) {
     const size_t others = leaf.leaf->values.size() - 1;
-    return StrCat(others == 0   ? ""
-                  : others == 1 ? ", nor does the other alternative"
-                                : StrCat(", nor do the ", others, " other alternatives"),
-                  model_.can_match ? "; no event matches through this branch of \"$or\""
-                                   : "; no event can match");
+    const bool is_never_there =
+        leaf.facts.has_value() && leaf.facts->presence == FieldFacts::Presence::kNever;
+    if (others == 0 || is_never_there) return "";
+    return others == 1 ? ", and the other alternative never holds either"
+                       : StrCat(", and the ", others, " other alternatives never hold either");
+  }
+
+  std::string_view Consequence() const {
+    return model_.can_match ? "; no event matches through this branch of \"$or\""
+                            : "; no event can match";
   }
 
   static std::string WhyAlways(const LeafModel& leaf) {
@@ -367,6 +382,11 @@ class PatternLinter {
   std::vector<Note> notes_;
 };
 
+std::string RepeatedIdSentence(std::string_view id, size_t count) {
+  return StrCat(count == 2 ? "two" : StrCat(count), " rules are called \"", id,
+                "\", so they are not compared with others");
+}
+
 std::string ImpliedSentence(const ImpliedRule& implied, const std::string& other) {
   std::string sentence =
       implied.is_same
@@ -401,6 +421,8 @@ std::string_view LintKindName(LintWarning::Kind kind) {
       return "implied-rule";
     case LintWarning::Kind::kEqualRule:
       return "equal-rule";
+    case LintWarning::Kind::kRepeatedId:
+      return "repeated-id";
     case LintWarning::Kind::kUnknownField:
       return "unknown-field";
     case LintWarning::Kind::kOrIsField:
@@ -436,8 +458,17 @@ std::vector<LintWarning> LintRules(absl::Span<const LintRule> rules, const LintO
         internal::PatternLinter(rule.pattern, options, *models.back(), &budget).Run());
     left -= share - budget.left();
   }
+  const internal::IdCounts ids = internal::CountIds(rules);
+  absl::flat_hash_set<std::string_view> said;
+  for (size_t i = 0; i < rules.size(); ++i) {
+    const size_t count = ids.at(rules[i].id);
+    if (count == 1 || !said.insert(rules[i].id).second) continue;
+    warnings[i].push_back({.kind = LintWarning::Kind::kRepeatedId,
+                           .sentence = internal::RepeatedIdSentence(rules[i].id, count)});
+  }
   internal::LintBudget budget(internal::kAllSteps);
-  for (const internal::ImpliedRule& implied : internal::FindImpliedRules(models, rules, &budget)) {
+  for (const internal::ImpliedRule& implied :
+       internal::FindImpliedRules(models, rules, ids, &budget)) {
     const std::string& other = rules[implied.by].id;
     warnings[implied.rule].push_back(
         {.kind = implied.is_same ? LintWarning::Kind::kEqualRule : LintWarning::Kind::kImpliedRule,

@@ -62,6 +62,12 @@ std::string MistakeInString(std::string_view text, std::string_view shown, bool 
   return "";
 }
 
+// A dot before the last * is how one writes "all names below": shop.*
+bool LooksLikeRegexInWildcard(std::string_view text) {
+  if (text.size() > 2 && text.ends_with(".*")) text.remove_suffix(1);
+  return LooksLikeRegex(text);
+}
+
 // An operator whose argument is one string.
 std::string MistakeInOperator(std::string_view name, std::string_view text,
                               std::string_view shown) {
@@ -71,7 +77,7 @@ std::string MistakeInOperator(std::string_view name, std::string_view text,
   if (name == "wildcard" && text.find('?') != std::string_view::npos) {
     return StrCat("the ? in ", shown, " stands for itself: only * is a wildcard");
   }
-  if (name == "wildcard" && LooksLikeRegex(text)) {
+  if (name == "wildcard" && LooksLikeRegexInWildcard(text)) {
     return StrCat(shown, " looks like a regular expression; of a wildcard only * is special");
   }
   if (name == "wildcard" && text.find('*') == std::string_view::npos) {

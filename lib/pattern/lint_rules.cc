@@ -139,15 +139,23 @@ std::vector<ImpliedBranch> FindImpliedBranches(const PatternModel& model, LintBu
   return implied;
 }
 
+IdCounts CountIds(absl::Span<const LintRule> rules) {
+  IdCounts counts;
+  for (const LintRule& rule : rules) ++counts[rule.id];
+  return counts;
+}
+
 std::vector<ImpliedRule> FindImpliedRules(const std::vector<std::unique_ptr<PatternModel>>& models,
-                                          absl::Span<const LintRule> rules, LintBudget* budget) {
+                                          absl::Span<const LintRule> rules, const IdCounts& ids,
+                                          LintBudget* budget) {
   // Rules without targets share the scope "", others one per target.
   const auto for_each_scope = [&rules](size_t i, const auto& visit) {
     if (rules[i].targets.empty()) return visit(std::string());
     for (const std::string& target : rules[i].targets) visit(StrCat("to ", target));
   };
-  const auto takes_part = [&models](size_t i) {
-    return models[i]->compiled != nullptr && models[i]->can_match;
+  const auto takes_part = [&](size_t i) {
+    return models[i]->compiled != nullptr && models[i]->can_match && rules[i].is_enabled &&
+           ids.at(rules[i].id) == 1;
   };
   SubRuleIndex index;
   for (size_t i = 0; i < models.size(); ++i) {

@@ -70,10 +70,16 @@ struct ImpliedRule {
   std::string target;  // one that both deliver to; "" if they have none
 };
 
-// Rules that imply others, in their order, one row each; of equal rules the later is named. Those
-// that are not valid, or never match, are passed over. models[i] is of rules[i].
+// How many rules have an id.
+using IdCounts = absl::flat_hash_map<std::string_view, size_t>;
+IdCounts CountIds(absl::Span<const LintRule> rules);
+
+// Rules that imply others, in their order, one row each; of equal rules the later is named. Passed
+// over are those that are not valid, never match, or are disabled, and those that share an id: a
+// sentence could not tell them apart. models[i] is of rules[i].
 std::vector<ImpliedRule> FindImpliedRules(const std::vector<std::unique_ptr<PatternModel>>& models,
-                                          absl::Span<const LintRule> rules, LintBudget* budget);
+                                          absl::Span<const LintRule> rules, const IdCounts& ids,
+                                          LintBudget* budget);
 
 }  // namespace banyan::inline v0_1::internal
 

@@ -4,8 +4,8 @@
 // want it.
 //
 // A key is made of a path, a kind and some bytes, once from the rule and once from the event; equal
-// facts give equal keys. Different ones may, too: a hit is a candidate and never an answer, so
-// nothing here has to be proof against collisions.
+// facts give equal keys. Different ones may, too: a hit is a candidate and never an answer, and
+// who makes texts with equal hashes gets no more than who uses one text twice.
 #ifndef BANYAN_LIB_PATTERN_LOOKUP_KEY_H_
 #define BANYAN_LIB_PATTERN_LOOKUP_KEY_H_
 
@@ -41,9 +41,11 @@ inline constexpr size_t kGramMax = 8;
 
 inline constexpr uint64_t kHashFactor = 0x9fb21c651e98df25u;
 
-inline uint64_t LookupKey(uint32_t path, KeyKind kind, uint64_t length, uint64_t hash) {
-  const uint64_t facts = (uint64_t{path} << 32) ^ (length << 5) ^ static_cast<uint64_t>(kind);
-  return Mix64(hash ^ (facts * kHashFactor));
+// `base`: PathNode::key_base(), which stands for the path and holds a number that nobody outside
+// knows, so that nobody can choose values whose keys crowd one end of a table.
+inline uint64_t LookupKey(uint64_t base, KeyKind kind, uint64_t length, uint64_t hash) {
+  const uint64_t facts = (length << 5) ^ static_cast<uint64_t>(kind);
+  return Mix64(hash ^ base ^ (facts * kHashFactor));
 }
 
 inline uint64_t Load64(const char* bytes) {
@@ -71,7 +73,7 @@ inline uint64_t HashOf(std::string_view text) {
   const char* bytes = text.data();
   size_t n = text.size();
   for (; n > 8; n -= 8, bytes += 8) hash = std::rotl(hash ^ Load64(bytes), 29) * kHashFactor;
-  return hash ^ Mix64(LoadUpTo8(bytes, n));
+  return hash ^ LoadUpTo8(bytes, n);  // LookupKey() mixes
 }
 
 // A hash that grows byte by byte, so that all prefixes of a value cost one pass. Suffixes are taken

@@ -46,7 +46,8 @@ Lone LookAt(const Condition& condition, const EventFields& fields) {
 
 }  // namespace
 
-Verdict Judge(const SubRule& sub_rule, const EventFields& fields, Thoroughness thoroughness) {
+Verdict Judge(const SubRule& sub_rule, const EventFields& fields, Thoroughness thoroughness,
+              int64_t* steps) {
   Verdict verdict;
   std::vector<std::pair<size_t, Lone>> in_arrays;
   for (size_t i = 0; i < sub_rule.conditions.size(); ++i) {
@@ -63,7 +64,7 @@ Verdict Judge(const SubRule& sub_rule, const EventFields& fields, Thoroughness t
   }
   if (verdict.failing > 0 || in_arrays.empty()) return verdict;
 
-  ElementSearch search(fields.elements());
+  ElementSearch search(fields.elements(), steps);
   for (const auto& [i, lone] : in_arrays) {
     search.Add(i, sub_rule.conditions[i].accepts_absence, lone.elements, lone.all);
   }
@@ -77,11 +78,13 @@ Verdict Judge(const SubRule& sub_rule, const EventFields& fields, Thoroughness t
 
 bool Match(const CompiledPattern& pattern, const EventFields& fields) {
   if (fields.matches_nothing()) return false;
-  return std::any_of(pattern.sub_rules().begin(), pattern.sub_rules().end(),
-                     [&fields](const SubRule& sub_rule) {
-                       return Judge(sub_rule, fields, Thoroughness::kUntilFirstFailure).kind ==
-                              Verdict::Kind::kMatched;
-                     });
+  int64_t steps = kStepsMax;
+  return std::any_of(
+      pattern.sub_rules().begin(), pattern.sub_rules().end(),
+      [&fields, &steps](const SubRule& sub_rule) {
+        return Judge(sub_rule, fields, Thoroughness::kUntilFirstFailure, &steps).kind ==
+               Verdict::Kind::kMatched;
+      });
 }
 
 }  // namespace banyan::inline v0_1::internal

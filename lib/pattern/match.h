@@ -37,7 +37,9 @@ struct Verdict {
 
 enum class Thoroughness { kUntilFirstFailure, kCountFailures };
 
-Verdict Judge(const SubRule& sub_rule, const EventFields& fields, Thoroughness thoroughness);
+// `steps`: what searches among array elements may cost; kStepsMax for a pattern and an event.
+Verdict Judge(const SubRule& sub_rule, const EventFields& fields, Thoroughness thoroughness,
+              int64_t* steps);
 
 // Whether the field's value is one that the condition asks for.
 bool Satisfies(const Condition& condition, const EventFields::Field& field);

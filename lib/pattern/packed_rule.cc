@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pattern/packed_rule.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <new>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -15,7 +17,10 @@
 namespace banyan::inline v0_1::internal {
 namespace {
 
-constexpr size_t kLiteralMax = (size_t{1} << 24) - 1;
+// Values of a condition that are tried one by one.
+constexpr size_t kShortMax = 8;
+
+constexpr uint32_t kLiteralMax = (uint32_t{1} << 24) - 1;
 
 // Bytes that grow from the end of the rule's head on; offsets count from its beginning.
 class Block {
@@ -39,6 +44,12 @@ class Block {
   template <typename T>
   void Put(size_t offset, const T& thing) {
     std::memcpy(bytes_.data() + offset, &thing, sizeof(T));
+  }
+  template <typename T>
+  T Get(size_t offset) const {
+    T thing;
+    std::memcpy(&thing, bytes_.data() + offset, sizeof(T));
+    return thing;
   }
   // R3: a text that is there already is not stored again. Only a short block is searched.
   size_t AddText(std::string_view text) {
@@ -70,30 +81,50 @@ PackedRange Packed(const NumberRange& range) {
 // What a value is stored as: its literal is added once all that needs alignment is in.
 struct Draft {
   PackedValue value;
-  std::string_view literal;
+  std::optional<std::string> literal;
 };
 
+PackedValue ValueOf(PackedValue::Op op, size_t offset = 0) {
+  return {.op = op & 0x7fu, .negated = 0, .size = 0, .offset = static_cast<uint32_t>(offset)};
+}
+
+// The test with its literal; nullopt if it is not one for which there is an op.
+std::optional<Draft> DraftOf(const TextTest& test) {
+  const auto with = [](PackedValue::Op op,
+                       std::optional<std::string> literal) -> std::optional<Draft> {
+    if (!literal.has_value() || literal->size() > kLiteralMax) return std::nullopt;
+    PackedValue value = ValueOf(op);
+    value.size = static_cast<uint32_t>(literal->size()) & kLiteralMax;
+    return Draft{value, std::move(literal)};
+  };
+  if (const auto* equal = std::get_if<EqualTest>(&test)) {
+    return with(PackedValue::kText, equal->text);
+  }
+  if (const auto* prefix = std::get_if<PrefixTest>(&test)) {
+    return with(PackedValue::kPrefix, prefix->text);
+  }
+  if (const auto* suffix = std::get_if<SuffixTest>(&test)) {
+    return with(PackedValue::kSuffix, suffix->text);
+  }
+  if (const auto* folded = std::get_if<EqualIgnoringCaseTest>(&test)) {
+    return with(PackedValue::kFoldedText, folded->text.Ascii());
+  }
+  if (const auto* folded = std::get_if<PrefixIgnoringCaseTest>(&test)) {
+    return with(PackedValue::kFoldedPrefix, folded->text.Ascii());
+  }
+  if (const auto* folded = std::get_if<SuffixIgnoringCaseTest>(&test)) {
+    return with(PackedValue::kFoldedSuffix, folded->text.Ascii());
+  }
+  return std::nullopt;
+}
+
 Draft DraftOf(const ValuePattern& pattern, Block* block) {
-  const auto with_literal = [](PackedValue::Op op, std::string_view literal) {
-    return Draft{{.op = op, .size = static_cast<uint32_t>(literal.size()) & 0xffffff, .offset = 0},
-                 literal};
-  };
   const auto with_data = [block](PackedValue::Op op, const auto& data) {
-    return Draft{{.op = op, .size = 0, .offset = static_cast<uint32_t>(block->Add(data))}, {}};
+    return Draft{ValueOf(op, block->Add(data)), std::nullopt};
   };
-  const auto bare = [](PackedValue::Op op) {
-    return Draft{{.op = op, .size = 0, .offset = 0}, {}};
-  };
+  const auto bare = [](PackedValue::Op op) { return Draft{ValueOf(op), std::nullopt}; };
   if (const auto* test = std::get_if<TextTest>(&pattern)) {
-    if (const auto* equal = std::get_if<EqualTest>(test);
-        equal && equal->text.size() <= kLiteralMax)
-      return with_literal(PackedValue::kText, equal->text);
-    if (const auto* prefix = std::get_if<PrefixTest>(test);
-        prefix && prefix->text.size() <= kLiteralMax)
-      return with_literal(PackedValue::kPrefix, prefix->text);
-    if (const auto* suffix = std::get_if<SuffixTest>(test);
-        suffix && suffix->text.size() <= kLiteralMax)
-      return with_literal(PackedValue::kSuffix, suffix->text);
+    if (std::optional<Draft> draft = DraftOf(*test)) return *std::move(draft);
   } else if (const auto* number = std::get_if<NumberEqual>(&pattern)) {
     if (number->value.has_value()) return with_data(PackedValue::kNumber, *number->value);
   } else if (const auto* range = std::get_if<NumberRange>(&pattern)) {
@@ -107,13 +138,30 @@ Draft DraftOf(const ValuePattern& pattern, Block* block) {
   } else if (std::holds_alternative<Absent>(pattern)) {
     return bare(PackedValue::kAbsent);
   } else if (const auto* listed = std::get_if<AnythingButText>(&pattern)) {
-    const auto* only =
-        listed->tests.size() == 1 ? std::get_if<EqualTest>(&listed->tests.front()) : nullptr;
-    if (only && only->text.size() <= kLiteralMax)
-      return with_literal(PackedValue::kNotText, only->text);
+    std::optional<Draft> draft;
+    if (listed->tests.size() == 1) draft = DraftOf(listed->tests.front());
+    if (draft.has_value()) {
+      draft->value.negated = 1;
+      return *std::move(draft);
+    }
   }
   const ValuePattern* where = &pattern;
   return with_data(PackedValue::kOther, where);
+}
+
+// As PackedValue::Group says.
+void SortDrafts(std::vector<Draft>* drafts, const Block& block) {
+  std::stable_sort(drafts->begin(), drafts->end(), [&block](const Draft& a, const Draft& b) {
+    if (a.value.group() != b.value.group()) return a.value.group() < b.value.group();
+    switch (a.value.group()) {
+      case PackedValue::kTexts:
+        return *a.literal < *b.literal;
+      case PackedValue::kNumbers:
+        return block.Get<double>(a.value.offset) < block.Get<double>(b.value.offset);
+      default:
+        return false;
+    }
+  });
 }
 
 }  // namespace
@@ -123,6 +171,9 @@ PackedRule* PackedRule::Make(Parts parts, absl::Span<const std::vector<uint32_t>
   Block block;
   const size_t sub_rules_offset = block.Reserve<PackedSubRule>(slots.size());
   const size_t filings_offset = block.Reserve<Filing>(plans.size());
+  BANYAN_CHECK(
+      sub_rules_offset == sizeof(PackedRule) && filings_offset == FilingsOffset(slots.size()),
+      "the parts lie where readers look for them");
 
   struct Values {
     size_t offset;
@@ -149,11 +200,13 @@ PackedRule* PackedRule::Make(Parts parts, absl::Span<const std::vector<uint32_t>
           values.drafts.push_back(DraftOf(pattern, &block));
           has_other = has_other || values.drafts.back().value.op == PackedValue::kOther;
         }
+        if (patterns.size() > kShortMax) SortDrafts(&values.drafts, block);
       }
       block.Put(offset + c * sizeof(PackedCondition),
                 PackedCondition{.path = paths[s][c],
                                 .values_offset = static_cast<uint32_t>(all[known->second].offset),
-                                .value_count = static_cast<uint32_t>(patterns.size()) & 0x7fffffff,
+                                .value_count = static_cast<uint32_t>(patterns.size()) & 0x3fffffff,
+                                .is_long = patterns.size() > kShortMax,
                                 .accepts_absence = condition.accepts_absence});
     }
   }
@@ -168,8 +221,8 @@ PackedRule* PackedRule::Make(Parts parts, absl::Span<const std::vector<uint32_t>
   for (Values& values : all) {
     for (size_t i = 0; i < values.drafts.size(); ++i) {
       Draft& draft = values.drafts[i];
-      if (draft.literal.data() != nullptr) {
-        draft.value.offset = static_cast<uint32_t>(block.AddText(draft.literal));
+      if (draft.literal.has_value()) {
+        draft.value.offset = static_cast<uint32_t>(block.AddText(*draft.literal));
       }
       block.Put(values.offset + i * sizeof(PackedValue), draft.value);
     }
@@ -183,9 +236,7 @@ PackedRule* PackedRule::Make(Parts parts, absl::Span<const std::vector<uint32_t>
   auto* rule = new (memory) PackedRule;
   rule->input_ = parts.input;
   rule->bytes_ = static_cast<uint32_t>(bytes.size());
-  rule->sub_rules_offset_ = static_cast<uint32_t>(sub_rules_offset);
   rule->sub_rule_count_ = static_cast<uint32_t>(slots.size());
-  rule->filings_offset_ = static_cast<uint32_t>(filings_offset);
   rule->filing_count_ = static_cast<uint32_t>(plans.size());
   rule->text_offset_ = static_cast<uint32_t>(text_offset);
   rule->text_size_ = static_cast<uint32_t>(text.size());
@@ -199,12 +250,10 @@ PackedRule* PackedRule::Make(Parts parts, absl::Span<const std::vector<uint32_t>
     filing->place.slot = slots[filing->place.sub_rule];
     if (plans[i].range != nullptr) filing->place.key = range_offsets[i];
   }
-  if (parts.payload != nullptr) {
-    rule->payload_ = std::make_unique<const std::shared_ptr<const void>>(std::move(parts.payload));
-  }
-  if (has_other) {
-    rule->pattern_ =
-        std::make_unique<const std::shared_ptr<const CompiledPattern>>(std::move(parts.pattern));
+  if (parts.payload != nullptr || has_other) {
+    rule->extras_ = std::make_unique<const Extras>(
+        Extras{.payload = std::move(parts.payload),
+               .pattern = has_other ? std::move(parts.pattern) : nullptr});
   }
   return rule;
 }

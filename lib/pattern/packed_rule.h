@@ -34,10 +34,15 @@ namespace banyan::inline v0_1::internal {
 
 // One element of a leaf array.
 struct PackedValue {
-  enum Op : uint8_t {
-    kText,     // equal to the literal
-    kPrefix,   //
-    kSuffix,   //
+  enum Op : uint32_t {
+    // Tests of a string against the literal; `negated`: anything but that passes.
+    kText,
+    kPrefix,
+    kSuffix,
+    kFoldedText,  // the literal is ASCII in small letters, as FoldedText::Ascii() has it
+    kFoldedPrefix,
+    kFoldedSuffix,
+    // The others.
     kNumber,   // a double
     kRange,    // a PackedRange
     kTrue,     // ValueKind::kTrue and so on
@@ -45,12 +50,20 @@ struct PackedValue {
     kNull,     //
     kPresent,  //
     kAbsent,   // never true of a value
-    kNotText,  // anything but the literal
     kOther,    // a pointer to a ValuePattern
   };
-  uint32_t op : 8;
+  uint32_t op : 7;
+  uint32_t negated : 1;
   uint32_t size : 24;  // of a literal
   uint32_t offset;     // of the literal, double, PackedRange or pointer
+
+  // How the values of a long condition are sorted: texts by their literals, numbers by their
+  // values, then the others.
+  enum Group { kTexts, kNumbers, kOthers };
+  Group group() const {
+    if (negated) return kOthers;
+    return op == kText ? kTexts : op == kNumber ? kNumbers : kOthers;
+  }
 };
 
 struct PackedRange {
@@ -61,7 +74,8 @@ struct PackedRange {
 struct PackedCondition {
   uint32_t path;  // id of the node
   uint32_t values_offset;
-  uint32_t value_count : 31;
+  uint32_t value_count : 30;
+  uint32_t is_long : 1;  // its values are sorted, see PackedValue::Group
   uint32_t accepts_absence : 1;
 };
 
@@ -124,6 +138,14 @@ class PackedRule {
                                                 filing.link.owner_offset);
   }
 
+  // Fetches the rule of a filing, which for a simple one is all that its verification reads. Where
+  // it begins is not known before the filing is here, so this takes the lines around that.
+  static void PrefetchAround(const Link& link) {
+    constexpr int kLine = 64;
+    const char* at = reinterpret_cast<const char*>(&link);
+    for (int line = -1; line <= 2; ++line) __builtin_prefetch(at + line * kLine);
+  }
+
   bool VisibleAt(uint64_t version) const {
     return added_.load(std::memory_order_relaxed) <= version &&
            version < removed_.load(std::memory_order_relaxed);
@@ -135,13 +157,13 @@ class PackedRule {
   std::string_view id() const { return {At<char>(id_offset_), id_size_}; }
   std::string_view text() const { return {At<char>(text_offset_), text_size_}; }
   RuleInput input() const { return input_; }
-  const void* payload() const { return payload_ == nullptr ? nullptr : payload_->get(); }
+  const void* payload() const { return extras_ == nullptr ? nullptr : extras_->payload.get(); }
 
   absl::Span<const PackedSubRule> sub_rules() const {
-    return {At<PackedSubRule>(sub_rules_offset_), sub_rule_count_};
+    return {At<PackedSubRule>(sizeof(PackedRule)), sub_rule_count_};
   }
   absl::Span<Filing> filings() {
-    return {const_cast<Filing*>(At<Filing>(filings_offset_)), filing_count_};
+    return {const_cast<Filing*>(At<Filing>(FilingsOffset(sub_rule_count_))), filing_count_};
   }
   absl::Span<const PackedCondition> conditions(const PackedSubRule& sub_rule) const {
     return {At<PackedCondition>(sub_rule.conditions_offset), sub_rule.condition_count};
@@ -176,13 +198,22 @@ class PackedRule {
 
   std::atomic<uint64_t> added_{kNever};
   std::atomic<uint64_t> removed_{kNever};
-  // Both rare, so they cost a pointer.
-  std::unique_ptr<const std::shared_ptr<const void>> payload_;
-  std::unique_ptr<const std::shared_ptr<const CompiledPattern>> pattern_;  // for kOther
+  // Both are rare, so that together they cost a pointer.
+  struct Extras {
+    std::shared_ptr<const void> payload;
+    std::shared_ptr<const CompiledPattern> pattern;  // for kOther
+  };
+
+  // Behind the sub-rules, aligned.
+  static constexpr size_t FilingsOffset(size_t sub_rules) {
+    const size_t end = sizeof(PackedRule) + sub_rules * sizeof(PackedSubRule);
+    return (end + alignof(Filing) - 1) / alignof(Filing) * alignof(Filing);
+  }
+
+  std::unique_ptr<const Extras> extras_;
   uint32_t bytes_ = 0;
   RuleInput input_ = RuleInput::kNothing;
-  uint32_t sub_rules_offset_ = 0, sub_rule_count_ = 0;
-  uint32_t filings_offset_ = 0, filing_count_ = 0;
+  uint32_t sub_rule_count_ = 0, filing_count_ = 0;
   uint32_t text_offset_ = 0, text_size_ = 0;
   uint32_t id_offset_ = 0, id_size_ = 0;
 };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <tuple>
 
 #include "base/check.h"
@@ -21,10 +22,15 @@ void Delete(void* object) {
 
 // ---- Reading
 
-const PathNode::Children::Few PathNode::Children::kMany = {};
+const PathNode::Children::Few PathNode::Children::kMany = {.count = 0};
+
+PathNode::Children::Few* PathNode::Children::Few::New(uint32_t count) {
+  const Few head = {.count = count};
+  return new (::operator new(head.bytes())) Few(head);
+}
 
 const PathNode* PathNode::Children::FindAmongMany(std::string_view name) const {
-  for (const Link* link = node_->tree_->names_.Find(PathTree::NameKey(node_->id_, name));
+  for (const Link* link = node_->tree_->names_.Find(PathTree::NameKey(*node_, name));
        link != nullptr; link = link->next.load(std::memory_order_seq_cst)) {
     const PathNode* node =
         reinterpret_cast<const PathNode*>(reinterpret_cast<const char*>(link) - link->owner_offset);
@@ -35,12 +41,13 @@ const PathNode* PathNode::Children::FindAmongMany(std::string_view name) const {
 
 // ---- Writing
 
-PathTree::PathTree(Retirer& retirer)
-    : retirer_(retirer),
-      names_(retirer),
-      json_root_(new PathNode(this, nullptr, "", ids_.Take())),
-      attributes_root_(new PathNode(this, nullptr, "", ids_.Take())) {
-  by_id_ = {json_root_.get(), attributes_root_.get()};
+PathTree::PathTree(Retirer& retirer, uint64_t seed)
+    : retirer_(retirer), seed_(seed), names_(retirer) {
+  for (std::unique_ptr<PathNode>* root : {&json_root_, &attributes_root_}) {
+    const uint32_t id = ids_.Take();
+    root->reset(new PathNode(this, nullptr, "", id, KeyBase(id)));
+    by_id_.push_back(root->get());
+  }
 }
 
 PathTree::~PathTree() {
@@ -74,7 +81,8 @@ void PathTree::Release(PathNode* node) {
 
 PathNode* PathTree::Child(PathNode* parent, std::string_view name) {
   if (const PathNode* there = parent->children().Find(name)) return const_cast<PathNode*>(there);
-  auto* child = new PathNode(this, parent, name, ids_.Take());
+  const uint32_t id = ids_.Take();
+  auto* child = new PathNode(this, parent, name, id, KeyBase(id));
   // The link's owner is found by its distance, as in all tables of links.
   child->link_.owner_offset = static_cast<uint32_t>(reinterpret_cast<char*>(&child->link_) -
                                                     reinterpret_cast<char*>(child));
@@ -86,27 +94,31 @@ PathNode* PathTree::Child(PathNode* parent, std::string_view name) {
   using Few = PathNode::Children::Few;
   const Few* few = parent->few_.load(std::memory_order_relaxed);
   if (few == &PathNode::Children::kMany) {
-    names_.Add(NameKey(parent->id_, name), &child->link_);
+    names_.Add(NameKey(*parent, name), &child->link_);
   } else if (parent->child_count_ <= Few::kMax) {
-    auto* more = few == nullptr ? new Few : new Few(*few);
-    more->entries[more->count++] = {TagOf(name), child};
-    parent->few_.store(more, std::memory_order_seq_cst);
-    if (few == nullptr) {
-      bytes_ += sizeof(Few);
-    } else {
-      retirer_.Retire(const_cast<Few*>(few), Delete<Few>, sizeof(Few));
-    }
+    Few* more = Few::New(parent->child_count_);
+    if (few != nullptr) std::copy_n(few->entries(), few->count, more->entries());
+    more->entries()[more->count - 1] = {TagOf(name), child};
+    Replace(parent, few, more);
   } else {
     for (uint32_t i = 0; i < few->count; ++i) {
-      PathNode* node = few->entries[i].node;
-      names_.Add(NameKey(parent->id_, node->name_), &node->link_);
+      PathNode* node = few->entries()[i].node;
+      names_.Add(NameKey(*parent, node->name_), &node->link_);
     }
-    names_.Add(NameKey(parent->id_, name), &child->link_);
-    parent->few_.store(&PathNode::Children::kMany, std::memory_order_seq_cst);
-    bytes_ -= sizeof(Few);
-    retirer_.Retire(const_cast<Few*>(few), Delete<Few>, sizeof(Few));
+    names_.Add(NameKey(*parent, name), &child->link_);
+    Replace(parent, few, &PathNode::Children::kMany);
   }
   return child;
+}
+
+void PathTree::Replace(PathNode* parent, const PathNode::Children::Few* before,
+                       const PathNode::Children::Few* after) {
+  using Few = PathNode::Children::Few;
+  parent->few_.store(after, std::memory_order_seq_cst);
+  if (after != nullptr && after != &PathNode::Children::kMany) bytes_ += after->bytes();
+  if (before == nullptr || before == &PathNode::Children::kMany) return;
+  bytes_ -= before->bytes();
+  retirer_.Retire(const_cast<Few*>(before), Few::Delete, before->bytes());
 }
 
 void PathTree::Unlink(PathNode* node) {
@@ -115,20 +127,16 @@ void PathTree::Unlink(PathNode* node) {
   --parent->child_count_;
   const Few* few = parent->few_.load(std::memory_order_relaxed);
   if (few == &PathNode::Children::kMany) {
-    names_.Remove(NameKey(parent->id_, node->name_), &node->link_);
-    if (parent->child_count_ == 0) parent->few_.store(nullptr, std::memory_order_seq_cst);
+    names_.Remove(NameKey(*parent, node->name_), &node->link_);
+    if (parent->child_count_ == 0) Replace(parent, few, nullptr);
   } else {
     Few* fewer = nullptr;
     if (few->count > 1) {
-      fewer = new Few;
-      for (uint32_t i = 0; i < few->count; ++i) {
-        if (few->entries[i].node != node) fewer->entries[fewer->count++] = few->entries[i];
-      }
-    } else {
-      bytes_ -= sizeof(Few);
+      fewer = Few::New(few->count - 1);
+      std::remove_copy_if(few->entries(), few->entries() + few->count, fewer->entries(),
+                          [node](const Few::Entry& entry) { return entry.node == node; });
     }
-    parent->few_.store(fewer, std::memory_order_seq_cst);
-    retirer_.Retire(const_cast<Few*>(few), Delete<Few>, sizeof(Few));
+    Replace(parent, few, fewer);
   }
   BANYAN_CHECK(node->filings_.empty() && node->access_.load(std::memory_order_relaxed) == nullptr,
                "P1: nothing is filed under a path that nobody asks for");

@@ -88,6 +88,7 @@ class PathNode {
   // Set while a rule has a condition on exactly this path.
   bool wanted() const { return wanted_.load(std::memory_order_relaxed) > 0; }
   uint32_t id() const { return id_; }
+  uint64_t key_base() const { return key_base_; }
   std::string_view name() const { return name_; }
   const Access* access() const { return access_.load(std::memory_order_seq_cst); }
 
@@ -106,15 +107,22 @@ class PathNode {
    private:
     friend class PathNode;
     friend class PathTree;
+    // The entries follow it in the same piece of memory: most nodes have one child.
     struct Few {
       static constexpr size_t kMax = 8;
       struct Entry {
         uint64_t tag;
         PathNode* node;
       };
-      uint32_t count = 0;
-      std::array<Entry, kMax> entries;
+      alignas(Entry) uint32_t count;
+
+      const Entry* entries() const { return reinterpret_cast<const Entry*>(this + 1); }
+      Entry* entries() { return reinterpret_cast<Entry*>(this + 1); }
+      size_t bytes() const { return sizeof(Few) + count * sizeof(Entry); }
+      static Few* New(uint32_t count);
+      static void Delete(void* few) { ::operator delete(few); }
     };
+    static_assert(sizeof(Few::Entry) % alignof(uint64_t) == 0);
     const PathNode* FindAmongMany(std::string_view name) const;
 
     static const Few kMany;  // stands for more than kMax
@@ -127,8 +135,8 @@ class PathNode {
  private:
   friend class PathTree;
   friend class Children;
-  PathNode(PathTree* tree, PathNode* parent, std::string_view name, uint32_t id)
-      : tree_(tree), parent_(parent), name_(name), id_(id) {}
+  PathNode(PathTree* tree, PathNode* parent, std::string_view name, uint32_t id, uint64_t key_base)
+      : tree_(tree), parent_(parent), name_(name), id_(id), key_base_(key_base) {}
 
   size_t bytes() const { return sizeof(*this) + name_.capacity(); }
 
@@ -136,6 +144,7 @@ class PathNode {
   PathNode* const parent_;
   const std::string name_;
   const uint32_t id_;
+  const uint64_t key_base_;
   std::atomic<uint32_t> wanted_{0};
   std::atomic<const Children::Few*> few_{nullptr};
   std::atomic<const Access*> access_{nullptr};
@@ -154,7 +163,8 @@ class PathNode {
 
 class PathTree {
  public:
-  explicit PathTree(Retirer& retirer);
+  // `seed`: any number; keys depend on it.
+  PathTree(Retirer& retirer, uint64_t seed);
   ~PathTree();
 
   // Where a scan of JSON begins, and one of message attributes.
@@ -185,12 +195,17 @@ class PathTree {
   friend class PathNode;
   PathNode* Child(PathNode* parent, std::string_view name);
   void Unlink(PathNode* node);
+  // Another list of children in place of `before`, which is retired; null: none.
+  void Replace(PathNode* parent, const PathNode::Children::Few* before,
+               const PathNode::Children::Few* after);
   void PublishAccess(PathNode* node);
-  static uint64_t NameKey(uint32_t parent, std::string_view name) {
-    return LookupKey(parent, KeyKind::kName, 0, HashOf(name));
+  static uint64_t NameKey(const PathNode& parent, std::string_view name) {
+    return LookupKey(parent.key_base(), KeyKind::kName, 0, HashOf(name));
   }
+  uint64_t KeyBase(uint32_t id) const { return Mix64(seed_ + kMixStep * id); }
 
   Retirer& retirer_;
+  const uint64_t seed_;
   NumberPool ids_;
   KeyTable names_;  // children of nodes with more than kFew
   size_t bytes_ = 0;
@@ -210,7 +225,7 @@ inline const PathNode* PathNode::Children::Find(std::string_view name, uint64_t 
   if (few_ == nullptr) return nullptr;
   if (few_ == &kMany) return FindAmongMany(name);
   for (uint32_t i = 0; i < few_->count; ++i) {
-    const Few::Entry& entry = few_->entries[i];
+    const Few::Entry& entry = few_->entries()[i];
     if (entry.tag != tag) continue;
     if (name.size() <= kTagBytes || entry.node->name_ == name) return entry.node;
   }

@@ -2,6 +2,7 @@
 #include "banyan/pattern.h"
 
 #include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -21,6 +22,17 @@ using internal::EventFields;
 
 absl::Status InvalidEvent() {
   return internal::Error(AwsError::kBusValidation, "Parameter Event is not valid.");
+}
+
+bool LooksAtAttributes(PatternLanguage language) {
+  return language == PatternLanguage::kSnsMessageAttributes;
+}
+
+// For an event that is not looked into.
+Explanation NoMatch(std::string sentence) {
+  Explanation explanation;
+  explanation.sentence = std::move(sentence);
+  return explanation;
 }
 
 // Does the event have all that EventBridge puts on every one?
@@ -55,26 +67,32 @@ absl::StatusOr<EventPattern> EventPattern::Parse(std::string_view json, PatternL
 }
 
 bool EventPattern::Matches(std::string_view event_json) const {
+  if (LooksAtAttributes(language())) return false;
   const std::optional<EventFields> fields =
-      EventFields::FromJson(event_json, compiled_->event_depth_max());
+      EventFields::FromJson(event_json, compiled_->event_limits());
   return fields.has_value() && internal::Match(*compiled_, *fields);
 }
 
 bool EventPattern::Matches(const Attributes& attributes) const {
-  return internal::Match(*compiled_, EventFields::FromAttributes(attributes));
+  return LooksAtAttributes(language()) &&
+         internal::Match(*compiled_, EventFields::FromAttributes(attributes));
 }
 
 Explanation EventPattern::Explain(std::string_view event_json) const {
+  if (LooksAtAttributes(language())) {
+    return NoMatch("the pattern looks at message attributes, not at JSON");
+  }
   std::string error;
   const std::optional<EventFields> fields =
-      EventFields::FromJson(event_json, compiled_->event_depth_max(), &error);
+      EventFields::FromJson(event_json, compiled_->event_limits(), &error);
   if (fields.has_value()) return internal::ExplainMatch(*compiled_, *fields);
-  Explanation explanation;
-  explanation.sentence = internal::StrCat("the event cannot be read: ", error);
-  return explanation;
+  return NoMatch(internal::StrCat("the event cannot be read: ", error));
 }
 
 Explanation EventPattern::Explain(const Attributes& attributes) const {
+  if (!LooksAtAttributes(language())) {
+    return NoMatch("the pattern looks at JSON, not at message attributes");
+  }
   return internal::ExplainMatch(*compiled_, EventFields::FromAttributes(attributes));
 }
 
@@ -84,10 +102,14 @@ PatternLanguage EventPattern::language() const { return compiled_->language(); }
 
 absl::StatusOr<bool> TestEventPattern(std::string_view pattern_json, std::string_view event_json,
                                       const Limits& limits) {
-  absl::StatusOr<EventPattern> pattern =
-      EventPattern::Parse(pattern_json, PatternLanguage::kEventBridge, limits);
-  if (!HasEnvelope(event_json, static_cast<size_t>(limits.pattern.depth_max)))
+  const internal::EventLimits event_limits(limits);
+  const std::optional<EventFields> fields = EventFields::FromJson(event_json, event_limits);
+  if (!fields.has_value() || !HasEnvelope(event_json, event_limits.depth_max)) {
     return InvalidEvent();
+  }
+  // Whatever may be wrong with the pattern, the service complains about the event first.
+  const absl::StatusOr<EventPattern> pattern =
+      EventPattern::Parse(pattern_json, PatternLanguage::kEventBridge, limits);
   if (!pattern.ok()) return pattern.status();
   return pattern->Matches(event_json);
 }

@@ -31,12 +31,14 @@
 #ifndef BANYAN_LIB_PATTERN_RANGE_TREE_H_
 #define BANYAN_LIB_PATTERN_RANGE_TREE_H_
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "base/epoch.h"
 
 namespace banyan::inline v0_1::internal {
@@ -54,6 +56,14 @@ class RangeTree {
   void ForEach(double x, F&& visit) const {
     const Node* root = root_.load(std::memory_order_seq_cst);
     if (root != nullptr) Visit(*root, x, visit);
+  }
+
+  // Calls visit(what), once, for each range in which at least one of the numbers lies. `sorted` is
+  // ascending. However many numbers and ranges there are, each range is looked at once at most.
+  template <typename F>
+  void ForEachOfAny(absl::Span<const double> sorted, F&& visit) const {
+    const Node* root = root_.load(std::memory_order_seq_cst);
+    if (root != nullptr) VisitAny(*root, sorted, visit);
   }
 
   // Both bounds belong to the range, and may be infinite; low <= high. False: this very range with
@@ -121,6 +131,26 @@ class RangeTree {
       for (const Branch* end = branch + node.count; branch != end && branch->least.low <= x;
            ++branch) {
         if (x <= branch->highest) Visit(*branch->below, x, visit);
+      }
+    }
+  }
+
+  template <typename F>
+  static void VisitAny(const Node& node, absl::Span<const double> sorted, F& visit) {
+    const auto some_within = [sorted](double low, double high) {
+      const auto first = std::lower_bound(sorted.begin(), sorted.end(), low);
+      return first != sorted.end() && *first <= high;
+    };
+    if (node.level == 0) {
+      const Range* range = node.items<Range>();
+      for (const Range* end = range + node.count; range != end; ++range) {
+        if (some_within(range->low, range->high)) visit(range->what);
+      }
+    } else {
+      const Branch* branch = node.items<Branch>();
+      for (const Branch* end = branch + node.count; branch != end; ++branch) {
+        if (some_within(branch->least.low, branch->highest))
+          VisitAny(*branch->below, sorted, visit);
       }
     }
   }

@@ -2,6 +2,8 @@
 #include "pattern/rule_index.h"
 
 #include <algorithm>
+#include <array>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -23,16 +25,44 @@ void DestroyRule(void* rule) { PackedRule::Destroy(static_cast<PackedRule*>(rule
 // Stands in Epochs for "no reader can still see this rule": it is time to take it out (I4).
 void TakeOut(void*) { BANYAN_CHECK(false, "I4: a mark, not called"); }
 
+// `literal` is in small letters.
+bool EqualFolded(std::string_view literal, std::string_view text) {
+  for (size_t i = 0; i < literal.size(); ++i) {
+    if (FoldAscii(text[i]) != literal[i]) return false;
+  }
+  return true;
+}
+
+bool Passes(uint32_t op, std::string_view literal, std::string_view text) {
+  if (literal.size() > text.size()) return false;
+  switch (op) {
+    case PackedValue::kText:
+      return text == literal;
+    case PackedValue::kPrefix:
+      return text.starts_with(literal);
+    case PackedValue::kSuffix:
+      return text.ends_with(literal);
+    case PackedValue::kFoldedText:
+      return text.size() == literal.size() && EqualFolded(literal, text);
+    case PackedValue::kFoldedPrefix:
+      return EqualFolded(literal, text);
+    default:
+      return EqualFolded(literal, text.substr(text.size() - literal.size()));
+  }
+}
+
 bool Satisfies(const PackedRule& rule, const PackedValue& wanted, FoundValue& value) {
   switch (wanted.op) {
     case PackedValue::kText:
-      return value.kind == ValueKind::kString && value.text == rule.literal(wanted);
     case PackedValue::kPrefix:
-      return value.kind == ValueKind::kString && value.text.starts_with(rule.literal(wanted));
     case PackedValue::kSuffix:
-      return value.kind == ValueKind::kString && value.text.ends_with(rule.literal(wanted));
-    case PackedValue::kNotText:
-      return value.kind != ValueKind::kString || value.text != rule.literal(wanted);
+    case PackedValue::kFoldedText:
+    case PackedValue::kFoldedPrefix:
+    case PackedValue::kFoldedSuffix: {
+      const bool passes =
+          value.kind == ValueKind::kString && Passes(wanted.op, rule.literal(wanted), value.text);
+      return passes != (wanted.negated != 0);
+    }
     case PackedValue::kNumber:
       return value.kind == ValueKind::kNumber && value.ReadNumber() &&
              value.number == rule.number(wanted) && value.Comparable();
@@ -59,7 +89,35 @@ bool Satisfies(const PackedRule& rule, const PackedValue& wanted, FoundValue& va
   }
 }
 
+// For conditions with many values: texts and numbers are found, not tried one by one.
+bool SatisfiesOneOfMany(const PackedRule& rule, absl::Span<const PackedValue> values,
+                        FoundValue& value) {
+  const auto group_end = [](const PackedValue* begin, const PackedValue* end, int group) {
+    return std::partition_point(
+        begin, end, [group](const PackedValue& wanted) { return wanted.group() <= group; });
+  };
+  const PackedValue* const end = values.data() + values.size();
+  const PackedValue* const texts_end = group_end(values.data(), end, PackedValue::kTexts);
+  const PackedValue* const numbers_end = group_end(texts_end, end, PackedValue::kNumbers);
+  if (value.kind == ValueKind::kString) {
+    const PackedValue* at =
+        std::lower_bound(values.data(), texts_end, value.text,
+                         [&rule](const PackedValue& wanted, std::string_view text) {
+                           return rule.literal(wanted) < text;
+                         });
+    if (at != texts_end && rule.literal(*at) == value.text) return true;
+  } else if (value.kind == ValueKind::kNumber && value.ReadNumber()) {
+    const PackedValue* at = std::lower_bound(
+        texts_end, numbers_end, value.number,
+        [&rule](const PackedValue& wanted, double number) { return rule.number(wanted) < number; });
+    if (at != numbers_end && Satisfies(rule, *at, value)) return true;
+  }
+  return std::any_of(numbers_end, end,
+                     [&](const PackedValue& wanted) { return Satisfies(rule, wanted, value); });
+}
+
 bool Satisfies(const PackedRule& rule, const PackedCondition& condition, FoundValue& value) {
+  if (condition.is_long) return SatisfiesOneOfMany(rule, rule.values(condition), value);
   for (const PackedValue& wanted : rule.values(condition)) {
     if (Satisfies(rule, wanted, value)) return true;
   }
@@ -89,6 +147,10 @@ class RuleIndex::Reader {
     scratch_.candidates.clear();
     scratch_.matched.clear();
     scratch_.walked.clear();
+    scratch_.numbers.clear();
+    scratch_.leaves.clear();
+    scratch_.searched.clear();
+    scratch_.steps_left = kStepsOfAllMax;
     // Two values an event; 0 is for slots that were never tried.
     if (scratch_.stamp > std::numeric_limits<uint32_t>::max() - 4) {
       std::fill(scratch_.stamps.begin(), scratch_.stamps.end(), 0);
@@ -100,36 +162,38 @@ class RuleIndex::Reader {
   void LookAt(const CheckedEvent& event) {
     Prefetch(event);
     const PathNode& root = index_.paths_.json_root();
-    Walk(LookupKey(root.id(), KeyKind::kAlways, kNeedsNoValue, 0));
+    Note(LookupKey(root.key_base(), KeyKind::kAlways, kNeedsNoValue, 0));
     scratch_.event.ScanJson(event, root,
                             [this](const PathNode& node, FoundValue& value) { Ask(node, value); });
   }
 
   void LookAt(const Attributes& attributes) {
     const PathNode& root = index_.paths_.attributes_root();
-    Walk(LookupKey(root.id(), KeyKind::kAlways, kNeedsNoValue, 0));
+    Note(LookupKey(root.key_base(), KeyKind::kAlways, kNeedsNoValue, 0));
     scratch_.event.ScanAttributes(
         attributes, root, [this](const PathNode& node, FoundValue& value) { Ask(node, value); });
   }
 
   void TakeUnconditional() {
-    Walk(LookupKey(index_.paths_.json_root().id(), KeyKind::kAlways, kNeedsNothing, 0));
+    Note(LookupKey(index_.paths_.json_root().key_base(), KeyKind::kAlways, kNeedsNothing, 0));
   }
 
   // Oldest first.
-  const std::vector<const PackedRule*>& Verdict() {
+  const std::vector<Scratch::Match>& Verdict() {
+    WalkNoted();
+    LookIntoRanges();
+    std::vector<Scratch::Match>& matched = scratch_.matched;
     for (const Scratch::Candidate& candidate : scratch_.candidates) {
       uint32_t& stamp = StampOf(candidate.rule->sub_rules().front().slot);
       if (stamp == scratch_.stamp + 1) continue;
       if (!Holds(*candidate.rule, *candidate.sub_rule)) continue;
       stamp = scratch_.stamp + 1;
-      scratch_.matched.push_back(candidate.rule);
+      matched.push_back({.added = candidate.rule->added(), .rule = candidate.rule});
     }
-    std::vector<const PackedRule*>& matched = scratch_.matched;
     // A chain begins with its newest filing, so turning the list round often is all.
     std::reverse(matched.begin(), matched.end());
-    const auto older = [](const PackedRule* a, const PackedRule* b) {
-      return a->added() < b->added();
+    const auto older = [](const Scratch::Match& a, const Scratch::Match& b) {
+      return a.added < b.added;
     };
     if (!std::is_sorted(matched.begin(), matched.end(), older)) {
       std::sort(matched.begin(), matched.end(), older);
@@ -140,13 +204,66 @@ class RuleIndex::Reader {
  private:
   void Ask(const PathNode& node, FoundValue& value) {
     ForEachKey(
-        node, value, [this](uint64_t key) { Walk(key); },
-        [this](const Filing& filing) { Consider(filing); });
+        node, value, [this](uint64_t key) { Note(key); },
+        [this](const RangeTree& ranges, double number) {
+          scratch_.numbers.push_back({&ranges, number});
+        });
   }
 
-  void Walk(uint64_t key) {
-    const Link* link = index_.table_.Find(key);
-    if (link == nullptr) return;
+  // Looking up a key and going to what is filed there each wait for memory when there are many
+  // rules. So keys are collected while the scan goes on, and what they lead to is fetched for all
+  // of them before the first is visited.
+  void Note(uint64_t key) {
+    if (noted_ == keys_.size()) WalkNoted();
+    index_.table_.Prefetch(key);
+    keys_[noted_++] = key;
+  }
+
+  void WalkNoted() {
+    struct Chain {
+      uint64_t key;
+      const Link* link;
+    };
+    std::array<Chain, kNotedMax> chains;
+    size_t count = 0;
+    for (size_t i = 0; i < noted_; ++i) {
+      const Link* link = index_.table_.Find(keys_[i]);
+      if (link == nullptr) continue;
+      PackedRule::PrefetchAround(*link);
+      chains[count++] = {keys_[i], link};
+    }
+    noted_ = 0;
+    for (size_t i = 0; i < count; ++i) Walk(chains[i].key, chains[i].link);
+  }
+
+  // All numbers of a path at once, so that each range is looked at once however many there are.
+  void LookIntoRanges() {
+    std::vector<Scratch::Number>& numbers = scratch_.numbers;
+    if (numbers.size() > 1) {
+      std::sort(
+          numbers.begin(), numbers.end(), [](const Scratch::Number& a, const Scratch::Number& b) {
+            return a.ranges != b.ranges ? std::less<>()(a.ranges, b.ranges) : a.number < b.number;
+          });
+    }
+    const auto consider = [this](void* what) { Consider(*static_cast<const Filing*>(what)); };
+    for (size_t begin = 0; begin < numbers.size();) {
+      const RangeTree& ranges = *numbers[begin].ranges;
+      std::vector<double>& sorted = scratch_.sorted;
+      sorted.clear();
+      for (; begin < numbers.size() && numbers[begin].ranges == &ranges; ++begin) {
+        if (sorted.empty() || sorted.back() != numbers[begin].number) {
+          sorted.push_back(numbers[begin].number);
+        }
+      }
+      if (sorted.size() == 1) {
+        ranges.ForEach(sorted[0], consider);
+      } else {
+        ranges.ForEachOfAny(sorted, consider);
+      }
+    }
+  }
+
+  void Walk(uint64_t key, const Link* link) {
     if (!scratch_.walked.empty() && scratch_.walked.contains(key)) return;
     int length = 0;
     for (; link != nullptr; link = link->next.load(std::memory_order_seq_cst)) {
@@ -197,6 +314,17 @@ class RuleIndex::Reader {
   }
 
   bool AnySatisfies(const PackedRule& rule, const PackedCondition& condition, uint32_t first) {
+    // The sub-rules of an "$or" share their surroundings: asked once.
+    if (rule.sub_rules().size() > 1 && scratch_.event.At(first).next != FoundValue::kNoMore) {
+      const auto [known, is_new] =
+          scratch_.leaves.try_emplace(rule.values(condition).data(), false);
+      if (is_new) known->second = LookForOne(rule, condition, first);
+      return known->second;
+    }
+    return LookForOne(rule, condition, first);
+  }
+
+  bool LookForOne(const PackedRule& rule, const PackedCondition& condition, uint32_t first) {
     for (uint32_t v = first; v != FoundValue::kNoMore; v = scratch_.event.At(v).next) {
       if (Satisfies(rule, condition, scratch_.event.At(v))) return true;
     }
@@ -208,7 +336,12 @@ class RuleIndex::Reader {
     const std::optional<bool> simple = HoldInOneArray(rule, conditions);
     if (simple.has_value()) return *simple;
     ScannedEvent& event = scratch_.event;
-    ElementSearch search(event.elements());
+    // What one rule may cost, and what all may: a hard question in one rule must not take the answer
+    // from the others, nor many of them the thread.
+    int64_t& spent = scratch_.searched[&rule];
+    const int64_t allowed = std::min(kStepsMax - spent, scratch_.steps_left);
+    int64_t steps = allowed;
+    ElementSearch search(event.elements(), &steps);
     for (size_t c = 0; c < conditions.size(); ++c) {
       const PackedCondition& condition = conditions[c];
       const uint32_t first = event.First(condition.path);
@@ -226,7 +359,13 @@ class RuleIndex::Reader {
       SortOnce(&all);
       search.Add(c, condition.accepts_absence, satisfied, all);
     }
-    return search.Run() == ElementSearch::Answer::kYes;
+    const ElementSearch::Answer answer = search.Run();
+    spent += allowed - steps;
+    scratch_.steps_left -= allowed - steps;
+    if (answer == ElementSearch::Answer::kGaveUp) {
+      index_.searches_given_up_.fetch_add(1, std::memory_order_relaxed);
+    }
+    return answer == ElementSearch::Answer::kYes;
   }
 
   // The usual case: all fields in question lie directly in the elements of one array of objects.
@@ -258,35 +397,57 @@ class RuleIndex::Reader {
         common.swap(satisfied);
         is_first = false;
       } else {
-        const auto end = std::set_intersection(common.begin(), common.end(), satisfied.begin(),
-                                               satisfied.end(), common.begin());
-        common.erase(end, common.end());
+        std::erase_if(common, [&satisfied, at = size_t{0}](uint32_t element) mutable {
+          while (at < satisfied.size() && satisfied[at] < element) ++at;
+          return at == satisfied.size() || satisfied[at] != element;
+        });
       }
       if (common.empty()) return false;
     }
     return true;
   }
 
+  static constexpr size_t kNotedMax = 64;
+
   const RuleIndex& index_;
   const uint64_t version_;
   Scratch& scratch_;
+  std::array<uint64_t, kNotedMax> keys_;  // the first noted_
+  size_t noted_ = 0;
 };
 
+void RuleIndex::Scratch::GiveBack() {
+  event.GiveBack();
+  checked = EventChecker::Blank();
+  Free(&candidates);
+  Free(&matched);
+  Free(&walked);
+  Free(&elements);
+  Free(&other_elements);
+  Free(&numbers);
+  Free(&sorted);
+  Free(&leaves);
+  Free(&searched);
+}
+
 size_t RuleIndex::Match(const Input& input, absl::FunctionRef<void(const PackedRule&)> visit,
-                        bool* refused) const {
+                        Refusal* refused) const {
   return Moment(*this).Match(input, visit, refused);
 }
 
 size_t RuleIndex::Moment::Match(const Input& input,
-                                absl::FunctionRef<void(const PackedRule&)> visit, bool* refused) {
+                                absl::FunctionRef<void(const PackedRule&)> visit,
+                                Refusal* refused) {
   Scratch& scratch = pin_.scratch().Get();
   const CheckedEvent* event = input.event;
   if (event == nullptr && input.json != nullptr &&
       index_.json_rules_.load(std::memory_order_relaxed) > 0) {
-    if (scratch.checker.Check(*input.json, index_.limits_, &scratch.checked)) {
+    bool beyond_limits = false;
+    if (scratch.checker.Check(*input.json, index_.limits_, &scratch.checked, nullptr,
+                              &beyond_limits)) {
       event = &scratch.checked;
     } else if (refused != nullptr) {
-      *refused = true;
+      *refused = beyond_limits ? Refusal::kBeyondLimits : Refusal::kNoObject;
     }
   }
   Reader reader(index_, version_, &scratch);
@@ -297,9 +458,14 @@ size_t RuleIndex::Moment::Match(const Input& input,
       index_.attribute_rules_.load(std::memory_order_relaxed) > 0) {
     reader.LookAt(*input.attributes);
   }
-  const std::vector<const PackedRule*>& matched = reader.Verdict();
-  for (const PackedRule* rule : matched) visit(*rule);
-  return matched.size();
+  const std::vector<Scratch::Match>& matched = reader.Verdict();
+  for (const Scratch::Match& match : matched) visit(*match.rule);
+  const size_t count = matched.size();
+  // A giant's memory is not kept for the next event, which may never come.
+  if ((event != nullptr && event->json().size() > kLargeEvent) || scratch.event.IsLarge()) {
+    scratch.GiveBack();
+  }
+  return count;
 }
 
 void RuleIndex::ForEachRule(absl::FunctionRef<void(const PackedRule&)> visit) const {
@@ -314,7 +480,8 @@ void RuleIndex::ForEachRule(absl::FunctionRef<void(const PackedRule&)> visit) co
 
 // ---- Writing
 
-RuleIndex::RuleIndex(const Limits& limits) : limits_(limits), paths_(epochs_), table_(epochs_) {}
+RuleIndex::RuleIndex(const Limits& limits)
+    : limits_(limits), paths_(epochs_, Mix64(reinterpret_cast<uintptr_t>(this))), table_(epochs_) {}
 
 RuleIndex::~RuleIndex() {
   std::vector<Retired> dead;
@@ -331,7 +498,7 @@ RuleIndex::~RuleIndex() {
   for (const Retired& gone : dead) gone.destroy(gone.object);
 }
 
-bool RuleIndex::Put(const NewRule& fresh) {
+bool RuleIndex::Put(const NewRule& fresh) noexcept {
   std::vector<Retired> dead;
   {
     MutexLock lock(&mu_);
@@ -350,7 +517,7 @@ bool RuleIndex::Put(const NewRule& fresh) {
   return true;
 }
 
-bool RuleIndex::Remove(std::string_view id) {
+bool RuleIndex::Remove(std::string_view id) noexcept {
   std::vector<Retired> dead;
   {
     MutexLock lock(&mu_);
@@ -365,7 +532,7 @@ bool RuleIndex::Remove(std::string_view id) {
   return true;
 }
 
-void RuleIndex::Close() {
+void RuleIndex::Close() noexcept {
   std::vector<Retired> dead;
   {
     MutexLock lock(&mu_);
@@ -381,7 +548,7 @@ void RuleIndex::Close() {
   for (const Retired& gone : dead) gone.destroy(gone.object);
 }
 
-size_t RuleIndex::MemoryBytes() {
+size_t RuleIndex::MemoryBytes() noexcept {
   std::vector<Retired> dead;
   size_t bytes = sizeof(*this);
   {
@@ -404,7 +571,7 @@ PackedRule* RuleIndex::Make(const NewRule& fresh) {
     Place& place = plans.emplace_back().place;
     place.path = root->id();
     place.kind = KeyKind::kAlways;
-    place.key = LookupKey(root->id(), KeyKind::kAlways, need, 0);
+    place.key = LookupKey(root->key_base(), KeyKind::kAlways, need, 0);
     place.sub_rule = static_cast<uint32_t>(slots.size()) - 1;
   };
   if (fresh.pattern == nullptr) {
@@ -417,9 +584,15 @@ PackedRule* RuleIndex::Make(const NewRule& fresh) {
       slots.push_back(slots_.Take());
       std::optional<Places> best;
       for (const Condition& condition : sub_rule.conditions) {
-        ids.push_back(paths_.Refer(root, condition.path)->id());
-        std::optional<Places> found = PlacesOf(condition, ids.back());
+        const PathNode* node = paths_.Refer(root, condition.path);
+        ids.push_back(node->id());
+        std::optional<Places> found = PlacesOf(condition, *node);
         if (!found.has_value()) continue;
+        if (plans.size() + found->plans.size() > kFilingsMax) {
+          // "$or" times long lists: one place for all values of the path, or the rule would be
+          // thousands of times its text.
+          found = Places{.plans = {PlaceOfAnyValue(*node)}, .cost = kCostOfAnyValue};
+        }
         for (const PackedRule::Plan& plan : found->plans) {
           if (plan.range == nullptr) found->cost += table_.Crowd(plan.place.key);
         }
@@ -526,7 +699,7 @@ void RuleIndex::Tidy(std::vector<Retired>* dead) {
     if (again) epochs_.Collect(&ready);
     if (again && rule_bytes_ == 0) {
       // As good as new: what was sized for many rules goes with the last.
-      rules_ = {};
+      Free(&rules_);
       slots_ = NumberPool();
       paths_.ForgetIds();
     }

@@ -22,8 +22,13 @@
 //
 // Time of a match: the event's bytes (those before the last thing asked for, if no name repeats),
 // plus for each wanted value a look-up per kind and length of key filed at its path, plus the
-// candidates; verifying one costs its conditions times the values at their paths, and where arrays
-// meet, element_search.h. Ranges are visited per value: at most values times rules.
+// candidates. Verifying a candidate costs at most the values at its paths times the elements of its
+// lists (a look-up for each value where a list holds many texts or numbers), and where arrays meet,
+// kStepsMax (element_search.h); all searches for one event together, kStepsOfAllMax. So the worst an
+// event can cost is its values times the sizes of the rules that one of its values points to.
+//
+// Out of memory: a writer that gets none ends the process (noexcept), rather than leave a rule half
+// filed. A reader that gets none throws, and nothing is lost but its answer.
 //
 // Why not one automaton of all rules: it multiplies on the way (states by wildcards, values by
 // paths), a rule cannot be taken out of it, and a reader of a half built one sees half a rule.
@@ -41,6 +46,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "banyan/attributes.h"
@@ -49,6 +55,7 @@
 #include "banyan/rule_set.h"
 #include "base/epoch.h"
 #include "pattern/compiled_pattern.h"
+#include "pattern/element_search.h"
 #include "pattern/event_checker.h"
 #include "pattern/event_scan.h"
 #include "pattern/key_table.h"
@@ -73,9 +80,12 @@ class RuleIndex {
   };
   // Adds the rule; in the same step removes the one of that id. False, and nothing is done, if
   // there are limits.pattern.rules_max of other ids.
-  bool Put(const NewRule& fresh);
+  bool Put(const NewRule& fresh) noexcept;
   // False if there is no such rule.
-  bool Remove(std::string_view id);
+  bool Remove(std::string_view id) noexcept;
+
+  // Why a text was not matched.
+  enum class Refusal { kNone, kNoObject, kBeyondLimits };
 
   // What is matched. A message without attributes matches no rule on attributes.
   struct Input {
@@ -88,17 +98,18 @@ class RuleIndex {
 
   // In a Moment of its own.
   size_t Match(const Input& input, absl::FunctionRef<void(const PackedRule&)> visit,
-               bool* refused = nullptr) const;
+               Refusal* refused = nullptr) const;
 
   // Removes all rules in one step, and says so to all later Moments. Nothing may be put any more.
-  void Close();
+  void Close() noexcept;
 
   // Calls `visit` for each rule of this moment, in no order, under a pin but no lock.
   void ForEachRule(absl::FunctionRef<void(const PackedRule&)> visit) const;
 
   int64_t size() const { return rule_count_.load(std::memory_order_relaxed); }
   // Gives back what can be given back, then counts what is left.
-  size_t MemoryBytes();
+  size_t MemoryBytes() noexcept;
+  int64_t searches_given_up() const { return searches_given_up_.load(std::memory_order_relaxed); }
 
  private:
   // A reader's tools; each pin has its own.
@@ -111,13 +122,31 @@ class RuleIndex {
       const PackedSubRule* sub_rule;
     };
     std::vector<Candidate> candidates;
-    std::vector<const PackedRule*> matched;
+    struct Match {
+      uint64_t added;
+      const PackedRule* rule;
+    };
+    std::vector<Match> matched;
     // By slot of a sub-rule: `stamp` if it was tried for this event. The first sub-rule's slot also
     // says `stamp` + 1 if the rule has matched.
     std::vector<uint32_t> stamps;
     uint32_t stamp = 0;
     absl::flat_hash_set<uint64_t> walked;  // keys of long chains (I5)
     std::vector<uint32_t> elements, other_elements;
+    struct Number {
+      const RangeTree* ranges;
+      double number;
+    };
+    std::vector<Number> numbers;  // that have to be looked up in ranges
+    std::vector<double> sorted;
+    // Verdicts on the leaves of rules with several sub-rules, by where their values lie.
+    absl::flat_hash_map<const PackedValue*, bool> leaves;
+    // What searches among array elements have cost, of each rule and in all.
+    absl::flat_hash_map<const PackedRule*, int64_t> searched;
+    int64_t steps_left = 0;
+
+    // Frees what grows with the event. What grows with the rules stays.
+    void GiveBack();
   };
   class Reader;
   // Made when its reader first needs it: most topics never have eight readers at once.
@@ -132,7 +161,7 @@ class RuleIndex {
 
   struct ById {
     using is_transparent = void;
-    size_t operator()(std::string_view id) const { return static_cast<size_t>(HashOf(id)); }
+    size_t operator()(std::string_view id) const { return static_cast<size_t>(Mix64(HashOf(id))); }
     size_t operator()(const PackedRule* rule) const { return (*this)(rule->id()); }
   };
   struct SameId {
@@ -146,6 +175,12 @@ class RuleIndex {
   };
 
   static constexpr int kLongChain = 16;
+  static constexpr size_t kLargeEvent = size_t{64} << 10;
+  // Of one rule; beyond it sub-rules are filed less precisely.
+  static constexpr size_t kFilingsMax = 4'096;
+  static constexpr uint64_t kCostOfAnyValue = 1'000;
+  // Of all rules for one event; of one, kStepsMax.
+  static constexpr int64_t kStepsOfAllMax = 4 * kStepsMax;
 
   // Under mu_.
   PackedRule* Make(const NewRule& fresh) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -161,6 +196,7 @@ class RuleIndex {
   std::atomic<int64_t> rule_count_{0};
   std::atomic<int64_t> json_rules_{0};  // filed ones
   std::atomic<int64_t> attribute_rules_{0};
+  mutable std::atomic<int64_t> searches_given_up_{0};
 
   mutable Mutex mu_;  // held by writers
   mutable Readers epochs_;
@@ -181,10 +217,10 @@ class RuleIndex::Moment {
   // Was Close() called before?
   bool closed() const { return version_ >= index_.closed_at_.load(std::memory_order_relaxed); }
 
-  // Calls `visit` for each rule that matches, oldest first; answers how many. `refused`, if given,
-  // is set if the JSON was looked at and is no object. `visit` does not use this Moment.
+  // Calls `visit` for each rule that matches, oldest first; answers how many. *refused, if given,
+  // says whether the JSON was looked at in vain. `visit` does not use this Moment.
   size_t Match(const Input& input, absl::FunctionRef<void(const PackedRule&)> visit,
-               bool* refused = nullptr);
+               Refusal* refused = nullptr);
 
  private:
   const RuleIndex& index_;

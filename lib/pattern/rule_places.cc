@@ -39,7 +39,7 @@ uint64_t RollingHashOf(Bytes begin, Bytes end) {
 
 class PlaceMaker {
  public:
-  PlaceMaker(uint32_t path, Places* out) : path_(path), out_(*out) {}
+  PlaceMaker(const PathNode& node, Places* out) : node_(node), out_(*out) {}
 
   // ---- Elements of a leaf array. False: no place (L2).
 
@@ -52,7 +52,7 @@ class PlaceMaker {
     if (range.low.has_value() && range.low == range.high) return Number(*range.low);
     const bool is_open = !range.low.has_value() || !range.high.has_value();
     PackedRule::Plan& plan = out_.plans.emplace_back();
-    plan.place.path = path_;
+    plan.place.path = node_.id();
     plan.place.kind = KeyKind::kRange;
     plan.range = &range;
     out_.cost += is_open ? kCostOfOpenRange : kCostOfRange;
@@ -76,7 +76,7 @@ class PlaceMaker {
     if (!text.has_value()) {
       AnyValue();
     } else {
-      Add(KeyKind::kFoldedText, text->size(), RollingHashOf(text->begin(), text->end()), 0);
+      Add(KeyKind::kFoldedText, 0, RollingHashOf(text->begin(), text->end()), 0);
     }
   }
   void operator()(const PrefixIgnoringCaseTest& test) {
@@ -121,8 +121,8 @@ class PlaceMaker {
  private:
   bool Add(KeyKind kind, size_t length, uint64_t hash, uint64_t cost) {
     PackedRule::Plan& plan = out_.plans.emplace_back();
-    plan.place.key = LookupKey(path_, kind, length, hash);
-    plan.place.path = path_;
+    plan.place.key = LookupKey(node_.key_base(), kind, length, hash);
+    plan.place.path = node_.id();
     plan.place.kind = kind;
     plan.place.length = static_cast<uint32_t>(length) & 0xffffff;
     out_.cost += cost;
@@ -150,7 +150,7 @@ class PlaceMaker {
     Add(kind, length, RollingHashOf(part.rbegin(), part.rend()), CostOfPart(length));
   }
 
-  const uint32_t path_;
+  const PathNode& node_;
   Places& out_;
 };
 
@@ -163,9 +163,17 @@ uint64_t HashOfAddress(const IpAddress& address) {
   return Mix64(high + Mix64(low + (address.is_v4 ? 1 : 0)));
 }
 
-std::optional<Places> PlacesOf(const Condition& condition, uint32_t path) {
+PackedRule::Plan PlaceOfAnyValue(const PathNode& node) {
+  PackedRule::Plan plan;
+  plan.place.key = LookupKey(node.key_base(), KeyKind::kPresent, 0, 0);
+  plan.place.path = node.id();
+  plan.place.kind = KeyKind::kPresent;
+  return plan;
+}
+
+std::optional<Places> PlacesOf(const Condition& condition, const PathNode& node) {
   Places out;
-  PlaceMaker maker(path, &out);
+  PlaceMaker maker(node, &out);
   for (const ValuePattern& value : condition.leaf->values) {
     if (!std::visit(maker, value)) return std::nullopt;
   }

@@ -15,6 +15,7 @@
 #ifndef BANYAN_LIB_PATTERN_RULE_PLACES_H_
 #define BANYAN_LIB_PATTERN_RULE_PLACES_H_
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <optional>
@@ -38,19 +39,22 @@ struct Places {
   uint64_t cost = 0;
 };
 
-// The places of one condition on the path `node`; nullopt where there are none (L2).
-std::optional<Places> PlacesOf(const Condition& condition, uint32_t path);
+// The places of one condition on the path of `node`; nullopt where there are none (L2).
+std::optional<Places> PlacesOf(const Condition& condition, const PathNode& node);
+// The one place that all values of a path produce.
+PackedRule::Plan PlaceOfAnyValue(const PathNode& node);
 
 // -0 and 0 are one number.
 inline uint64_t HashOfNumber(double number) {
-  return Mix64(std::bit_cast<uint64_t>(number == 0 ? 0.0 : number));
+  return std::bit_cast<uint64_t>(number == 0 ? 0.0 : number);  // LookupKey() mixes
 }
 
 uint64_t HashOfAddress(const IpAddress& address);
 
-// Calls hit(key) for each key of the value, and in_range(filing) for each range it lies in.
-template <typename Hit, typename InRange>
-void ForEachKey(const PathNode& node, FoundValue& value, const Hit& hit, const InRange& in_range);
+// Calls hit(key) for each key of the value, and in_ranges(tree, number) if there are ranges to look
+// it up in.
+template <typename Hit, typename InRanges>
+void ForEachKey(const PathNode& node, FoundValue& value, const Hit& hit, const InRanges& in_ranges);
 
 // ---- The rest is how.
 
@@ -58,36 +62,54 @@ void ForEachKey(const PathNode& node, FoundValue& value, const Hit& hit, const I
 template <typename Hit>
 class TextKeys {
  public:
-  TextKeys(uint32_t path, std::string_view text, const Hit& hit)
-      : path_(path), text_(text), hit_(hit) {}
+  TextKeys(uint64_t base, std::string_view text, const Hit& hit)
+      : base_(base), text_(text), hit_(hit) {}
 
-  // Probes of one kind come in ascending lengths.
+  // All that the value is worth. Probes of one kind come in ascending lengths; what is longer than
+  // the value is not looked at, or a thousand lengths would cost the shortest value a thousand
+  // steps.
+  void ProbeAll(const std::vector<Access::Probe>& probes) {
+    for (auto probe = probes.begin(); probe != probes.end();) {
+      if (probe->length <= text_.size() || probe->kind == KeyKind::kBlock) {
+        Probe(probe->kind, probe->length);
+        ++probe;
+      } else {
+        probe = std::upper_bound(
+            probe, probes.end(), probe->kind,
+            [](KeyKind kind, const Access::Probe& other) { return kind < other.kind; });
+      }
+    }
+  }
+
+ private:
   void Probe(KeyKind kind, size_t length) {
     switch (kind) {
       case KeyKind::kText:
-        return hit_(LookupKey(path_, kind, 0, HashOf(text_)));
+        return hit_(LookupKey(base_, kind, 0, HashOf(text_)));
       case KeyKind::kPrefix:
       case KeyKind::kFoldedPrefix:
         return Affix(kind, length, [this](size_t i) { return text_[i]; });
       case KeyKind::kSuffix:
       case KeyKind::kFoldedSuffix:
         return Affix(kind, length, [this](size_t i) { return text_[text_.size() - 1 - i]; });
-      case KeyKind::kFoldedText:
-        if (length != text_.size()) return;
-        return Affix(kind, length, [this](size_t i) { return text_[i]; });
+      case KeyKind::kFoldedText: {
+        RollingHash hash;
+        for (const char c : text_) hash.Add(FoldAscii(c));
+        return hit_(LookupKey(base_, kind, 0, hash.value()));
+      }
       case KeyKind::kGram:
         for (size_t i = 0; i + length <= text_.size(); ++i) {
-          hit_(LookupKey(path_, kind, length, LoadUpTo8(text_.data() + i, length)));
+          hit_(LookupKey(base_, kind, length, LoadUpTo8(text_.data() + i, length)));
         }
         return;
       case KeyKind::kAddress:
         if (const auto& address = Address()) {
-          hit_(LookupKey(path_, kind, 0, HashOfAddress(*address)));
+          hit_(LookupKey(base_, kind, 0, HashOfAddress(*address)));
         }
         return;
       case KeyKind::kBlock:
         if (const auto& address = Address()) {
-          hit_(LookupKey(path_, kind, length,
+          hit_(LookupKey(base_, kind, length,
                          HashOfAddress(Masked(*address, static_cast<int>(length)))));
         }
         return;
@@ -96,10 +118,8 @@ class TextKeys {
     }
   }
 
- private:
   template <typename ByteAt>
   void Affix(KeyKind kind, size_t length, const ByteAt& byte_at) {
-    if (length > text_.size()) return;
     if (kind != rolling_kind_) {
       rolling_kind_ = kind;
       rolling_ = RollingHash();
@@ -109,7 +129,7 @@ class TextKeys {
     for (; rolled_ < length; ++rolled_) {
       rolling_.Add(folds ? FoldAscii(byte_at(rolled_)) : byte_at(rolled_));
     }
-    hit_(LookupKey(path_, kind, length, rolling_.value()));
+    hit_(LookupKey(base_, kind, length, rolling_.value()));
   }
 
   const std::optional<IpAddress>& Address() {
@@ -120,7 +140,7 @@ class TextKeys {
     return address_;
   }
 
-  const uint32_t path_;
+  const uint64_t base_;
   const std::string_view text_;
   const Hit& hit_;
   KeyKind rolling_kind_ = KeyKind::kPresent;  // none that rolls
@@ -130,37 +150,37 @@ class TextKeys {
   std::optional<IpAddress> address_;
 };
 
-template <typename Hit, typename InRange>
-void ForEachKey(const PathNode& node, FoundValue& value, const Hit& hit, const InRange& in_range) {
+template <typename Hit, typename InRanges>
+void ForEachKey(const PathNode& node, FoundValue& value, const Hit& hit,
+                const InRanges& in_ranges) {
   const Access* access = node.access();
   if (access == nullptr) return;
-  const uint32_t path = node.id();
-  if (access->Has(KeyKind::kPresent)) hit(LookupKey(path, KeyKind::kPresent, 0, 0));
+  const uint64_t base = node.key_base();
+  if (access->Has(KeyKind::kPresent)) hit(LookupKey(base, KeyKind::kPresent, 0, 0));
   switch (value.kind) {
     case ValueKind::kString: {
-      TextKeys<Hit> keys(path, value.text, hit);
-      for (const Access::Probe& probe : access->probes) keys.Probe(probe.kind, probe.length);
+      TextKeys<Hit> keys(base, value.text, hit);
+      keys.ProbeAll(access->probes);
       break;
     }
     case ValueKind::kNumber:
       if (access->Has(KeyKind::kNumberText)) {
-        hit(LookupKey(path, KeyKind::kNumberText, 0, HashOf(value.text)));
+        hit(LookupKey(base, KeyKind::kNumberText, 0, HashOf(value.text)));
       }
       if (!access->Has(KeyKind::kNumber) && access->ranges == nullptr) break;
       if (!value.ReadNumber()) break;
       if (access->Has(KeyKind::kNumber)) {
-        hit(LookupKey(path, KeyKind::kNumber, 0, HashOfNumber(value.number)));
+        hit(LookupKey(base, KeyKind::kNumber, 0, HashOfNumber(value.number)));
       }
       if (access->ranges != nullptr) {
-        access->ranges->ForEach(value.number,
-                                [&](void* what) { in_range(*static_cast<const Filing*>(what)); });
+        in_ranges(*access->ranges, value.number);
       }
       break;
     case ValueKind::kTrue:
     case ValueKind::kFalse:
     case ValueKind::kNull:
       if (access->Has(KeyKind::kLiteral)) {
-        hit(LookupKey(path, KeyKind::kLiteral, 0, static_cast<uint64_t>(value.kind)));
+        hit(LookupKey(base, KeyKind::kLiteral, 0, static_cast<uint64_t>(value.kind)));
       }
       break;
   }

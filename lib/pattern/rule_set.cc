@@ -31,6 +31,7 @@ class RuleSetCore {
   const Limits limits;
   RuleIndex index;
   std::atomic<int64_t> refused_events{0};
+  std::atomic<int64_t> refused_by_limits{0};
 };
 
 }  // namespace internal
@@ -93,9 +94,15 @@ bool RuleSet::Remove(std::string_view id) { return core_->index.Remove(id); }
 
 size_t RuleSet::Match(std::string_view event_json,
                       absl::FunctionRef<void(std::string_view)> visit) const {
-  bool refused = false;
+  using Refusal = internal::RuleIndex::Refusal;
+  Refusal refused = Refusal::kNone;
   const size_t count = core_->index.Match(core_->Only(&event_json), IdsTo(visit), &refused);
-  if (refused) core_->refused_events.fetch_add(1, std::memory_order_relaxed);
+  if (refused != Refusal::kNone) {
+    core_->refused_events.fetch_add(1, std::memory_order_relaxed);
+    if (refused == Refusal::kBeyondLimits) {
+      core_->refused_by_limits.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
   return count;
 }
 
@@ -135,7 +142,9 @@ PatternLanguage RuleSet::language() const { return core_->language; }
 RuleSetStats RuleSet::Stats() const {
   return {.rules = core_->index.size(),
           .memory_bytes = static_cast<int64_t>(core_->index.MemoryBytes()),
-          .refused_events = core_->refused_events.load(std::memory_order_relaxed)};
+          .refused_events = core_->refused_events.load(std::memory_order_relaxed),
+          .refused_by_limits = core_->refused_by_limits.load(std::memory_order_relaxed),
+          .searches_given_up = core_->index.searches_given_up()};
 }
 
 }  // namespace banyan::inline v0_1

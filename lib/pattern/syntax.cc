@@ -352,6 +352,10 @@ class Parser {
       }
       if (texts.tests.empty() == numbers.numbers.empty()) return Fail(kMixedList);
     }
+    std::sort(numbers.numbers.begin(), numbers.numbers.end());
+    std::sort(texts.tests.begin(), texts.tests.end(), [](const TextTest& a, const TextTest& b) {
+      return std::get<EqualTest>(a).text < std::get<EqualTest>(b).text;
+    });
     if (texts.tests.empty()) {
       out->push_back(std::move(numbers));
     } else {

@@ -41,14 +41,21 @@ struct Matcher {
   bool operator()(const Absent&) const { return false; }
   bool operator()(const AnythingButText& listed) const {
     if (kind != ValueKind::kString) return true;
+    if (std::holds_alternative<EqualTest>(listed.tests.front())) {  // then all are
+      const auto at = std::lower_bound(listed.tests.begin(), listed.tests.end(), text,
+                                       [](const TextTest& test, std::string_view wanted) {
+                                         return std::get<EqualTest>(test).text < wanted;
+                                       });
+      return at == listed.tests.end() || std::get<EqualTest>(*at).text != text;
+    }
     return std::none_of(listed.tests.begin(), listed.tests.end(),
                         [this](const TextTest& test) { return Passes(test, text); });
   }
   bool operator()(const AnythingButNumber& listed) const {
     if (kind != ValueKind::kNumber) return true;
     const std::optional<double> number = ComparableNumber(text);
-    return std::none_of(listed.numbers.begin(), listed.numbers.end(),
-                        [&number](double excluded) { return number == excluded; });
+    return !number.has_value() ||
+           !std::binary_search(listed.numbers.begin(), listed.numbers.end(), *number);
   }
 };
 

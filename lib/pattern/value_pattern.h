@@ -98,10 +98,10 @@ struct Literal {
 struct Present {};
 struct Absent {};
 struct AnythingButText {
-  std::vector<TextTest> tests;  // passes what passes none of them
+  std::vector<TextTest> tests;  // passes what passes none of them; if EqualTests, ascending
 };
 struct AnythingButNumber {
-  std::vector<double> numbers;
+  std::vector<double> numbers;  // ascending
 };
 
 using ValuePattern = std::variant<TextTest, NumberEqual, NumberRange, Literal, Present, Absent,

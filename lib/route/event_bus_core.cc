@@ -180,15 +180,17 @@ void EventBusCore::Route(Event event, std::string trace_header, const Instant& n
   if (event.outline.has_value()) {
     checked = EventChecker::Assume(json, *std::move(event.outline));
   }
-  // An event that is nested deeper than patterns look matches nothing.
-  const size_t matched =
-      rules->Match({.event = checked.has_value() ? &*checked : nullptr, .json = &json},
-                   [&delivery](const PackedRule& found) {
-                     const auto& rule = *static_cast<const ActiveRule*>(found.payload());
-                     rule.core->CountMatched();
-                     for (const std::shared_ptr<Courier>& courier : rule.couriers)
-                       courier->Deliver(delivery);
-                   });
+  // An event beyond what patterns look at matches nothing.
+  RuleIndex::Refusal refused = RuleIndex::Refusal::kNone;
+  const size_t matched = rules->Match(
+      {.event = checked.has_value() ? &*checked : nullptr, .json = &json},
+      [&delivery](const PackedRule& found) {
+        const auto& rule = *static_cast<const ActiveRule*>(found.payload());
+        rule.core->CountMatched();
+        for (const std::shared_ptr<Courier>& courier : rule.couriers) courier->Deliver(delivery);
+      },
+      &refused);
+  if (refused != RuleIndex::Refusal::kNone) unreadable_.fetch_add(1, std::memory_order_relaxed);
   if (matched == 0) unmatched_.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -196,9 +198,10 @@ absl::StatusOr<std::vector<RuleExplanation>> EventBusCore::Explain(
     std::string_view event_json) const {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  const auto depth_max = static_cast<size_t>(env_->limits.pattern.depth_max);
-  const std::optional<EventFields> fields = EventFields::FromJson(event_json, depth_max);
-  if (!fields.has_value()) return NotAnEvent(ObjectFault(event_json, depth_max));
+  std::string error;
+  const std::optional<EventFields> fields =
+      EventFields::FromJson(event_json, EventLimits(env_->limits), &error);
+  if (!fields.has_value()) return NotAnEvent(error);
   std::vector<RuleExplanation> list;
   MutexLock lock(&change_mu_);
   if (!is_open_) return Gone();
@@ -319,7 +322,9 @@ std::shared_ptr<Courier> EventBusCore::MakeCourier(const RuleCore& rule,
 void EventBusCore::Retire(std::shared_ptr<Courier> courier) {
   // See TopicCore::Retire.
   retired_.erase(std::remove_if(retired_.begin(), retired_.end(),
-                                [](const auto& retired) { return retired->pending() == 0; }),
+                                [](const auto& retired) {
+                                  return retired->pending() == 0 && retired.use_count() == 1;
+                                }),
                  retired_.end());
   retired_.push_back(std::move(courier));
 }
@@ -438,6 +443,7 @@ EventBusStats EventBusCore::Stats() const {
   EventBusStats stats;
   // In this order, so that what is unmatched was accepted.
   stats.unmatched = unmatched_.load(std::memory_order_relaxed);
+  stats.unreadable = unreadable_.load(std::memory_order_relaxed);
   stats.accepted = accepted_.load(std::memory_order_relaxed);
   MutexLock lock(&change_mu_);
   if (!is_open_) return {};

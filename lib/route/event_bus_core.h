@@ -153,6 +153,7 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
 
   std::atomic<int64_t> accepted_{0};
   std::atomic<int64_t> unmatched_{0};
+  std::atomic<int64_t> unreadable_{0};
   std::atomic<uint64_t> tap_sequence_{0};
   std::atomic<CloseKind> close_kind_{CloseKind::kStopped};  // set before active_ is closed
 

@@ -159,16 +159,19 @@ std::optional<absl::Status> TopicCore::Accept(const Delivery& delivery, LaterFn)
   return absl::OkStatus();
 }
 
-void TopicCore::FanOut(const MessageRef& message, RuleIndex::Moment* subscriptions) const {
+void TopicCore::FanOut(const MessageRef& message, RuleIndex::Moment* subscriptions) {
   Delivery raw = {.message = message};
   Delivery enveloped = {.message = message, .presentation = notification_};
   const std::string_view body = message->body.view();
-  subscriptions->Match({.json = &body, .attributes = &message->attributes},
-                       [&raw, &enveloped](const PackedRule& found) {
-                         const auto& subscription =
-                             *static_cast<const SubscriptionCore*>(found.payload());
-                         subscription.courier().Deliver(subscription.raw() ? raw : enveloped);
-                       });
+  RuleIndex::Refusal refused = RuleIndex::Refusal::kNone;
+  subscriptions->Match(
+      {.json = &body, .attributes = &message->attributes},
+      [&raw, &enveloped](const PackedRule& found) {
+        const auto& subscription = *static_cast<const SubscriptionCore*>(found.payload());
+        subscription.courier().Deliver(subscription.raw() ? raw : enveloped);
+      },
+      &refused);
+  if (refused != RuleIndex::Refusal::kNone) unreadable_.fetch_add(1, std::memory_order_relaxed);
 }
 
 absl::StatusOr<std::shared_ptr<const TopicCore::Filter>> TopicCore::MakeFilter(
@@ -319,10 +322,12 @@ absl::Status TopicCore::Unsubscribe(const SubscriptionCore& subscription) {
 }
 
 void TopicCore::Retire(std::shared_ptr<Courier> courier) {
-  // A publisher that still works on the old snapshot may give it more, so it is kept even if it is
-  // idle now; those that were idle at the next change are let go then.
+  // A publisher of an earlier moment may give it more, so it is kept even if it is idle now. At
+  // later changes those are let go that are idle and that nobody else can reach.
   retired_.erase(std::remove_if(retired_.begin(), retired_.end(),
-                                [](const auto& retired) { return retired->pending() == 0; }),
+                                [](const auto& retired) {
+                                  return retired->pending() == 0 && retired.use_count() == 1;
+                                }),
                  retired_.end());
   retired_.push_back(std::move(courier));
 }
@@ -361,8 +366,8 @@ absl::StatusOr<std::vector<SubscriptionExplanation>> TopicCore::Explain(
   BANYAN_RETURN_IF_ERROR(ValidatePublish(request, env_->limits));
   const EventFields by_attributes = EventFields::FromAttributes(request.attributes);
   std::string body_error;
-  const std::optional<EventFields> by_body = EventFields::FromJson(
-      request.body.view(), static_cast<size_t>(env_->limits.pattern.depth_max), &body_error);
+  const std::optional<EventFields> by_body =
+      EventFields::FromJson(request.body.view(), EventLimits(env_->limits), &body_error);
 
   std::vector<SubscriptionExplanation> list;
   MutexLock lock(&change_mu_);
@@ -377,7 +382,8 @@ absl::StatusOr<std::vector<SubscriptionExplanation>> TopicCore::Explain(
     } else if (by_body.has_value()) {
       explained.verdict = ExplainMatch(*entry.filter->pattern, *by_body);
     } else {
-      explained.verdict.sentence = StrCat("The body is not a JSON object: ", body_error);
+      explained.verdict.sentence =
+          StrCat("The body is not a JSON object that filter policies can read: ", body_error);
     }
   }
   return list;
@@ -396,7 +402,9 @@ TopicStats TopicCore::Stats() const {
   if (!pass) return {};
   MutexLock lock(&change_mu_);
   if (!is_open_) return {};
-  return {.published = published(), .subscriptions = static_cast<int64_t>(subscriptions_.size())};
+  return {.published = published(),
+          .subscriptions = static_cast<int64_t>(subscriptions_.size()),
+          .unreadable = unreadable_.load(std::memory_order_relaxed)};
 }
 
 int64_t TopicCore::PendingDeliveries() const {

@@ -137,7 +137,7 @@ class TopicCore : public Sink, public std::enable_shared_from_this<TopicCore> {
   TopicCore(std::shared_ptr<Environment> env, std::string name, TopicOptions options);
 
   absl::Status Gone() const;
-  void FanOut(const MessageRef& message, RuleIndex::Moment* subscriptions) const;
+  void FanOut(const MessageRef& message, RuleIndex::Moment* subscriptions);
   // Null for an empty policy. `prefix` is what SNS puts before its errors in this call.
   absl::StatusOr<std::shared_ptr<const Filter>> MakeFilter(std::string_view json,
                                                            FilterPolicyScope scope,
@@ -158,6 +158,7 @@ class TopicCore : public Sink, public std::enable_shared_from_this<TopicCore> {
   const std::shared_ptr<const Notification> notification_;
 
   std::atomic<int64_t> published_{0};
+  std::atomic<int64_t> unreadable_{0};
   std::atomic<uint64_t> tap_sequence_{0};
   std::atomic<CloseKind> close_kind_{CloseKind::kStopped};  // set before active_ is closed
 

@@ -42,7 +42,8 @@ are not valid are warnings, too. What is said to be never, everything or implied
   --language LANGUAGE     events (if not given), sns-attributes or sns-body; as for match
   --json                  one JSON object per warning and line
 
-`banyan help match` shows what RULES.json may be. Rules that are DISABLED are looked at, too.
+`banyan help match` shows what RULES.json may be. A rule that is DISABLED is looked at by itself and
+not compared with others.
 
 Exit code: 0 no warnings, 1 warnings, 2 trouble: bad usage, a file that cannot be read or is no
 file of rules.
@@ -114,11 +115,15 @@ absl::StatusOr<LintRun> ParseLintOptions(absl::Span<const std::string> words) {
   return run;
 }
 
-std::string AsJson(const RulesFile& file, const FileRule& rule, const LintWarning& warning) {
-  const internal::TextPosition at = file.PositionIn(rule, warning.offset);
-  std::string json = StrCat("{\"file\":", JsonString(file.path()), ",\"line\":", at.line,
-                            ",\"column\":", at.column, ",\"rule\":", JsonString(rule.name),
-                            ",\"kind\":", JsonString(LintKindName(warning.kind)));
+// `rule` is null if the warning is about no single one.
+std::string AsJson(const RulesFile& file, const FileRule* rule, const LintWarning& warning) {
+  std::string json = StrCat("{\"file\":", JsonString(file.path()));
+  if (rule != nullptr) {
+    const internal::TextPosition at = file.PositionIn(*rule, warning.offset);
+    StrAppend(&json, ",\"line\":", at.line, ",\"column\":", at.column,
+              ",\"rule\":", JsonString(rule->name));
+  }
+  StrAppend(&json, ",\"kind\":", JsonString(LintKindName(warning.kind)));
   if (!warning.path.empty()) StrAppend(&json, ",\"path\":", JsonString(warning.path));
   if (!warning.other_rule_id.empty()) {
     StrAppend(&json, ",\"other_rule\":", JsonString(warning.other_rule_id));
@@ -127,19 +132,27 @@ std::string AsJson(const RulesFile& file, const FileRule& rule, const LintWarnin
   return json;
 }
 
+std::string AsLine(const RulesFile& file, const FileRule* rule, const LintWarning& warning) {
+  return Shown(rule == nullptr ? StrCat(file.path(), ": ", warning.sentence)
+                               : file.Message(*rule, warning.sentence, warning.offset));
+}
+
 // How many warnings there were.
 size_t LintFile(const RulesFile& file, const LintRun& run, Output* out) {
   std::vector<LintRule> rules;
   absl::flat_hash_map<std::string_view, const FileRule*> by_name;
   for (const FileRule& rule : file.rules()) {
-    rules.push_back({.id = rule.name, .pattern = rule.pattern, .targets = rule.targets});
+    rules.push_back({.id = rule.name,
+                     .pattern = rule.pattern,
+                     .targets = rule.targets,
+                     .is_enabled = rule.is_enabled});
     by_name[rule.name] = &rule;
   }
   const std::vector<LintWarning> warnings = LintRules(rules, run.lint);
   for (const LintWarning& warning : warnings) {
-    const FileRule& rule = *by_name.at(warning.rule_id);
-    out->Write(run.as_json ? AsJson(file, rule, warning)
-                           : Shown(file.Message(rule, warning.sentence, warning.offset)));
+    // No rule of a file is called "".
+    const FileRule* rule = warning.rule_id.empty() ? nullptr : by_name.at(warning.rule_id);
+    out->Write(run.as_json ? AsJson(file, rule, warning) : AsLine(file, rule, warning));
     out->Write("\n");
   }
   return warnings.size();

@@ -166,8 +166,7 @@ TEST_F(FilterTest, AFilterThatWantsTextAndFieldsAtOnceMatchesNothing) {
 TEST_F(FilterTest, OnlyOneWholeObjectIsJson) {
   constexpr std::string_view any_text = R"({"body": [{"exists": true}]})";
   for (const char* body : {"[1, 2]", "5", "\"x\"", "null", "true", "{", "{\"a\": 1} {}",
-                           "{\"a\": 1},", "{'a': 1}", "{\"a\": 01}", " ", "{\"a\": 1}\f"}) {
-    if (std::string_view(body).find('\f') != std::string_view::npos) continue;  // not sendable
+                           "{\"a\": 1},", "{'a': 1}", "{\"a\": 01}", " "}) {
     EXPECT_TRUE(BodyMatches(any_text, body)) << body;
     EXPECT_FALSE(BodyMatches(R"({"body": {"a": [1, {"exists": false}]}})", body)) << body;
   }
@@ -360,6 +359,7 @@ TEST_F(FilterTest, ABodyNestedDeeperThanPatternsLookIsNoJson) {
   EXPECT_TRUE(BodyMatches(filter, nested(999)));  // and the record around it: 1,000
   EXPECT_FALSE(BodyMatches(filter, nested(1'000)));
   EXPECT_FALSE(BodyMatches(filter, nested(50'000)));
+  EXPECT_TRUE(BodyMatches(R"({"body": [{"prefix": "{"}]})", nested(1'000))) << "a string";
 }
 
 TEST_F(FilterTest, ABodyThatNoFilterAsksForMayBeAnything) {
@@ -405,13 +405,14 @@ TEST_P(BadFilters, AreRefusedInLambdasWordsWithNumberAndReasonAndNothingStarts) 
 
 INSTANTIATE_TEST_SUITE_P(
     Each, BadFilters,
-    ::testing::Values(BadFilter{"", ""}, BadFilter{"{}", "Empty"}, BadFilter{"[]", "object"},
-                      BadFilter{"paid", "Unrecognized token"},
-                      BadFilter{R"({"body": {"state": ["paid"]})", "line: 1"},
-                      BadFilter{R"({"body": "paid"})", "must be an object or an array"},
-                      BadFilter{R"({"body": {"state": []}})", "Empty arrays"},
-                      BadFilter{R"({"body": {"state": [{"is": "paid"}]}})", "Unrecognized"},
-                      BadFilter{R"({"body": {"total": [{"numeric": [">", "x"]}]}})", "numeric"}));
+    ::testing::Values(
+        BadFilter{"", "Filter is not an object"}, BadFilter{"{}", "Empty objects"},
+        BadFilter{"[]", "Filter is not an object"}, BadFilter{"paid", "Unrecognized token"},
+        BadFilter{R"({"body": {"state": ["paid"]})", "line: 1"},
+        BadFilter{R"({"body": "paid"})", "must be an object or an array"},
+        BadFilter{R"({"body": {"state": []}})", "Empty arrays"},
+        BadFilter{R"({"body": {"state": [{"is": "paid"}]}})", "Unrecognized match type is"},
+        BadFilter{R"({"body": {"total": [{"numeric": [">", "x"]}]}})", "must be numeric"}));
 
 TEST_F(FilterTest, FiveFiltersAreTheMost) {
   Queue jobs = MakeQueue("jobs");

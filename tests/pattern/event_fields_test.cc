@@ -2,8 +2,11 @@
 #include "pattern/event_fields.h"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "banyan/limits.h"
+#include "banyan/rule_set.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -15,7 +18,7 @@ using ::testing::IsEmpty;
 
 EventFields Flatten(std::string_view json) {
   std::string error;
-  std::optional<EventFields> fields = EventFields::FromJson(json, 1000, &error);
+  std::optional<EventFields> fields = EventFields::FromJson(json, EventLimits(), &error);
   EXPECT_TRUE(fields.has_value()) << error;
   return fields.has_value() ? *std::move(fields) : EventFields::FromAttributes({});
 }
@@ -26,9 +29,9 @@ std::vector<std::string> ValuesAt(const EventFields& fields, std::string_view pa
   return texts;
 }
 
-std::string ErrorOf(std::string_view json, size_t depth_max = 1000) {
+std::string ErrorOf(std::string_view json, const Limits& limits = Limits::Aws()) {
   std::string error;
-  EXPECT_FALSE(EventFields::FromJson(json, depth_max, &error).has_value()) << json;
+  EXPECT_FALSE(EventFields::FromJson(json, EventLimits(limits), &error).has_value()) << json;
   return error;
 }
 
@@ -82,16 +85,44 @@ TEST(EventFieldsTest, ElementsAreNumberedInDocumentOrder) {
 }
 
 TEST(EventFieldsTest, OnlyAWholeObjectIsAnEvent) {
-  EXPECT_EQ(ErrorOf("[1]"), "it is not a JSON object");
-  EXPECT_EQ(ErrorOf(""), "it is not a JSON object");
-  EXPECT_EQ(ErrorOf("\"{}\""), "it is not a JSON object");
+  EXPECT_EQ(ErrorOf(" [1]"), "it is not a JSON object at line 1, column 2");
+  EXPECT_EQ(ErrorOf("\n"), "there is no JSON value in the text at line 2, column 1");
+  EXPECT_EQ(ErrorOf("\"{}\""), "it is not a JSON object at line 1, column 1");
   EXPECT_THAT(ErrorOf(R"({"a":"x","b":[1,)"),
               ::testing::HasSubstr("(start marker at line 1, column 14)"));
   EXPECT_THAT(ErrorOf(R"({"b":{"c":[1,2,oops]},"a":"x"})"), ::testing::HasSubstr("'oops'"));
   EXPECT_THAT(ErrorOf("\xEF\xBB\xBF{}"), ::testing::HasSubstr("Unexpected character"));
   EXPECT_THAT(ErrorOf("{\"a\":\"\xFF\"}"), ::testing::HasSubstr("UTF-8"));
-  EXPECT_THAT(ErrorOf(R"({"a":{"b":1}})", 1), ::testing::HasSubstr("Depth (2)"));
-  EXPECT_TRUE(EventFields::FromJson(R"({"a":1} and more)", 1000).has_value());
+  EXPECT_TRUE(EventFields::FromJson(R"({"a":1} and more)", EventLimits()).has_value());
+}
+
+// Each limit lets its number pass and refuses one more.
+TEST(EventFieldsTest, LimitsAreThoseOfEventsThatRuleSetsSee) {
+  const auto takes = [](std::string_view json, const Limits& limits) {
+    const bool checked = CheckedEvent::Check(json, limits).ok();
+    EXPECT_EQ(EventFields::FromJson(json, EventLimits(limits)).has_value(), checked) << json;
+    return checked;
+  };
+  Limits bytes, names, depth;
+  bytes.pattern.event_bytes_max = 7;
+  EXPECT_TRUE(takes(R"({"a":1})", bytes));
+  EXPECT_FALSE(takes(R"({"a":1} )", bytes));
+  EXPECT_EQ(ErrorOf(R"({"a":10})", bytes),
+            "the event has 8 bytes; at most 7 are allowed (limits.pattern.event_bytes_max)");
+  EXPECT_EQ(ErrorOf("no json at all", bytes),
+            "the event has 14 bytes; at most 7 are allowed (limits.pattern.event_bytes_max)");
+
+  names.pattern.event_names_max = 2;
+  EXPECT_TRUE(takes(R"({"a":{"b.c.d":[1,2,3]}})", names));
+  EXPECT_FALSE(takes(R"({"a":{"b":1},"a":2})", names));
+  EXPECT_EQ(ErrorOf(R"({"a":{"b":1},"c":2, oops)", names),
+            "the event has 3 names or more; at most 2 are allowed "
+            "(limits.pattern.event_names_max) at line 1, column 14");
+
+  depth.pattern.depth_max = 2;
+  EXPECT_TRUE(takes(R"({"a":{"b":1}})", depth));
+  EXPECT_FALSE(takes(R"({"a":{"b":[]}})", depth));
+  EXPECT_THAT(ErrorOf(R"({"a":{"b":[]}})", depth), ::testing::HasSubstr("Depth (3)"));
 }
 
 // A list of joined paths would need 250 MB for this event.

@@ -30,7 +30,7 @@ Explanation Explain(std::string_view pattern, std::string_view event) {
 struct ValueCase {
   std::string_view wanted;
   std::string_view value;
-  std::string_view sentence;
+  std::string sentence;
 };
 
 void CheckValues(const std::vector<ValueCase>& cases) {
@@ -196,7 +196,14 @@ TEST(ExplainTest, NumbersOutOfRangeSayByHowMuch) {
       {R"([{"numeric":["<",-1e308]}])", "1.7e308",
        R"(a is 1.7e308, the pattern wants {"numeric":["<",-1e308]}: is out of range)"},
       {R"([{"numeric":[">",0]}])", "9007199254740993",
-       R"(a is 9007199254740993, the pattern wants {"numeric":[">",0]}: has more digits than can be )"
+       R"(a is 9007199254740993, the pattern wants {"numeric":[">",0]}: has more or other digits )"
+       R"(than a double keeps)"},
+      // Neither too small nor too long: the double next to it is written 5e-324.
+      {R"([{"numeric":[">",0]}])", "4.9e-324",
+       R"(a is 4.9e-324, the pattern wants {"numeric":[">",0]}: has more or other digits than a )"
+       R"(double keeps)"},
+      {R"([{"numeric":[">=",0]}])", "1e-400",
+       R"(a is 1e-400, the pattern wants {"numeric":[">=",0]}: is larger or smaller than can be )"
        R"(compared)"},
       {R"([{"numeric":[">",0]}])", "1e400",
        R"(a is 1e400, the pattern wants {"numeric":[">",0]}: is larger or smaller than can be )"
@@ -204,8 +211,8 @@ TEST(ExplainTest, NumbersOutOfRangeSayByHowMuch) {
       {"[0.3]", "0.30000000000000004",
        "a is 0.30000000000000004, the pattern wants 0.3: differs by 5.55111512312578e-17"},
       {"[9007199254740993]", "9007199254740993.0",
-       "a is 9007199254740993.0, the pattern wants 9007199254740993: has more digits than can be "
-       "compared, so it equals only what is written exactly like it"},
+       "a is 9007199254740993.0, the pattern wants 9007199254740993: has more or other digits than "
+       "a double keeps, so it equals only what is written exactly like it"},
   });
 }
 
@@ -248,8 +255,58 @@ TEST(ExplainTest, WildcardsSayWhichPartIsMissing) {
   });
 }
 
+TEST(ExplainTest, AQuestionMarkIsNoJoker) {
+  const std::string clause = ": a ? stands for itself, not for any character";
+  const auto is_told = [&clause](std::string_view wildcard, std::string_view value) {
+    const Explanation why = Explain("{\"a\":[{\"wildcard\":\"" + std::string(wildcard) + "\"}]}",
+                                    "{\"a\":\"" + std::string(value) + "\"}");
+    return why.sentence.ends_with(clause);
+  };
+  EXPECT_TRUE(is_told("?", "x"));
+  EXPECT_TRUE(is_told("?", "é"));  // one character of two bytes
+  EXPECT_TRUE(is_told("a?c*", "abc-1"));
+  EXPECT_TRUE(is_told("*-?", "order-7"));
+  EXPECT_TRUE(is_told("a*?b*c", "axxbc"));
+  EXPECT_FALSE(is_told("?", "xy"));
+  EXPECT_FALSE(is_told("?", ""));
+  EXPECT_FALSE(is_told("a?*?c", "abc"));  // two characters are asked for
+  EXPECT_FALSE(is_told("a*?d*c", "axxbc"));
+  EXPECT_FALSE(is_told("*b", "a"));
+}
+
+TEST(ExplainTest, IgnoringCaseIsNotSymmetric) {
+  const std::string clause =
+      ": agrees but for case, and only the pattern's characters are tried in upper and lower case: "
+      "the comparison is not symmetric";
+  CheckValues({
+      {R"([{"equals-ignore-case":"SS"}])", R"("ß")",
+       R"(a is "ß", the pattern wants {"equals-ignore-case":"SS"})" + clause},
+      {R"([{"equals-ignore-case":"k"}])", "\"\u212a\"",
+       "a is \"\u212a\", the pattern wants {\"equals-ignore-case\":\"k\"}" + clause},
+      {R"([{"prefix":{"equals-ignore-case":"SS"}}])", R"("ßx")",
+       R"(a is "ßx", the pattern wants {"prefix":{"equals-ignore-case":"SS"}})" + clause},
+      {R"([{"suffix":{"equals-ignore-case":"SS"}}])", R"("xß")",
+       R"(a is "xß", the pattern wants {"suffix":{"equals-ignore-case":"SS"}})" + clause},
+      {R"([{"equals-ignore-case":"x"}])", R"("y")",
+       R"(a is "y", the pattern wants {"equals-ignore-case":"x"})"},
+  });
+}
+
+TEST(ExplainTest, ExactlyComparesTheCharactersOfAnAddress) {
+  CheckValues({
+      {R"([{"exactly":"10.0.0.1"}])", R"("010.0.0.1")",
+       R"(a is "010.0.0.1", the pattern wants {"exactly":"10.0.0.1"}: is the same address, but )"
+       R"(`exactly` compares characters)"},
+      {R"([{"exactly":"10.0.0.1"}])", R"("10.0.0.2")",
+       R"(a is "10.0.0.2", the pattern wants {"exactly":"10.0.0.1"})"},
+  });
+}
+
 TEST(ExplainTest, AnythingButNamesTheValueThatItExcludes) {
   CheckValues({
+      {R"([{"anything-but":["y","x"]}])", R"("y")",
+       R"(a is "y", the pattern wants {"anything-but":["y","x"]}: "y" is one of the values, which )"
+       R"(anything-but excludes)"},
       {R"([{"anything-but":["x","y"]}])", R"("y")",
        R"(a is "y", the pattern wants {"anything-but":["x","y"]}: "y" is one of the values, which )"
        R"(anything-but excludes)"},
@@ -309,6 +366,20 @@ TEST(ExplainTest, OfManyPairsTheMostInstructiveIsNamed) {
   });
 }
 
+TEST(ExplainTest, WhereNoneIsAStringNoneComesNearest) {
+  CheckValues({
+      {R"([{"prefix":"n"},"x"])", "[1,null,true]",
+       R"(a is 1, null, true, the pattern wants {"prefix":"n"} or "x": none of the values is a )"
+       R"(string)"},
+      {R"([{"prefix":"n"}])", R"([null,"m"])",
+       R"(a is null, "m", the pattern wants {"prefix":"n"}: null comes nearest to {"prefix":"n"}, )"
+       R"(but is null, not a string)"},
+      {R"(["5",6])", "[5,7]",
+       R"(a is 5, 7, the pattern wants "5" or 6: 5 comes nearest to "5", but is a number, not a )"
+       R"(string)"},
+  });
+}
+
 TEST(ExplainTest, ManyAndLongValuesAreCut) {
   const Explanation many = Explain(R"({"a":[0]})", R"({"a":[1,2,3,4,5,6,7]})");
   EXPECT_EQ(many.seen, "1, 2, 3, 4, 5, and 2 more");
@@ -354,6 +425,16 @@ TEST(ExplainTest, SimilarPathsAreNamed) {
       {R"({"items[0]":{"sku":["x"]}})", R"({"items":[{"sku":"x"}]})",
        R"(items[0].sku is absent, the pattern wants "x": elements of an array have no number in a )"
        R"(path, write `items.sku`)"},
+  });
+}
+
+// A sentence with an empty subject reads as if a word were missing.
+TEST(ExplainTest, EmptyNamesAreQuotedAndNotGuessedAbout) {
+  CheckEvents({
+      {R"({"":{"":[1]}})", R"({".":1})", R"("" counts as absent, the pattern wants 1)"},
+      {R"({"":[1]})", R"({"":2})", R"("" is 2, the pattern wants 1)"},
+      {R"({"a":{"":[1]}})", R"({"a":1})", R"("a." is absent, the pattern wants 1)"},
+      {R"({"b":{"a":[1]}})", R"({"":{"a":1}})", "b.a is absent, the pattern wants 1"},
   });
 }
 

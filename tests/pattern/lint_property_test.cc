@@ -229,7 +229,7 @@ void CheckClaims(const std::string& text, const std::vector<LintWarning>& warnin
         {Compile(OnePath(path, ValueAt(text, array))), Compile(OnePath(path, rest))});
   }
   for (const std::string& event : events) {
-    const std::optional<EventFields> fields = EventFields::FromJson(event, 1000);
+    const std::optional<EventFields> fields = EventFields::FromJson(event, EventLimits());
     if (!fields.has_value()) continue;
     const bool matches = Match(*pattern, *fields);
     ASSERT_FALSE(never && matches) << text << "\n" << event;
@@ -260,7 +260,7 @@ void CheckImplied(const std::vector<LintRule>& rules, const std::vector<LintWarn
         rules[std::strtoull(warning.other_rule_id.c_str(), nullptr, 10)].pattern;
     const auto a = Compile(inner), b = Compile(outer);
     for (const std::string& event : events) {
-      const std::optional<EventFields> fields = EventFields::FromJson(event, 1000);
+      const std::optional<EventFields> fields = EventFields::FromJson(event, EventLimits());
       if (!fields.has_value()) continue;
       const bool in_a = Match(*a, *fields), in_b = Match(*b, *fields);
       ASSERT_TRUE(!in_a || in_b) << inner << "\n" << outer << "\n" << event;

@@ -7,9 +7,13 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
+#include "banyan/attributes.h"
+#include "banyan/limits.h"
+#include "banyan/rule_set.h"
 #include "gtest/gtest.h"
 #include "pattern/event_fields.h"
 #include "pattern/explain.h"
@@ -64,6 +68,73 @@ TEST(MatchTest, AMalformedEventMatchesNothing) {
   for (const char* event :
        {"", "null", "[]", R"({"a":"x",})", R"({"b":{"c":[oops]}})", R"("{}")"}) {
     EXPECT_FALSE(Matches(R"({"zzz":[{"exists":false}]})", event)) << event;
+  }
+}
+
+TEST(MatchTest, AnEventBeyondTheLimitsMatchesNothingAsInARuleSet) {
+  Limits bytes, names, depth;
+  bytes.pattern.event_bytes_max = 12;
+  names.pattern.event_names_max = 2;
+  depth.pattern.depth_max = 2;
+  struct Row {
+    Limits limits;
+    std::string_view fits, exceeds, why;
+  };
+  const Row rows[] = {
+      {bytes, R"({"a":"x"})", R"({"a":"x","b":1})", "the event has 15 bytes; at most 12"},
+      {names, R"({"a":"x","b":1})", R"({"a":"x","b":{"c":1}})", "the event has 3 names or more"},
+      {depth, R"({"a":"x","b":{}})", R"({"a":"x","b":{"c":{}}})", "Depth (3)"},
+  };
+  for (const Row& row : rows) {
+    const std::string_view text = R"({"a":["x"]})";
+    const EventPattern pattern =
+        EventPattern::Parse(text, PatternLanguage::kEventBridge, row.limits).value();
+    RuleSet rules(PatternLanguage::kEventBridge, row.limits);
+    ASSERT_TRUE(rules.Put("r", text).ok());
+    EXPECT_TRUE(pattern.Matches(row.fits)) << row.fits;
+    EXPECT_EQ(rules.Match(row.fits).size(), 1u) << row.fits;
+    EXPECT_FALSE(pattern.Matches(row.exceeds)) << row.exceeds;
+    EXPECT_EQ(rules.Match(row.exceeds).size(), 0u) << row.exceeds;
+    const Explanation why = pattern.Explain(row.exceeds);
+    EXPECT_FALSE(why.matched);
+    EXPECT_NE(why.sentence.find(row.why), std::string::npos) << why.sentence;
+    EXPECT_FALSE(rules.Explain(row.exceeds)[0].verdict.matched) << row.exceeds;
+
+    const std::string envelope =
+        R"({"id":"","account":"","source":"","time":"","region":"","detail-type":""})";
+    const absl::Status status = TestEventPattern(text, envelope, row.limits).status();
+    if (row.limits.pattern.depth_max == 2) {
+      EXPECT_TRUE(status.ok()) << status;
+      const std::string deep = envelope.substr(0, envelope.size() - 1) + R"(,"d":{"e":{}}})";
+      EXPECT_EQ(TestEventPattern(text, deep, row.limits).status().message(),
+                "Parameter Event is not valid.");
+    } else {
+      EXPECT_EQ(status.message(), "Parameter Event is not valid.");
+    }
+  }
+}
+
+// The same rule as RuleSet's.
+TEST(MatchTest, ALanguageSeesOnlyItsOwnKindOfEvent) {
+  const std::string_view text = R"({"a":["x"]})", json = R"({"a":"x"})";
+  const Attributes attributes = {{"a", "x"}};
+  for (const PatternLanguage language :
+       {PatternLanguage::kEventBridge, PatternLanguage::kSnsMessageAttributes,
+        PatternLanguage::kSnsMessageBody}) {
+    const EventPattern pattern = EventPattern::Parse(text, language).value();
+    RuleSet rules(language);
+    ASSERT_TRUE(rules.Put("r", text).ok());
+    const bool of_attributes = language == PatternLanguage::kSnsMessageAttributes;
+    EXPECT_EQ(pattern.Matches(json), !of_attributes);
+    EXPECT_EQ(pattern.Matches(attributes), of_attributes);
+    EXPECT_EQ(rules.Match(json).size(), of_attributes ? 0u : 1u);
+    EXPECT_EQ(rules.Match(attributes).size(), of_attributes ? 1u : 0u);
+    const Explanation foreign = of_attributes ? pattern.Explain(json) : pattern.Explain(attributes);
+    EXPECT_FALSE(foreign.matched);
+    EXPECT_EQ(foreign.sentence, of_attributes
+                                    ? "the pattern looks at message attributes, not at JSON"
+                                    : "the pattern looks at JSON, not at message attributes");
+    EXPECT_EQ(foreign.path, "");
   }
 }
 
@@ -381,7 +452,7 @@ TEST(MatchTest, AgreesWithTryingEveryChoice) {
       event += std::string("\"") + "ab"[random() % 2] + "\":" + RandomValue(random, 4);
     }
     event += "}";
-    const auto fields = EventFields::FromJson(event, 1000);
+    const auto fields = EventFields::FromJson(event, EventLimits());
     ASSERT_TRUE(fields.has_value()) << event;
     const auto pattern = std::get<std::shared_ptr<const CompiledPattern>>(
         CompilePattern(pattern_text, PatternLanguage::kEventBridge, Limits::Aws()));

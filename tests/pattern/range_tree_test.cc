@@ -182,6 +182,21 @@ TEST_F(RangeTreeTest, AgreesWithASet) {
       }
       std::sort(expected.begin(), expected.end());
       ASSERT_EQ(At(x), expected) << x;
+
+      std::vector<double> several = {x};
+      while (random() % 4 != 0) several.push_back(bound());
+      std::sort(several.begin(), several.end());
+      Found found_by_any;
+      tree_.ForEachOfAny(
+          several, [&](void* what) { found_by_any.push_back(reinterpret_cast<uintptr_t>(what)); });
+      std::sort(found_by_any.begin(), found_by_any.end());
+      expected.clear();
+      for (const auto& [low, high, what] : twin) {
+        const auto holds = [low = low, high = high](double y) { return low <= y && y <= high; };
+        if (std::any_of(several.begin(), several.end(), holds)) expected.push_back(what);
+      }
+      std::sort(expected.begin(), expected.end());
+      ASSERT_EQ(found_by_any, expected);
     }
     for (const auto& [low, high, what] : twin) ASSERT_TRUE(tree_.Remove(low, high, What(what)));
     ASSERT_EQ(tree_.bytes(), 0u);

@@ -169,8 +169,7 @@ std::string Compare(const Input& input, const Subject& subject, const Referee& r
   buffer += "\"}],\\0{:";
   const std::string_view json(buffer.data(), size);
 #endif
-  const auto depth_max = static_cast<size_t>(referee.limits().pattern.depth_max);
-  const auto fields = EventFields::FromJson(json, depth_max);
+  const auto fields = EventFields::FromJson(json, EventLimits(referee.limits()));
   const Ids expected = fields.has_value() ? referee.Match(*fields) : Ids();
   if (matches != nullptr) *matches += expected.size();
   std::string difference = differ("text", subject.Match(json), expected);
@@ -366,8 +365,7 @@ std::string AsTest(const Found& found) {
   Ids expected;
   if (const auto* json = std::get_if<std::string>(&found.input)) {
     out += "  const std::string_view event = " + Literal(*json) + ";\n";
-    const auto fields =
-        EventFields::FromJson(*json, static_cast<size_t>(found.limits.pattern.depth_max));
+    const auto fields = EventFields::FromJson(*json, EventLimits(found.limits));
     if (fields.has_value()) expected = referee.Match(*fields);
   } else {
     const auto& attributes = std::get<Attributes>(found.input);
@@ -786,7 +784,7 @@ TEST(RuleSetRecordedTest, TheRefereeIsTheInterpreter) {
     const CompiledPattern* near[] = {referee.rules().front().pattern.get()};
     for (int i = 0; i < 10; ++i) {
       const std::string event = generator.Event(near);
-      const auto fields = EventFields::FromJson(event, 1'000);
+      const auto fields = EventFields::FromJson(event, EventLimits());
       const bool expected = fields.has_value() && !referee.Match(*fields).empty();
       EXPECT_EQ(pattern->Matches(event), expected) << text << "\n" << event;
     }

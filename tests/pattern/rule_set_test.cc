@@ -15,8 +15,10 @@
 namespace banyan::inline v0_1 {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 #ifdef BANYAN_SANITIZER
 constexpr size_t kScale = 10;
@@ -469,6 +471,145 @@ TEST(RuleSetTest, MemoryComesBack) {
   // Tables may stay large; what hangs in them may not, and nothing may grow without end.
   EXPECT_LE(rules.Stats().memory_bytes, once + once / 10);
   EXPECT_LE(rules.Stats().memory_bytes, empty + 200'000);
+}
+
+// Conditions with many values are looked up, not tried one by one; the answer is the same.
+TEST(RuleSetTest, LongListsAnswerAsShortOnes) {
+  std::string texts, numbers, both, excluded, excluded_numbers;
+  for (int i = 0; i < 300; i += 3) {
+    const std::string n = std::to_string(i);
+    texts += (i > 0 ? ",\"t" : "\"t") + n + "\"";
+    numbers += (i > 0 ? "," : "") + n + ".5";
+    both += (i > 0 ? ",\"t" : "\"t") + n + "\"," + n + ",{\"prefix\":\"p" + n + "-\"}";
+    excluded += (i > 0 ? ",\"t" : "\"t") + n + "\"";
+    excluded_numbers += (i > 0 ? "," : "") + n;
+  }
+  const std::string patterns[] = {
+      R"({"a":[)" + texts + "]}",
+      R"({"a":[)" + numbers + "]}",
+      R"({"a":[)" + both + R"(,null,{"numeric":["<",-10]}]})",
+      R"({"a":[{"anything-but":[)" + excluded + "]}]}",
+      R"({"a":[{"anything-but":[)" + excluded_numbers + "]}]}",
+      R"({"key":["k"],"a":[)" + both + R"(,{"exists":false}]})",
+  };
+  RuleSet rules;
+  std::vector<EventPattern> interpreted;
+  for (size_t i = 0; i < std::size(patterns); ++i) {
+    ASSERT_TRUE(rules.Put(std::to_string(i), patterns[i]).ok());
+    interpreted.push_back(EventPattern::Parse(patterns[i]).value());
+  }
+  std::vector<std::string> values = {"null",
+                                     "true",
+                                     "-10",
+                                     "-11",
+                                     "\"\"",
+                                     "[]",
+                                     "0.50",
+                                     "3.5e0",
+                                     "[1,4.5]",
+                                     "-0",
+                                     "9007199254740993"};
+  for (int i = 0; i < 20; ++i) {
+    const std::string n = std::to_string(i);
+    for (const std::string& value :
+         {n, n + ".5", n + ".50", "\"t" + n + "\"", "\"p" + n + "-x\""}) {
+      values.push_back(value);
+    }
+  }
+  for (const std::string& value : values) {
+    for (const std::string rest : {"", R"(,"key":"k")"}) {
+      const std::string event = "{\"a\":" + value + rest + "}";
+      std::vector<std::string> expected;
+      for (size_t i = 0; i < interpreted.size(); ++i) {
+        if (interpreted[i].Matches(event)) expected.push_back(std::to_string(i));
+      }
+      EXPECT_EQ(rules.Match(event), expected) << event;
+    }
+  }
+}
+
+// "$or" times long lists would be filed thousands of times; it is filed less precisely instead.
+TEST(RuleSetTest, AProductOfAlternativesAndListsStaysSmall) {
+  std::string list;
+  for (int i = 0; i < 400; ++i) list += (i > 0 ? "," : "") + std::to_string(i);
+  std::string alternatives;
+  for (int i = 0; i < 60; ++i) {
+    alternatives +=
+        (i > 0 ? "," : "") + (R"({"b":[{"anything-but":"x)" + std::to_string(i)) + "\"}]}";
+  }
+  const std::string pattern = R"({"a":[)" + list + R"(],"$or":[)" + alternatives + "]}";
+  RuleSet rules;
+  ASSERT_TRUE(rules.Put("r", pattern).ok());
+  EXPECT_LT(rules.Stats().memory_bytes, 2'000'000);
+  EXPECT_THAT(rules.Match(R"({"a":[7.5,399],"b":"x3"})"), ElementsAre("r"));
+  EXPECT_THAT(rules.Match(R"({"a":[7.5,400],"b":"x3"})"), IsEmpty());
+  EXPECT_THAT(rules.Match(R"({"a":7})"), IsEmpty());
+  EXPECT_TRUE(rules.Remove("r"));
+}
+
+// Many numbers at a path of many ranges: each range is found once.
+TEST(RuleSetTest, ManyNumbersMeetManyRanges) {
+  RuleSet rules;
+  for (int i = 0; i < 200; ++i) {
+    const std::string n = std::to_string(i);
+    ASSERT_TRUE(rules.Put("above" + n, R"({"a":[{"numeric":[">",)" + n + "]}]}").ok());
+    ASSERT_TRUE(
+        rules.Put("in" + n, R"({"a":[{"numeric":[">=",)" + n + R"(,"<",)" + n + ".5]}]}").ok());
+  }
+  const std::vector<std::string> found = rules.Match(R"({"a":[150.25,-3,3.5,3.49,150.25,150]})");
+  EXPECT_EQ(found.size(), 151u + 2u);
+  EXPECT_THAT(found, Contains("above150"));
+  EXPECT_THAT(found, Not(Contains("above151")));
+  EXPECT_THAT(found, Contains("in3"));
+  EXPECT_THAT(found, Contains("in150"));
+}
+
+// A rule whose question about repeated arrays is too hard is given up, aloud, and alone.
+TEST(RuleSetTest, AHardQuestionDoesNotTakeTheAnswerFromOtherRules) {
+  // Pigeons: twelve conditions on eleven two-valued arrays that all repeat one name.
+  std::string pattern = "{\"d\":{", event = "{";
+  for (int c = 0; c < 12; ++c) {
+    pattern += (c > 0 ? ",\"k" : "\"k") + std::to_string(c) + "\":[1]";
+  }
+  pattern += "}}";
+  for (int a = 0; a < 11; ++a) {
+    event += std::string(a > 0 ? "," : "") + "\"d\":[";
+    for (int c = 0; c < 12; ++c) event += (c > 0 ? ",{\"k" : "{\"k") + std::to_string(c) + "\":1}";
+    event += "]";
+  }
+  event += ",\"e\":[{\"x\":1,\"y\":1}]}";
+  RuleSet rules;
+  ASSERT_TRUE(rules.Put("hard", pattern).ok());
+  ASSERT_TRUE(rules.Put("easy", R"({"e":{"x":[1],"y":[1]}})").ok());
+  EXPECT_THAT(rules.Match(event), ElementsAre("easy"));
+  EXPECT_EQ(rules.Stats().searches_given_up, 1);
+}
+
+TEST(RuleSetTest, RefusalsByLimitsAreCountedApart) {
+  Limits limits = Limits::Aws();
+  limits.pattern.event_bytes_max = 100;
+  limits.pattern.event_names_max = 3;
+  limits.pattern.depth_max = 5;
+  RuleSet rules(PatternLanguage::kEventBridge, limits);
+  ASSERT_TRUE(rules.Put("r", R"({"a":[1]})").ok());
+  EXPECT_THAT(rules.Match(R"({"a":1})"), ElementsAre("r"));
+  EXPECT_THAT(rules.Match("{\"a\":1,\"b\":\"" + std::string(100, 'x') + "\"}"), IsEmpty());
+  EXPECT_THAT(rules.Match(R"({"a":1,"b":1,"c":1,"d":1})"), IsEmpty());
+  EXPECT_THAT(rules.Match(R"({"a":1,"b":[[[[[1]]]]]})"), IsEmpty());
+  EXPECT_EQ(rules.Stats().refused_events, 3);
+  EXPECT_EQ(rules.Stats().refused_by_limits, 3);
+  EXPECT_THAT(rules.Match("no"), IsEmpty());
+  EXPECT_EQ(rules.Stats().refused_events, 4);
+  EXPECT_EQ(rules.Stats().refused_by_limits, 3);
+}
+
+TEST(RuleSetTest, KeysThatNestDeeperThanAnyEventAreRefused) {
+  RuleSet rules;
+  EXPECT_TRUE(rules.Put("r", "{\"" + std::string(999, '.') + "\":[1]}").ok());
+  EXPECT_EQ(rules.Put("s", "{\"" + std::string(1'000, '.') + "\":[1]}").message(),
+            "Event pattern is not valid. Reason: A key nests 1001 names, more than the maximum of "
+            "1000");
+  EXPECT_EQ(rules.Stats().rules, 1);
 }
 
 }  // namespace

@@ -58,6 +58,18 @@ TEST_F(LintVerbTest, RulesOfOneTargetAreCompared) {
                                 HasSubstr("wide")));
 }
 
+TEST_F(LintVerbTest, ADisabledRuleIsLintedAlone) {
+  const std::string two = R"({"Rules": [
+    {"Name": "wide", "EventPattern": "{\"source\": [{\"prefix\": \"shop.\"}]}"},
+    {"Name": "narrow", "State": "DISABLED", "EventPattern": "{\"source\": [\"shop.orders\"]}"}]})";
+  const Result result = Run({"lint", Write("rules.json", two)});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_THAT(result.out, IsEmpty());
+  const std::string wrong = R"({"Rules": [
+    {"Name": "off", "State": "DISABLED", "EventPattern": "{\"source\": [5]}"}]})";
+  EXPECT_EQ(Run({"lint", Write("rules.json", wrong)}).code, 1);
+}
+
 TEST_F(LintVerbTest, TheEnvelopeIsABussUnlessSaidOtherwise) {
   const std::string rules = Write("rules.json", R"({"sensor": ["hall"]})");
   EXPECT_EQ(Run({"lint", rules}).code, 1);
