@@ -9,8 +9,14 @@
 //   rules.Match(R"({"detail": {"state": "paid", "total": 120}})");     // {"big", "paid"}
 //
 // The answer is that of EventPattern::Matches() for each rule. An event meets only rules that one
-// of its values points to, so time goes with the event and with what matches, hardly with the
-// number of rules.
+// of its values points to, so for most rules and events time goes with the event and with what
+// matches, hardly with the number of rules.
+//
+// The worst case: many rules that one value of the event points to, and that then do not match. Each
+// of them may cost the values at its paths times the elements of its lists. What conditions on
+// several fields of nested or repeated arrays may cost is bounded for each rule (see pattern.h) and,
+// at four times that, for all rules of one event; a rule that is given up there does not match, and
+// is counted.
 //
 // An event that is matched more than once is checked once:
 //
@@ -22,6 +28,8 @@
 //           other, not for a Put() or Remove(), not for memory to be tidied up. An event meets the
 //           rules of one moment: all of a rule or none of it. Writers wait for each other.
 // Lifetime  The set outlives every call on it. A CheckedEvent is a view of its text.
+// Memory    What a removed rule had comes back with a later Put(), Remove() or Stats() when nobody who
+//           matches can still see it. A Put() that gets no memory ends the process.
 // Units     Bytes.
 // Source    docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html
 #ifndef BANYAN_RULE_SET_H_

@@ -131,8 +131,9 @@ absl::Status TooLong(std::string_view value, size_t index, std::string_view memb
 // more than rules look at; CompactObject() has the last word.
 std::optional<EventOutline> ReadDetail(std::string_view detail, Limits limits,
                                        std::string* compact) {
-  // One less: the envelope will be around it.
+  // The envelope will be around it, with members of its own.
   limits.pattern.depth_max = std::min<int64_t>(kDepthMax, limits.pattern.depth_max) - 1;
+  limits.pattern.event_names_max -= kMemberCount;
   absl::StatusOr<CheckedEvent> checked = CheckedEvent::Check(detail, limits);
   if (!checked.ok()) return std::nullopt;
   const size_t end = static_cast<size_t>(checked->json().end() - detail.begin());
@@ -262,7 +263,8 @@ absl::StatusOr<Event> MakeEvent(const EventEntry& entry, Id id, absl::Time now,
   }
   members[kResources].push_back(']');
   Event event = {id, envelope.Write()};
-  if (outline.has_value()) {
+  const bool fits = static_cast<int64_t>(event.json.size()) <= env.limits.pattern.event_bytes_max;
+  if (outline.has_value() && fits) {
     event.outline = AroundDetail(*std::move(outline), members[kDetail].size(), event.json);
   }
   return event;

@@ -106,6 +106,21 @@ TEST_F(EventTest, ADetailAtTheLimitOfDepthIsTakenButNotMatched) {
   EXPECT_FALSE(make(nested(1001)).ok());
 }
 
+TEST_F(EventTest, AnEventBeyondThePatternLimitsHasNoOutline) {
+  Limits limits = Limits::Aws();
+  limits.pattern.event_bytes_max = 400;
+  limits.pattern.event_names_max = 12;
+  TestHouse house(runtime_, limits);
+  const auto has_outline = [&house](const std::string& detail) {
+    return MakeEvent({.source = "s", .detail_type = "d", .detail = detail}, kId,
+                     absl::FromUnixSeconds(0), *house.env)
+        ->outline.has_value();
+  };
+  EXPECT_TRUE(has_outline(R"({"a":1})"));
+  EXPECT_FALSE(has_outline(R"({"a":1,"b":1,"c":1,"d":1})"));
+  EXPECT_FALSE(has_outline("{\"a\":\"" + std::string(300, 'x') + "\"}"));
+}
+
 TEST_F(EventTest, ResourcesAreAlwaysThereAndTimeIsNowByDefault) {
   const std::string json = Make({.source = "s", .detail_type = "d", .detail = "{}"}).value();
   EXPECT_THAT(json, HasSubstr("\"time\":\"1970-01-01T00:00:00Z\""));
