@@ -15,6 +15,8 @@
 //     objects whose choice is a search
 //   100,000 rules that one value makes candidates and          linear in the candidates
 //     another refuses
+//   10,000 rules that one value makes candidates and each of   linear in both: rules times values
+//     1,000 others refuses
 //   bombs of depth, of names and of length                     no dearer than the largest event
 //                                                                of that form that is let in
 //
@@ -346,6 +348,47 @@ BENCHMARK(BM_CandidatesThatFail)
     ->Arg(1'000)
     ->Arg(10'000)
     ->Arg(100'000)
+    ->UseManualTime()
+    ->Unit(benchmark::kMicrosecond);
+
+// All rules are filed under the one value that they share: the other condition accepts absence, so
+// no value can point to it. The event brings the shared value, and at the other path only what each
+// rule refuses. No rule can be given up before its last value was looked at, so the bound is rules
+// times values.
+void BM_CandidatesThatFailAtEachValue(benchmark::State& state) {
+  const int64_t rules = Size(state, state.range(0));
+  const int64_t values = state.range(1);
+  RuleSet set;
+  for (int64_t i = 0; i < rules; ++i) {
+    const std::string number = std::to_string(i);
+    PutRule(set, number,
+            R"({"detail":{"state":["paid"],"gift":[{"exists":false},{"prefix":"never )" + number +
+                R"("}]}})");
+  }
+  const std::string refused =
+      R"({"detail":{"state":"paid","gift":[)" +
+      List(values, [](int64_t i) { return R"("some value )" + std::to_string(i) + '"'; }) + "]}}";
+  const CheckedEvent pointing = Checked(refused);
+  const CheckedEvent wanted = Checked(R"({"detail":{"state":"paid"}})");
+  if (set.Match(wanted, [](std::string_view) {}) != static_cast<size_t>(rules)) {
+    WrongAnswer("a rule whose only fault is not the gift");
+  }
+  Laps laps;
+  const int64_t turns = std::max<int64_t>(1, 1'000'000 / (rules * values));
+  for (auto _ : state) {
+    state.SetIterationTime(laps.Time(static_cast<size_t>(turns), [&] {
+      for (int64_t turn = 0; turn < turns; ++turn) {
+        if (set.Match(pointing, [](std::string_view) {}) != 0) WrongAnswer("a refused gift");
+      }
+    }));
+  }
+  state.counters["event_bytes"] = static_cast<double>(refused.size());
+  state.counters["ns_per_rule"] = laps.Median() / static_cast<double>(rules);
+  state.counters["ns_per_rule_and_value"] = laps.Median() / static_cast<double>(rules * values);
+}
+BENCHMARK(BM_CandidatesThatFailAtEachValue)
+    ->ArgNames({"rules", "values"})
+    ->ArgsProduct({{1'000, 10'000}, {1, 1'000}})
     ->UseManualTime()
     ->Unit(benchmark::kMicrosecond);
 

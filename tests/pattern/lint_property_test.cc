@@ -162,6 +162,12 @@ struct Claims {
   int never = 0, everything = 0, values = 0, branches = 0, implied = 0, equal = 0;
 };
 
+void Print(const Claims& claims) {
+  std::cout << "             never " << claims.never << ", everything " << claims.everything
+            << ", values " << claims.values << ", branches " << claims.branches << ", implied "
+            << claims.implied << ", equal " << claims.equal << "\n";
+}
+
 // Replaces branches of "$or" that are said to do nothing by ones that no event matches.
 std::string WithoutBranches(const std::string& text, const std::vector<LintWarning>& warnings) {
   std::string rest;
@@ -269,6 +275,26 @@ void CheckImplied(const std::vector<LintRule>& rules, const std::vector<LintWarn
   }
 }
 
+// Lints the rules beside each other and each alone, and holds what is said against the events.
+void CheckAll(const std::vector<LintRule>& rules, const std::vector<std::string>& events,
+              const LintOptions& options, Claims* claims) {
+  CheckImplied(rules, LintRules(rules, options), events, claims);
+  for (const LintRule& rule : rules) {
+    CheckClaims(rule.pattern, LintPattern(rule.pattern, options), events, claims);
+  }
+}
+
+// Thirty valid rules of the world; the ids are their numbers.
+std::vector<LintRule> RulesOf(SmallWorld& world) {
+  std::vector<LintRule> rules;
+  while (rules.size() < 30) {
+    std::string text = world.Below(3) == 0 ? StrCat("{", world.Member(), "}") : world.Pattern();
+    if (Compile(text) == nullptr) continue;
+    rules.push_back({.id = std::to_string(rules.size()), .pattern = std::move(text)});
+  }
+  return rules;
+}
+
 LintOptions WideOptions() {
   LintOptions options;
   options.limits = Limits::Relaxed();
@@ -281,24 +307,13 @@ TEST(LintProperty, ClaimsHoldInASmallWorld) {
   SmallWorld world(random);
   Claims claims;
   for (size_t round = 0; round < Rounds(100); ++round) {
-    std::vector<LintRule> rules;
-    while (rules.size() < 30) {
-      std::string text = world.Below(3) == 0 ? StrCat("{", world.Member(), "}") : world.Pattern();
-      if (Compile(text) == nullptr) continue;
-      rules.push_back({.id = std::to_string(rules.size()), .pattern = std::move(text)});
-    }
+    const std::vector<LintRule> rules = RulesOf(world);
     std::vector<std::string> events;
     for (int i = 0; i < 120; ++i) events.push_back(world.Event());
-    const std::vector<LintWarning> all = LintRules(rules, WideOptions());
-    CheckImplied(rules, all, events, &claims);
-    for (const LintRule& rule : rules) {
-      CheckClaims(rule.pattern, LintPattern(rule.pattern, WideOptions()), events, &claims);
-    }
+    CheckAll(rules, events, WideOptions(), &claims);
     if (HasFatalFailure()) return;
   }
-  std::cout << "             never " << claims.never << ", everything " << claims.everything
-            << ", values " << claims.values << ", branches " << claims.branches << ", implied "
-            << claims.implied << ", equal " << claims.equal << "\n";
+  Print(claims);
   EXPECT_GT(claims.never, 10);
   EXPECT_GT(claims.everything, 30);
   EXPECT_GT(claims.values, 30);
@@ -325,15 +340,10 @@ TEST(LintProperty, ClaimsHoldInTheMatchersWorld) {
       const CompiledPattern* one = near.get();
       for (int i = 0; i < 4; ++i) events.push_back(world.Event({&one, 1}));
     }
-    CheckImplied(rules, LintRules(rules, WideOptions()), events, &claims);
-    for (const LintRule& rule : rules) {
-      CheckClaims(rule.pattern, LintPattern(rule.pattern, WideOptions()), events, &claims);
-    }
+    CheckAll(rules, events, WideOptions(), &claims);
     if (HasFatalFailure()) return;
   }
-  std::cout << "             never " << claims.never << ", everything " << claims.everything
-            << ", values " << claims.values << ", branches " << claims.branches << ", implied "
-            << claims.implied << ", equal " << claims.equal << "\n";
+  Print(claims);
   EXPECT_GT(claims.everything + claims.values + claims.branches + claims.implied, 20);
 }
 
@@ -388,23 +398,13 @@ TEST(LintProperty, ClaimsAboutTheEnvelopeHold) {
   options.envelope = LintEnvelope::kEventBus;
   Claims claims;
   for (size_t round = 0; round < Rounds(100); ++round) {
-    std::vector<LintRule> rules;
-    while (rules.size() < 30) {
-      std::string text = world.Below(3) == 0 ? StrCat("{", world.Member(), "}") : world.Pattern();
-      if (Compile(text) == nullptr) continue;
-      rules.push_back({.id = std::to_string(rules.size()), .pattern = std::move(text)});
-    }
+    const std::vector<LintRule> rules = RulesOf(world);
     std::vector<std::string> events;
     for (int i = 0; i < 60; ++i) events.push_back(BusEvent(world));
-    CheckImplied(rules, LintRules(rules, options), events, &claims);
-    for (const LintRule& rule : rules) {
-      CheckClaims(rule.pattern, LintPattern(rule.pattern, options), events, &claims);
-    }
+    CheckAll(rules, events, options, &claims);
     if (HasFatalFailure()) return;
   }
-  std::cout << "             never " << claims.never << ", everything " << claims.everything
-            << ", values " << claims.values << ", branches " << claims.branches << ", implied "
-            << claims.implied << ", equal " << claims.equal << "\n";
+  Print(claims);
   EXPECT_GT(claims.never, 100);
   EXPECT_GT(claims.everything, 30);
   EXPECT_GT(claims.values, 30);

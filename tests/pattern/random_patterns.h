@@ -100,8 +100,10 @@ class RandomPatterns {
   const T& OneOf(const std::vector<T>& list) {
     return list[Below(list.size())];
   }
+  // Lengths at which a text can be cut without breaking a character.
+  static std::vector<size_t> Cuts(std::string_view text);
 
-  // ---- Patterns.
+  // ---- Patterns: random_patterns.cc.
   std::string PatternObject(const std::string& prefix, int depth);
   std::string PatternLeaf();
   std::string PatternElement();
@@ -111,7 +113,7 @@ class RandomPatterns {
   std::string TextPart();  // a piece of one of the world's strings
   std::string Quoted(std::string_view text);
 
-  // ---- Events.
+  // ---- Events: random_events.cc.
   std::vector<Wish> Wishes(const CompiledPattern& pattern);
   std::optional<Value> Witness(const ValuePattern& wanted);
   Value AnyValue();
