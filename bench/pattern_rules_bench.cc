@@ -20,7 +20,7 @@
 //
 // Events are checked ones of some 900 bytes. "events" is how many different ones take turns: 64
 // stay in the cache, and so do the rules they match; 32,768 come from memory, and each brings rules
-// that were not used for long. Who matched is compared in every pass; a wrong answer ends the
+// that were not used for long. "batch": 64 events in one call, which may wait for memory together. Who matched is compared in every pass; a wrong answer ends the
 // program.
 #include <array>
 #include <atomic>
@@ -33,6 +33,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "banyan/attributes.h"
 #include "banyan/rule_set.h"
 #include "benchmark/benchmark.h"
@@ -47,6 +48,7 @@ namespace {
 
 constexpr int64_t kHotEvents = 64;
 constexpr int64_t kStreamedEvents = 32'768;
+constexpr size_t kBatch = 64;
 constexpr size_t kMatchesPerPass = 4'096;  // at least, so that a pass is long for the clock
 
 // --- Orders, and rules for them ------------------------------------------------------------------
@@ -133,6 +135,20 @@ class Orders {
     }
   }
 
+  // As a consumer of batches does it.
+  void MatchAllTogether() const {
+    for (size_t turn = 0; turn < turns_; ++turn) {
+      for (size_t begin = 0; begin < events_.size(); begin += kBatch) {
+        const auto batch = absl::MakeConstSpan(events_).subspan(begin, kBatch);
+        size_t right = 0;
+        const size_t matches = set.Match(batch, [&](size_t event, std::string_view id) {
+          right += id == wanted_[begin + event] ? 1 : 0;
+        });
+        if (matches != batch.size() || right != matches) WrongAnswer("orders in a batch");
+      }
+    }
+  }
+
   size_t matches_per_pass() const { return turns_ * events_.size(); }
 
   RuleSet set;
@@ -148,14 +164,21 @@ void CompareTwo(benchmark::State& state, const Orders& peer, const Orders& ours,
                 const std::string& peer_name, double ratio_max) {
   Laps peer_laps;
   Laps our_laps;
+  Laps peer_together;
+  Laps ours_together;
   for (auto _ : state) {
     peer_laps.Time(peer.matches_per_pass(), [&] { peer.MatchAll(); });
     state.SetIterationTime(our_laps.Time(ours.matches_per_pass(), [&] { ours.MatchAll(); }));
+    peer_together.Time(peer.matches_per_pass(), [&] { peer.MatchAllTogether(); });
+    ours_together.Time(ours.matches_per_pass(), [&] { ours.MatchAllTogether(); });
   }
   state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(ours.matches_per_pass()));
   state.counters[peer_name] = peer_laps.Median();
   state.counters["ns"] = our_laps.Median();
+  state.counters["batch_" + peer_name] = peer_together.Median();
+  state.counters["batch_ns"] = ours_together.Median();
   ReportAtMost(state, "ratio", our_laps.Median() / peer_laps.Median(), ratio_max);
+  state.counters["batch_ratio"] = ours_together.Median() / peer_together.Median();
 }
 
 // --- Growth --------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "banyan/attributes.h"
 #include "banyan/export.h"
 #include "banyan/limits.h"
@@ -151,6 +152,13 @@ class BANYAN_EXPORT RuleSet {
   size_t Match(const CheckedEvent& event, absl::FunctionRef<void(std::string_view id)> visit) const;
   size_t Match(const Attributes& attributes,
                absl::FunctionRef<void(std::string_view id)> visit) const;
+
+  // The same for many events, one after the other: `visit` is told which, by its index, and the
+  // answer counts the matches of all. All meet the rules of one moment. Quicker than
+  // one event at a time, and much so with many rules: while one event waits for memory, the next ones
+  // are looked at. At its best from eight events on.
+  size_t Match(absl::Span<const CheckedEvent> events,
+               absl::FunctionRef<void(size_t event, std::string_view id)> visit) const;
 
   // Why each rule matches or not, in the order of ids. For people: as slow as many interpreters.
   std::vector<RuleVerdict> Explain(std::string_view event_json) const;

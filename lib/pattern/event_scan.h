@@ -82,6 +82,14 @@ class ScannedEvent {
   // Does some value of the path lie in an array element? Only if it has values.
   bool InArrays(uint32_t path) const { return paths_[path].in_arrays; }
   FoundValue& At(uint32_t value) { return values_[value]; }
+
+  // Which of the ranges listed in an Access the path's values were found in, one bit for each. Only
+  // if it has values.
+  struct RangesHit {
+    const Access* listed_by = nullptr;
+    uint32_t bits = 0;
+  };
+  RangesHit& ranges_hit(uint32_t path) { return paths_[path].ranges_hit; }
   const ElementTable& elements() const { return elements_; }
 
   // Call on_value(const PathNode&, FoundValue&) for each wanted value when it is found.
@@ -97,6 +105,7 @@ class ScannedEvent {
     uint32_t first = 0;
     uint32_t last = 0;
     bool in_arrays = false;
+    RangesHit ranges_hit;
   };
   template <typename OnValue>
   class Walk;

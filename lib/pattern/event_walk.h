@@ -56,7 +56,7 @@ inline FoundValue& ScannedEvent::Add(const PathNode& node, ValueKind kind, std::
   if (node.id() >= paths_.size()) paths_.resize(node.id() + 1);
   Path& path = paths_[node.id()];
   if (path.stamp != stamp_) {
-    path = {.stamp = stamp_, .first = added, .last = added, .in_arrays = false};
+    path = {.stamp = stamp_, .first = added, .last = added, .in_arrays = false, .ranges_hit = {}};
   } else {
     values_[path.last].next = added;
     path.last = added;
@@ -83,7 +83,7 @@ class ScannedEvent::Walk {
   void Run(const PathNode& node, size_t offset) {
     const char* at = begin_ + offset;
     while (jump_ < outline_.jumps.size() && outline_.jumps[jump_].begin < offset) ++jump_;
-    at = Value(node, at);
+    at = Value(node, at, {kOutside, false});
     while (!frames_.empty()) at = frames_.back().is_array ? Elements(at) : Members(at);
   }
 
@@ -101,7 +101,13 @@ class ScannedEvent::Walk {
     bool is_element;  // an object or array directly inside an array
   };
 
-  struct Name {
+  // Where a value stands.
+  struct Inside {
+    uint32_t element;
+    bool by_map;  // see BehindString()
+  };
+
+  struct NameText {
     std::string_view text;
     uint64_t tag;
   };
@@ -119,37 +125,98 @@ class ScannedEvent::Walk {
       if (frame.unseen == 0) return LeaveEarly(at);
       at = BehindComma(at);
       if (*at == '}') return Close(at);
-      const char* open = at;
-      at = BehindString(at, is_large);
-      const Name name = NameIn(open, at);
-      if (*at != ':') at = BehindSpace(at);
-      at = BehindSpace(at + 1);
-      const PathNode* child = Child(frame, name);
+      const PathNode* child = Name(frame.children, is_large, &at);
       if (child == nullptr) {
         at = BehindValue(at, is_large);
         continue;
       }
       if (frame.unseen != PathNode::Children::kUncounted) --frame.unseen;
-      at = Value(*child, at);
+      at = Value(*child, at, {frame.element, is_large});
     } while (frames_.size() == depth);
     return at;
   }
 
   const char* Elements(const char* at) {
     const size_t depth = frames_.size();
-    const PathNode& node = *frames_.back().node;
+    const Frame& frame = frames_.back();
+    const PathNode& node = *frame.node;
+    const Inside inside = {frame.element, frame.jump != kNoJump};
     do {
       at = BehindComma(at);
       if (*at == ']') return Close(at);
-      at = Value(node, at);
+      at = *at == '{' && frame.children.listed() && !outline_.may_repeat && !HasJump(at)
+               ? SmallObject(node, at)
+               : Value(node, at, inside);
     } while (frames_.size() == depth);
     return at;
   }
 
-  const PathNode* Child(const Frame& frame, const Name& name) const {
-    if (!outline_.may_repeat) return frame.children.Find(name.text, name.tag);
+  // An element that is an object without a jump, which most are: read here and now, without a frame,
+  // until something inside of it needs one.
+  const char* SmallObject(const PathNode& node, const char* at) {
+    const Frame& array = frames_.back();
+    const PathNode::Children children = array.children;
+    const uint32_t element = out_.elements_.Open(array.element, array.array);
+    uint32_t unseen = children.count();
+    ++at;
+    while (true) {
+      at = BehindComma(at);
+      if (*at == '}') {
+        ++at;
+        break;
+      }
+      const PathNode* child = Name(children, false, &at);
+      if (child == nullptr) {
+        at = BehindValue(at, false);
+        continue;
+      }
+      --unseen;
+      if (*at == '{' || *at == '[') {
+        Frame& around = frames_.emplace_back();
+        around.node = &node;
+        around.children = children;
+        around.unseen = unseen;
+        around.element = element;
+        around.array = 0;
+        around.jump = kNoJump;
+        around.is_array = false;
+        around.is_element = true;
+        const size_t depth = frames_.size();
+        at = Open(*child, at, {element, false});
+        if (frames_.size() > depth) return at;
+        frames_.pop_back();  // it was not wanted after all
+        continue;
+      }
+      at = Value(*child, at, {element, false});
+      if (unseen == 0) {
+        at = BehindClose(at);
+        break;
+      }
+    }
+    out_.elements_.Close(element);
+    return at;
+  }
+
+  // Reads the name at *at, and goes on to its value. Null: it is not among the children.
+  const PathNode* Name(const PathNode::Children& children, bool by_map, const char** at) {
+    const char* open = *at;
+    const bool is_plain = !outline_.may_repeat && !outline_.has_escapes;
+    const PathNode* child = nullptr;
+    if (is_plain && children.listed() && end_ - open > 8) {
+      child = children.FindRaw(open + 1, end_);
+      *at = child != nullptr ? open + child->name().size() + 2 : BehindString(open, by_map);
+    } else {
+      *at = BehindString(open, by_map);
+      child = Child(children, NameIn(open, *at));
+    }
+    if (**at != ':') *at = BehindSpace(*at);
+    *at = BehindSpace(*at + 1);
+    return child;
+  }
+
+  const PathNode* Child(PathNode::Children children, const NameText& name) const {
+    if (!outline_.may_repeat) return children.Find(name.text, name.tag);
     // A name with dots walks several edges.
-    PathNode::Children children = frame.children;
     std::string_view rest = name.text;
     while (true) {
       const size_t dot = std::min(rest.find('.'), rest.size());
@@ -161,41 +228,40 @@ class ScannedEvent::Walk {
   }
 
   // Reads the value here, or opens it.
-  const char* Value(const PathNode& node, const char* at) {
+  const char* Value(const PathNode& node, const char* at, Inside inside) {
+    if (*at == '"') return String(node, at, inside);
     switch (*at) {
       case '{':
       case '[':
-        return Open(node, at);
-      case '"':
-        return String(node, at);
+        return Open(node, at, inside);
       case 't':
-        return Word(node, ValueKind::kTrue, {at, 4});
+        return Word(node, ValueKind::kTrue, {at, 4}, inside);
       case 'f':
-        return Word(node, ValueKind::kFalse, {at, 5});
+        return Word(node, ValueKind::kFalse, {at, 5}, inside);
       case 'n':
-        return Word(node, ValueKind::kNull, {at, 4});
+        return Word(node, ValueKind::kNull, {at, 4}, inside);
       default:
-        return Number(node, at);
+        return Number(node, at, inside);
     }
   }
 
-  const char* String(const PathNode& node, const char* open) {
-    const char* at = BehindString(open, !frames_.empty() && frames_.back().jump != kNoJump);
+  const char* String(const PathNode& node, const char* open, Inside inside) {
+    const char* at = BehindString(open, inside.by_map);
     if (!node.wanted()) return at;
     std::string_view text(open + 1, static_cast<size_t>(at - open) - 2);
     if (outline_.has_escapes && text.find('\\') != std::string_view::npos) {
       text = out_.Decoded({open, static_cast<size_t>(at - open)});
     }
-    Found(node, ValueKind::kString, text);
+    Found(node, ValueKind::kString, text, inside);
     return at;
   }
 
-  const char* Word(const PathNode& node, ValueKind kind, std::string_view text) {
-    if (node.wanted()) Found(node, kind, text);
+  const char* Word(const PathNode& node, ValueKind kind, std::string_view text, Inside inside) {
+    if (node.wanted()) Found(node, kind, text, inside);
     return text.data() + text.size();
   }
 
-  const char* Number(const PathNode& node, const char* first) {
+  const char* Number(const PathNode& node, const char* first, Inside inside) {
     const Access* access = node.access();
     constexpr uint32_t kByValue = 1u << static_cast<unsigned>(KeyKind::kNumber) |
                                   1u << static_cast<unsigned>(KeyKind::kRange);
@@ -204,7 +270,7 @@ class ScannedEvent::Walk {
       size_t size = 0;
       const std::optional<double> nearest =
           NearestDouble({first, static_cast<size_t>(end_ - first)}, &size);
-      FoundValue& value = Add(node, ValueKind::kNumber, {first, size});
+      FoundValue& value = out_.Add(node, ValueKind::kNumber, {first, size}, inside.element);
       value.number = nearest.value_or(0);
       value.number_state =
           nearest.has_value() ? FoundValue::NumberState::kNearest : FoundValue::NumberState::kNone;
@@ -213,27 +279,24 @@ class ScannedEvent::Walk {
     }
     const char* at = BehindBareValue(first);
     if (node.wanted()) {
-      Found(node, ValueKind::kNumber, {first, static_cast<size_t>(at - first)});
+      Found(node, ValueKind::kNumber, {first, static_cast<size_t>(at - first)}, inside);
     }
     return at;
   }
 
-  FoundValue& Add(const PathNode& node, ValueKind kind, std::string_view text) {
-    return out_.Add(node, kind, text, frames_.empty() ? kOutside : frames_.back().element);
-  }
-  void Found(const PathNode& node, ValueKind kind, std::string_view text) {
-    on_value_(node, Add(node, kind, text));
+  void Found(const PathNode& node, ValueKind kind, std::string_view text, Inside inside) {
+    on_value_(node, out_.Add(node, kind, text, inside.element));
   }
 
-  const char* Open(const PathNode& node, const char* at) {
+  const char* Open(const PathNode& node, const char* at, Inside inside) {
     const bool is_array = *at == '[';
     const PathNode::Children children = node.children();
     if (children.empty() && !(is_array && node.wanted())) return BehindContainer(at);
     const bool is_element = !frames_.empty() && frames_.back().is_array;
-    const uint32_t around = frames_.empty() ? kOutside : frames_.back().element;
     ElementTable& elements = out_.elements_;
     const bool counts = !is_array && !outline_.may_repeat;
-    const uint32_t element = is_element ? elements.Open(around, frames_.back().array) : around;
+    const uint32_t element =
+        is_element ? elements.Open(inside.element, frames_.back().array) : inside.element;
     const uint32_t jump = HasJump(at) ? jump_++ : kNoJump;
     // Filled in place: a frame that is made first and copied then stalls on its own stores.
     Frame& frame = frames_.emplace_back();
@@ -285,7 +348,7 @@ class ScannedEvent::Walk {
     return *at == ',' ? BehindSpace(at + 1) : at;
   }
 
-  Name NameIn(const char* open, const char* behind) {
+  NameText NameIn(const char* open, const char* behind) {
     const std::string_view name(open + 1, static_cast<size_t>(behind - open) - 2);
     if (outline_.has_escapes && name.find('\\') != std::string_view::npos) {
       const std::string_view text = out_.Decoded({open, static_cast<size_t>(behind - open)});
@@ -334,15 +397,9 @@ class ScannedEvent::Walk {
   }
 
   const char* BehindValue(const char* at, bool by_map) {
-    switch (*at) {
-      case '"':
-        return BehindString(at, by_map);
-      case '{':
-      case '[':
-        return BehindContainer(at);
-      default:
-        return BehindBareValue(at);
-    }
+    if (*at == '"') return BehindString(at, by_map);
+    if (*at == '{' || *at == '[') return BehindContainer(at);
+    return BehindBareValue(at);
   }
 
   bool HasJump(const char* at) {

@@ -14,65 +14,79 @@ KeyTable::KeyTable(Retirer& retirer) : retirer_(retirer), array_(NewArray(kCapac
 
 KeyTable::~KeyTable() { DeleteArray(array_.load(std::memory_order_acquire)); }
 
-KeyTable::Entry& KeyTable::Array::Place(uint64_t key) {
-  for (size_t i = Home(key);; i = After(i)) {
-    Entry& entry = entries()[i];
-    const uint64_t here = entry.key.load(std::memory_order_relaxed);
-    if (here == key || here == kUnused) return entry;
+size_t KeyTable::Array::Place(uint32_t key) const {
+  size_t i = Home(key);
+  while (true) {
+    const uint32_t here = keys()[i].load(std::memory_order_relaxed);
+    if (here == key || here == kUnused) return i;
+    i = After(i);
   }
 }
 
-void KeyTable::Add(uint64_t key, Link* link) {
+namespace {
+
+// K4.
+uintptr_t BackOfNewest(size_t length) { return 2 * length + 1; }
+bool IsNewest(const Link& link) { return (link.back & 1) != 0; }
+size_t LengthFrom(const Link& newest) { return newest.back / 2; }
+
+uintptr_t BackTo(const Link& newer) { return reinterpret_cast<uintptr_t>(&newer); }
+Link* Newer(const Link& link) { return reinterpret_cast<Link*>(link.back); }
+
+}  // namespace
+
+void KeyTable::Add(uint32_t key, Link* link) {
   key = Name(key);
   Array* array = array_.load(std::memory_order_relaxed);
-  Entry* entry = &array->Place(key);
-  const bool first = entry->key.load(std::memory_order_relaxed) == kUnused;
+  size_t place = array->Place(key);
+  const bool first = array->keys()[place].load(std::memory_order_relaxed) == kUnused;
   if (first) {
-    if (4 * (used_ + 1) > 3 * array->capacity) {
+    if (5 * (used_ + 1) > (array->capacity <= 256 ? 2 : 4) * array->capacity) {
       Rebuild(CapacityFor(alive_ + 1));
-      entry = &array_.load(std::memory_order_relaxed)->Place(key);
+      array = array_.load(std::memory_order_relaxed);
+      place = array->Place(key);
     }
     ++used_;
   }
 
-  Link* const head = entry->head.load(std::memory_order_relaxed);
-  if (head == nullptr) {
+  Head& head = array->heads()[place];
+  Link* const newest = head.load(std::memory_order_relaxed);
+  if (newest == nullptr) {
     ++alive_;
-    link->rank = 1;
+    link->back = BackOfNewest(1);
   } else {
-    head->prev = link;
-    link->rank = head->rank + 1;
+    link->back = BackOfNewest(LengthFrom(*newest) + 1);
+    newest->back = BackTo(*link);
   }
-  link->prev = nullptr;
-  link->next.store(head, std::memory_order_relaxed);  // published with the head
-  entry->head.store(link, std::memory_order_seq_cst);
+  link->next.store(newest, std::memory_order_relaxed);  // published with the head
+  head.store(link, std::memory_order_seq_cst);
   // The key comes last, so that who finds it finds the link.
-  if (first) entry->key.store(key, std::memory_order_seq_cst);
+  if (first) array->keys()[place].store(key, std::memory_order_seq_cst);
 }
 
-void KeyTable::Remove(uint64_t key, Link* link) {
+void KeyTable::Remove(uint32_t key, Link* link) {
   Array& array = *array_.load(std::memory_order_relaxed);
-  Entry& entry = array.Place(Name(key));
-  Link* const head = entry.head.load(std::memory_order_relaxed);
+  Head& head = array.heads()[array.Place(Name(key))];
+  Link* const newest = head.load(std::memory_order_relaxed);
   Link* const next = link->next.load(std::memory_order_relaxed);
-  BANYAN_CHECK(head != nullptr && (link->prev != nullptr || link == head),
+  BANYAN_CHECK(newest != nullptr && link->back != 0 && (link == newest || !IsNewest(*link)),
                "a link is removed from the chain it is in");
-  if (next != nullptr) next->prev = link->prev;
-  if (link->prev != nullptr) {
-    --head->rank;
-    link->prev->next.store(next, std::memory_order_seq_cst);
+  if (link != newest) {
+    newest->back = BackOfNewest(LengthFrom(*newest) - 1);
+    if (next != nullptr) next->back = link->back;
+    Newer(*link)->next.store(next, std::memory_order_seq_cst);
     return;
   }
-  if (next != nullptr) next->rank = head->rank - 1;
-  entry.head.store(next, std::memory_order_seq_cst);
+  if (next != nullptr) next->back = BackOfNewest(LengthFrom(*link) - 1);
+  head.store(next, std::memory_order_seq_cst);
   if (next != nullptr) return;
   --alive_;
   if (array.capacity > kCapacityMin && 8 * alive_ < array.capacity) Rebuild(CapacityFor(alive_));
 }
 
-uint32_t KeyTable::Crowd(uint64_t key) const {
-  const Link* head = Find(key);
-  return head == nullptr ? 0 : head->rank;
+uint32_t KeyTable::Crowd(uint32_t key) const {
+  const Link* newest = Find(key);
+  return newest == nullptr ? 0 : static_cast<uint32_t>(LengthFrom(*newest));
 }
 
 size_t KeyTable::bytes() const { return BytesOf(array_.load(std::memory_order_relaxed)->capacity); }
@@ -82,38 +96,42 @@ void KeyTable::CheckInvariants() const {
   size_t used = 0;
   size_t alive = 0;
   for (size_t i = 0; i < array.capacity; ++i) {
-    const Entry& entry = array.entries()[i];
-    const uint64_t key = entry.key.load(std::memory_order_relaxed);
-    const Link* head = entry.head.load(std::memory_order_relaxed);
-    BANYAN_CHECK(key != kUnused || head == nullptr, "an unused entry has no links");
+    const uint32_t key = array.keys()[i].load(std::memory_order_relaxed);
+    const Link* newest = array.heads()[i].load(std::memory_order_relaxed);
+    BANYAN_CHECK(key != kUnused || newest == nullptr, "an unused entry has no links");
     if (key == kUnused) continue;
-    BANYAN_CHECK(&array.Place(key) == &entry, "K2");
+    BANYAN_CHECK(array.Place(key) == i, "K2");
     ++used;
-    if (head == nullptr) continue;
+    if (newest == nullptr) continue;
     ++alive;
-    uint32_t length = 0;
+    size_t length = 0;
     const Link* newer = nullptr;
-    for (const Link* link = head; link != nullptr;
+    for (const Link* link = newest; link != nullptr;
          newer = link, link = link->next.load(std::memory_order_relaxed)) {
-      BANYAN_CHECK(link->prev == newer, "prev leads back");
+      BANYAN_CHECK(newer == nullptr ? IsNewest(*link) : link->back == BackTo(*newer),
+                   "K4: back leads back");
       ++length;
     }
-    BANYAN_CHECK(head->rank == length, "K4");
+    BANYAN_CHECK(LengthFrom(*newest) == length, "K4: the newest tells the length");
   }
   BANYAN_CHECK(used == used_ && alive == alive_, "the entries are counted");
-  BANYAN_CHECK(4 * used <= 3 * array.capacity, "K3: a quarter is unused");
+  BANYAN_CHECK(5 * used <= 4 * array.capacity, "K3: a fifth is unused");
   BANYAN_CHECK(array.capacity == kCapacityMin || 8 * alive >= array.capacity, "K3: it shrinks");
 }
 
-// Half full or less (K3).
+// Half full or less (K3). A small one a quarter: there, what is looked for is found or missed at its
+// home, and room is cheap.
 size_t KeyTable::CapacityFor(size_t keys) {
-  return std::max(kCapacityMin, std::bit_ceil(2 * keys));
+  constexpr size_t kFewKeys = 64;
+  return std::max(kCapacityMin, std::bit_ceil((keys <= kFewKeys ? 4 : 2) * keys));
 }
 
 KeyTable::Array* KeyTable::NewArray(size_t capacity) {
+  BANYAN_CHECK(capacity <= size_t{1} << 31, "there are fewer keys than numbers for them");
   auto* array = new (::operator new(BytesOf(capacity)))
-      Array{.capacity = capacity, .shift = static_cast<unsigned>(64 - std::countr_zero(capacity))};
-  std::uninitialized_value_construct_n(array->entries(), capacity);
+      Array{.capacity = capacity, .shift = static_cast<unsigned>(32 - std::countr_zero(capacity))};
+  std::uninitialized_value_construct_n(array->heads(), capacity);
+  std::uninitialized_value_construct_n(array->keys(), capacity);
   return array;
 }
 
@@ -123,13 +141,12 @@ void KeyTable::Rebuild(size_t capacity) {
   Array* const old = array_.load(std::memory_order_relaxed);
   Array* const fresh = NewArray(capacity);
   for (size_t i = 0; i < old->capacity; ++i) {
-    const Entry& from = old->entries()[i];
-    Link* const head = from.head.load(std::memory_order_relaxed);
-    if (head == nullptr) continue;
-    const uint64_t key = from.key.load(std::memory_order_relaxed);
-    Entry& to = fresh->Place(key);
-    to.key.store(key, std::memory_order_relaxed);  // published with the array
-    to.head.store(head, std::memory_order_relaxed);
+    Link* const newest = old->heads()[i].load(std::memory_order_relaxed);
+    if (newest == nullptr) continue;
+    const uint32_t key = old->keys()[i].load(std::memory_order_relaxed);
+    const size_t place = fresh->Place(key);
+    fresh->keys()[place].store(key, std::memory_order_relaxed);  // published with the array
+    fresh->heads()[place].store(newest, std::memory_order_relaxed);
   }
   used_ = alive_;
   array_.store(fresh, std::memory_order_seq_cst);

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// lib/pattern/key_table.h -- floor 2, the pattern room: 64-bit key -> chain of links, read without
+// lib/pattern/key_table.h -- floor 2, the pattern room: 32-bit key -> chain of links, read without
 // a lock while one writer adds and removes.
 //
-//   array_ --> | key | head |             one cache line holds four entries
-//              |  0  |      |
-//              | 17  |  *---+--> link --> link --> null      newest first
-//              |  5  | null |             a key whose chain has become empty
+//   array_ --> heads |   | * | null |     eight to a cache line; looked at when the key is there
+//                          '--> link --> link --> null      newest first
+//              keys  | 0 | 17 |  5  |     sixteen to a cache line, so probing stays in one; the chain
+//                                         of key 5 has become empty
 //
 // K1  A reader whose pin (base/epoch.h) is younger than an Add() finds the link till it is removed.
 // K2  A key's entry stays where it is for the life of an array. Probing from the key's home slot
 //     meets no key 0 (an unused entry) before it; so a reader never misses a key that is there.
-// K3  At least a quarter of an array is unused: probing ends. Empty chains count as used; they are
+// K3  At least a fifth of an array is unused: probing ends. Empty chains count as used; they are
 //     left out when the array is rebuilt, which costs O(1) for each Add() or Remove() since the
-//     rebuild before: half full at most when new, it is rebuilt when three quarters are used or
-//     when less than an eighth has links.
-// K4  The newest link's `rank` is the length of its chain. That of others means nothing.
+//     rebuild before: half full at most when new, it is rebuilt when four fifths are used or when
+//     less than an eighth has links.
+// K4  `back` of the newest link tells the length of its chain, that of the others leads to the next
+//     newer one. So the writer takes out any link in one step.
 //
 // What readers see beside K1. One that stands on an array which has been replaced may miss later
 // links and meet links that have been removed since. One that stands on a removed link goes on with
@@ -33,9 +34,10 @@
 // The links lie in the rules, so that adding one allocates nothing.
 //
 // Keys are hashes that no caller can steer: they are scattered here, but many that are made to
-// collide would lengthen each other's probing.
+// collide would lengthen each other's probing. Of a million different things a hundred share their
+// hash with another one, and its chain.
 //
-// Bound     That of the links. 16 bytes for each entry; 1.3 to 2.7 entries for each key while keys
+// Bound     That of the links. 12 bytes for each entry; 1.25 to 2.5 entries for each key while keys
 //           are added, at most 8 when most have gone.
 // Threads   Find: any, with a pin. All else: one writer at a time, by a lock of the caller's.
 // Lifetime  Links are the caller's. A removed link goes through the same epochs as the arrays, and
@@ -48,16 +50,13 @@
 #include <cstdint>
 
 #include "base/epoch.h"
-#include "base/mix.h"
 
 namespace banyan::inline v0_1::internal {
 
-// Lives inside what is filed under a key. Readers use `next` and `owner_offset`.
+// What is filed under a key has this as its base. Readers use `next`.
 struct Link {
   std::atomic<Link*> next{nullptr};  // older ones; seq_cst
-  Link* prev = nullptr;              // the writer's
-  uint32_t rank = 0;                 // the writer's (K4)
-  uint32_t owner_offset = 0;         // the owner's; not touched here
+  uintptr_t back = 0;                // the writer's (K4): a Link*, or 2 * length + 1
 };
 
 class KeyTable {
@@ -69,31 +68,38 @@ class KeyTable {
   KeyTable& operator=(const KeyTable&) = delete;
 
   // The newest link of the key, or null. Follow Link::next for the others.
-  Link* Find(uint64_t key) const {
+  Link* Find(uint32_t key) const {
     key = Name(key);
     const Array& array = *array_.load(std::memory_order_seq_cst);
     for (size_t i = array.Home(key);; i = array.After(i)) {
-      const Entry& entry = array.entries()[i];
-      const uint64_t here = entry.key.load(std::memory_order_seq_cst);
-      if (here == key) return entry.head.load(std::memory_order_seq_cst);
+      const uint32_t here = array.keys()[i].load(std::memory_order_seq_cst);
+      if (here == key) return array.heads()[i].load(std::memory_order_seq_cst);
       if (here == kUnused) return nullptr;
     }
   }
 
+  // Is it worth while to fetch things ahead? What is small stays in the cache.
+  bool IsLarge() const {
+    return array_.load(std::memory_order_seq_cst)->capacity > kCachedCapacity;
+  }
+
   // Fetches what Find() will look at first.
-  void Prefetch(uint64_t key) const {
+  void Prefetch(uint32_t key) const {
     const Array& array = *array_.load(std::memory_order_seq_cst);
-    __builtin_prefetch(&array.entries()[array.Home(Name(key))]);
+    if (array.capacity <= kCachedCapacity) return;  // see IsLarge()
+    const size_t home = array.Home(Name(key));
+    __builtin_prefetch(&array.keys()[home]);
+    __builtin_prefetch(&array.heads()[home]);
   }
 
   // Puts a new link before the others of its key.
-  void Add(uint64_t key, Link* link);
+  void Add(uint32_t key, Link* link);
 
   // Takes out a link that was added under this key. It keeps its `next` for readers on it.
-  void Remove(uint64_t key, Link* link);
+  void Remove(uint32_t key, Link* link);
 
   // How many links the key has. For the writer, who wants the rarest of several keys.
-  uint32_t Crowd(uint64_t key) const;
+  uint32_t Crowd(uint32_t key) const;
 
   // Of the array; the links are the caller's.
   size_t bytes() const;
@@ -102,34 +108,40 @@ class KeyTable {
   void CheckInvariants() const;
 
  private:
-  static constexpr uint64_t kUnused = 0;
+  static constexpr uint32_t kUnused = 0;
   static constexpr size_t kCapacityMin = 16;
+  static constexpr size_t kCachedCapacity = 1'024;
 
-  struct Entry {
-    std::atomic<uint64_t> key{kUnused};
-    std::atomic<Link*> head{nullptr};
-  };
+  using Key = std::atomic<uint32_t>;
+  using Head = std::atomic<Link*>;
 
-  // The entries follow it in the same piece of memory.
-  struct alignas(Entry) Array {
+  // The heads and then the keys follow it in the same piece of memory.
+  struct alignas(Head) Array {
     size_t capacity;  // a power of two
     unsigned shift;   // leaves as many bits as the capacity has
 
-    const Entry* entries() const { return reinterpret_cast<const Entry*>(this + 1); }
-    Entry* entries() { return reinterpret_cast<Entry*>(this + 1); }
+    const Head* heads() const { return reinterpret_cast<const Head*>(this + 1); }
+    Head* heads() { return reinterpret_cast<Head*>(this + 1); }
+    const Key* keys() const { return reinterpret_cast<const Key*>(heads() + capacity); }
+    Key* keys() { return reinterpret_cast<Key*>(heads() + capacity); }
 
     // Where the search for a key begins: the high bits of a product depend on all bits of the key.
-    size_t Home(uint64_t key) const { return static_cast<size_t>((key * kMixStep) >> shift); }
+    size_t Home(uint32_t key) const {
+      constexpr uint32_t kFactor = 0x9e3779b1;  // near 2^32 divided by the golden ratio, and prime
+      return (key * kFactor) >> shift;
+    }
     size_t After(size_t i) const { return (i + 1) & (capacity - 1); }
 
-    // The key's entry, or the unused one that it would get.
-    Entry& Place(uint64_t key);
+    // Where the key is, or the unused place that it would get.
+    size_t Place(uint32_t key) const;
   };
 
   // 0 marks an unused entry, so key 0 shares a chain with key 1.
-  static uint64_t Name(uint64_t key) { return key == kUnused ? 1 : key; }
+  static uint32_t Name(uint32_t key) { return key == kUnused ? 1 : key; }
 
-  static size_t BytesOf(size_t capacity) { return sizeof(Array) + capacity * sizeof(Entry); }
+  static size_t BytesOf(size_t capacity) {
+    return sizeof(Array) + capacity * (sizeof(Head) + sizeof(Key));
+  }
   static size_t CapacityFor(size_t keys);
   static Array* NewArray(size_t capacity);
   static void DeleteArray(void* array);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// lib/pattern/lookup_key.h -- floor 2: 64 bits by which a value of an event finds the rules that may
+// lib/pattern/lookup_key.h -- floor 2: 32 bits by which a value of an event finds the rules that may
 // want it.
 //
 // A key is made of a path, a kind and some bytes, once from the rule and once from the event; equal
@@ -43,9 +43,9 @@ inline constexpr uint64_t kHashFactor = 0x9fb21c651e98df25u;
 
 // `base`: PathNode::key_base(), which stands for the path and holds a number that nobody outside
 // knows, so that nobody can choose values whose keys crowd one end of a table.
-inline uint64_t LookupKey(uint64_t base, KeyKind kind, uint64_t length, uint64_t hash) {
+inline uint32_t LookupKey(uint64_t base, KeyKind kind, uint64_t length, uint64_t hash) {
   const uint64_t facts = (length << 5) ^ static_cast<uint64_t>(kind);
-  return Mix64(hash ^ base ^ (facts * kHashFactor));
+  return static_cast<uint32_t>(Mix64(hash ^ base ^ (facts * kHashFactor)) >> 32);
 }
 
 inline uint64_t Load64(const char* bytes) {
@@ -57,37 +57,71 @@ inline uint64_t Load64(const char* bytes) {
 // The first n <= 8 bytes, the rest zero. Reads no others.
 inline uint64_t LoadUpTo8(const char* bytes, size_t n) {
   if (n == 8) return Load64(bytes);
-  uint64_t word = 0;
   if (n >= 4) {
     uint32_t first, last;
     std::memcpy(&first, bytes, 4);
     std::memcpy(&last, bytes + n - 4, 4);
     return first | (uint64_t{last} << ((n - 4) * 8));
   }
-  for (size_t i = 0; i < n; ++i) word |= uint64_t{static_cast<unsigned char>(bytes[i])} << (i * 8);
-  return word;
+  if (n == 0) return 0;
+  // The first, the middle and the last byte: of one to three these are all, and there is no loop.
+  const auto byte = [bytes](size_t i) {
+    return uint64_t{static_cast<unsigned char>(bytes[i])} << (i * 8);
+  };
+  return byte(0) | byte(n / 2) | byte(n - 1);
+}
+
+inline char FoldAscii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+
+// The same for eight at once.
+inline uint64_t FoldAscii(uint64_t word) {
+  constexpr uint64_t kEach = 0x0101010101010101u;
+  constexpr uint64_t kHigh = 0x80 * kEach;
+  const uint64_t low = word & ~kHigh;
+  // The high bit of each byte: it is 'A' or more; it is more than 'Z'. No sum reaches the next byte.
+  const uint64_t from_a = low + (0x80 - 'A') * kEach;
+  const uint64_t behind_z = low + (0x80 - 'Z' - 1) * kEach;
+  return word | ((from_a & ~behind_z & ~word & kHigh) >> 2);
+}
+
+inline uint64_t HashStep(uint64_t hash, uint64_t word) {
+  return std::rotl(hash ^ word, 29) * kHashFactor;
 }
 
 inline uint64_t HashOf(std::string_view text) {
   uint64_t hash = text.size() * kHashFactor;
   const char* bytes = text.data();
   size_t n = text.size();
-  for (; n > 8; n -= 8, bytes += 8) hash = std::rotl(hash ^ Load64(bytes), 29) * kHashFactor;
+  for (; n > 8; n -= 8, bytes += 8) hash = HashStep(hash, Load64(bytes));
   return hash ^ LoadUpTo8(bytes, n);  // LookupKey() mixes
 }
 
-// A hash that grows byte by byte, so that all prefixes of a value cost one pass. Suffixes are taken
-// from the end.
-class RollingHash {
+// Hashes of a text's beginnings, or of its ends, for lengths that ascend: all of them cost one pass.
+// Word by word, from the side where all begin; with A-Z made a-z if that is asked for.
+class AffixHashes {
  public:
-  uint64_t value() const { return value_; }
-  void Add(char byte) { value_ = value_ * kHashFactor + static_cast<unsigned char>(byte) + 1; }
+  AffixHashes(std::string_view text, bool from_end, bool folded)
+      : text_(text), from_end_(from_end), folded_(folded) {}
+
+  // Of the first, or last, `length` bytes; not fewer than were asked for before.
+  uint64_t Of(size_t length) {
+    for (; length - done_ > 8; done_ += 8) hash_ = HashStep(hash_, Word(8));
+    return hash_ ^ Word(length - done_);
+  }
 
  private:
-  uint64_t value_ = 0;
-};
+  uint64_t Word(size_t size) const {
+    const char* at = from_end_ ? text_.data() + text_.size() - done_ - size : text_.data() + done_;
+    const uint64_t word = LoadUpTo8(at, size);
+    return folded_ ? FoldAscii(word) : word;
+  }
 
-inline char FoldAscii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
+  const std::string_view text_;
+  const bool from_end_;
+  const bool folded_;
+  uint64_t hash_ = 0;
+  size_t done_ = 0;
+};
 
 }  // namespace banyan::inline v0_1::internal
 

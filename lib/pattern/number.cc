@@ -87,14 +87,18 @@ std::optional<double> DoubleOutOfRange(std::string_view text) {
 
 bool IsComparable(std::string_view text, double nearest) {
   if (nearest == 0) return IsZero(text);
-  const Decimal written(text);
   // At most 15 significant digits always survive the round trip, more than 17 never do.
   constexpr int kAlways = std::numeric_limits<double>::digits10;
+  const bool is_normal = std::abs(nearest) >= std::numeric_limits<double>::min();
+  if (text.size() <= kAlways && is_normal) return true;
+  // Most programs write the shortest form, and this one.
+  char usual[32];
+  const std::to_chars_result usual_end = std::to_chars(usual, usual + sizeof(usual), nearest);
+  if (text == std::string_view(usual, static_cast<size_t>(usual_end.ptr - usual))) return true;
+  const Decimal written(text);
   constexpr int kNeverAbove = std::numeric_limits<double>::max_digits10;
   if (written.count > kNeverAbove) return false;
-  if (written.count <= kAlways && std::abs(nearest) >= std::numeric_limits<double>::min()) {
-    return true;
-  }
+  if (written.count <= kAlways && is_normal) return true;
   char shortest[32];
   // Scientific, because the plain form of a large integer prints all of its digits, not the
   // shortest.

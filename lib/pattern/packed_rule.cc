@@ -25,6 +25,11 @@ constexpr uint32_t kLiteralMax = (uint32_t{1} << 24) - 1;
 // Bytes that grow from the end of the rule's head on; offsets count from its beginning.
 class Block {
  public:
+  struct TextPlace {
+    size_t at;
+    bool in_last;
+  };
+
   Block() : bytes_(sizeof(PackedRule), '\0') {}
 
   template <typename T>
@@ -51,16 +56,29 @@ class Block {
     std::memcpy(&thing, bytes_.data() + offset, sizeof(T));
     return thing;
   }
-  // R3: a text that is there already is not stored again. Only a short block is searched.
-  size_t AddText(std::string_view text) {
+  // R3: a text that is there already is not stored again, and one that lies in `last` will be found
+  // there when AddLast() has added it.
+  TextPlace AddText(std::string_view text, std::string_view last) {
+    // Only a short text is searched.
     constexpr size_t kSearchMax = 4096;
+    if (last.size() <= kSearchMax) {
+      const size_t there = last.find(text);
+      if (there != std::string_view::npos) return {there, true};
+    }
     if (text_begin_ == 0) text_begin_ = bytes_.size();
     if (bytes_.size() - text_begin_ <= kSearchMax) {
       const size_t there = bytes_.find(text, text_begin_);
-      if (there != std::string::npos) return there;
+      if (there != std::string::npos) return {there, false};
     }
     bytes_.append(text);
-    return bytes_.size() - text.size();
+    return {bytes_.size() - text.size(), false};
+  }
+  void AddLast(std::string_view last) {
+    last_begin_ = bytes_.size();
+    bytes_.append(last);
+  }
+  uint32_t OffsetOf(TextPlace place) const {
+    return static_cast<uint32_t>(place.at + (place.in_last ? last_begin_ : 0));
   }
 
   const std::string& bytes() const { return bytes_; }
@@ -68,6 +86,7 @@ class Block {
  private:
   std::string bytes_;
   size_t text_begin_ = 0;  // where the texts begin
+  size_t last_begin_ = 0;
 };
 
 PackedRange Packed(const NumberRange& range) {
@@ -149,6 +168,32 @@ Draft DraftOf(const ValuePattern& pattern, Block* block) {
   return with_data(PackedValue::kOther, where);
 }
 
+// May some value become kOther? Known before the first is packed, and "yes" too often does no harm.
+bool MayHaveOther(const CompiledPattern* pattern) {
+  if (pattern == nullptr) return false;
+  const auto may_be_other = [](const ValuePattern& value) {
+    const auto* test = std::get_if<TextTest>(&value);
+    if (test == nullptr) {
+      return !std::holds_alternative<NumberRange>(value) &&
+             !std::holds_alternative<Literal>(value) && !std::holds_alternative<Present>(value) &&
+             !std::holds_alternative<Absent>(value) &&
+             !(std::holds_alternative<NumberEqual>(value) &&
+               std::get<NumberEqual>(value).value.has_value());
+    }
+    const auto is_long = [](const auto* t) { return t == nullptr || t->text.size() > kLiteralMax; };
+    return is_long(std::get_if<EqualTest>(test)) && is_long(std::get_if<PrefixTest>(test)) &&
+           is_long(std::get_if<SuffixTest>(test));
+  };
+  const auto& sub_rules = pattern->sub_rules();
+  return std::any_of(sub_rules.begin(), sub_rules.end(), [&](const SubRule& sub_rule) {
+    return std::any_of(sub_rule.conditions.begin(), sub_rule.conditions.end(),
+                       [&](const Condition& condition) {
+                         const auto& values = condition.leaf->values;
+                         return std::any_of(values.begin(), values.end(), may_be_other);
+                       });
+  });
+}
+
 // As PackedValue::Group says.
 void SortDrafts(std::vector<Draft>* drafts, const Block& block) {
   std::stable_sort(drafts->begin(), drafts->end(), [&block](const Draft& a, const Draft& b) {
@@ -168,12 +213,12 @@ void SortDrafts(std::vector<Draft>* drafts, const Block& block) {
 
 PackedRule* PackedRule::Make(Parts parts, absl::Span<const std::vector<uint32_t>> paths,
                              absl::Span<const uint32_t> slots, absl::Span<const Plan> plans) {
+  const bool has_other = MayHaveOther(parts.pattern.get());
+  const bool has_extras = parts.payload != nullptr || has_other;
   Block block;
-  const size_t sub_rules_offset = block.Reserve<PackedSubRule>(slots.size());
+  if (has_extras) block.Reserve<Extras>(1);
   const size_t filings_offset = block.Reserve<Filing>(plans.size());
-  BANYAN_CHECK(
-      sub_rules_offset == sizeof(PackedRule) && filings_offset == FilingsOffset(slots.size()),
-      "the parts lie where readers look for them");
+  const size_t sub_rules_offset = block.Reserve<PackedSubRule>(slots.size());
 
   struct Values {
     size_t offset;
@@ -181,7 +226,6 @@ PackedRule* PackedRule::Make(Parts parts, absl::Span<const std::vector<uint32_t>
   };
   absl::flat_hash_map<const LeafSyntax*, size_t> seen;  // R3
   std::vector<Values> all;
-  bool has_other = false;
   for (size_t s = 0; s < slots.size(); ++s) {
     const size_t count = paths[s].size();
     const size_t offset = block.Reserve<PackedCondition>(count);
@@ -198,7 +242,6 @@ PackedRule* PackedRule::Make(Parts parts, absl::Span<const std::vector<uint32_t>
         values.offset = block.Reserve<PackedValue>(patterns.size());
         for (const ValuePattern& pattern : patterns) {
           values.drafts.push_back(DraftOf(pattern, &block));
-          has_other = has_other || values.drafts.back().value.op == PackedValue::kOther;
         }
         if (patterns.size() > kShortMax) SortDrafts(&values.drafts, block);
       }
@@ -216,14 +259,19 @@ PackedRule* PackedRule::Make(Parts parts, absl::Span<const std::vector<uint32_t>
   }
   const std::string_view text =
       parts.keep_text && parts.pattern != nullptr ? parts.pattern->text() : std::string_view();
-  const size_t text_offset = block.AddText(text);
-  const size_t id_offset = block.AddText(parts.id);
+  std::vector<Block::TextPlace> places;
+  for (const Values& values : all) {
+    for (const Draft& draft : values.drafts) {
+      if (draft.literal.has_value()) places.push_back(block.AddText(*draft.literal, text));
+    }
+  }
+  const Block::TextPlace id_place = block.AddText(parts.id, text);
+  block.AddLast(text);
+  auto place = places.begin();
   for (Values& values : all) {
     for (size_t i = 0; i < values.drafts.size(); ++i) {
       Draft& draft = values.drafts[i];
-      if (draft.literal.has_value()) {
-        draft.value.offset = static_cast<uint32_t>(block.AddText(*draft.literal));
-      }
+      if (draft.literal.has_value()) draft.value.offset = block.OffsetOf(*place++);
       block.Put(values.offset + i * sizeof(PackedValue), draft.value);
     }
   }
@@ -234,31 +282,36 @@ PackedRule* PackedRule::Make(Parts parts, absl::Span<const std::vector<uint32_t>
   std::memcpy(memory + sizeof(PackedRule), bytes.data() + sizeof(PackedRule),
               bytes.size() - sizeof(PackedRule));
   auto* rule = new (memory) PackedRule;
-  rule->input_ = parts.input;
   rule->bytes_ = static_cast<uint32_t>(bytes.size());
-  rule->sub_rule_count_ = static_cast<uint32_t>(slots.size());
+  rule->sub_rule_count_ = static_cast<uint32_t>(slots.size()) & 0x1fffffff;
+  rule->input_ = static_cast<uint32_t>(parts.input) & 3;
+  rule->has_extras_ = has_extras;
   rule->filing_count_ = static_cast<uint32_t>(plans.size());
-  rule->text_offset_ = static_cast<uint32_t>(text_offset);
   rule->text_size_ = static_cast<uint32_t>(text.size());
-  rule->id_offset_ = static_cast<uint32_t>(id_offset);
+  rule->id_offset_ = block.OffsetOf(id_place);
   rule->id_size_ = static_cast<uint32_t>(parts.id.size());
   for (size_t i = 0; i < plans.size(); ++i) {
     const size_t offset = filings_offset + i * sizeof(Filing);
     auto* filing = new (memory + offset) Filing;
-    filing->link.owner_offset = static_cast<uint32_t>(offset);
+    filing->offset = static_cast<uint32_t>(offset);
     filing->place = plans[i].place;
     filing->place.slot = slots[filing->place.sub_rule];
-    if (plans[i].range != nullptr) filing->place.key = range_offsets[i];
+    if (plans[i].range != nullptr) filing->place.key = static_cast<uint32_t>(range_offsets[i]);
   }
-  if (parts.payload != nullptr || has_other) {
-    rule->extras_ = std::make_unique<const Extras>(
+  BANYAN_CHECK(
+      filings_offset == FilingsOffset(has_extras) &&
+          rule->sub_rules().data() == reinterpret_cast<PackedSubRule*>(memory + sub_rules_offset),
+      "the parts lie where readers look for them");
+  if (has_extras) {
+    new (memory + sizeof(PackedRule))
         Extras{.payload = std::move(parts.payload),
-               .pattern = has_other ? std::move(parts.pattern) : nullptr});
+               .pattern = has_other ? std::move(parts.pattern) : nullptr};
   }
   return rule;
 }
 
 void PackedRule::Destroy(PackedRule* rule) {
+  if (rule->has_extras_) rule->extras().~Extras();
   rule->~PackedRule();
   ::operator delete(rule);
 }

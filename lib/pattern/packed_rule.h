@@ -2,7 +2,8 @@
 //
 // lib/pattern/packed_rule.h -- floor 2: a rule as the rule index keeps it, in one block of memory.
 //
-//   | PackedRule | SubRule... | Filing... | Condition... | Value... | doubles | text, id, literals |
+//   | PackedRule | Extras? | Filing... | SubRule... | Condition... | Value... | numbers, literals,
+//   id | text |
 //
 //   sub-rule -> its conditions -> their values -> literals, by offsets from the block's beginning
 //
@@ -87,7 +88,7 @@ struct PackedSubRule {
 
 // Where the index finds a sub-rule.
 struct Place {
-  uint64_t key = 0;       // kRange: offset of the PackedRange
+  uint32_t key = 0;       // kRange: offset of the PackedRange
   uint32_t path = 0;      // id of the node it is filed at
   uint32_t sub_rule = 0;  // index
   uint32_t slot = 0;      // the sub-rule's
@@ -95,12 +96,12 @@ struct Place {
   KeyKind kind : 8 = KeyKind::kAlways;
 };
 
-// A sub-rule in its place: under one key, or in one range tree. The link comes first, its
-// owner_offset is the distance to the rule.
-struct Filing {
-  Link link;
+// A sub-rule in its place: under one key, or in one range tree.
+struct Filing : Link {
+  uint32_t offset = 0;  // from the beginning of the rule
   Place place;
 };
+static_assert(sizeof(Filing) == 40);  // of each rule, so no room is wasted here
 
 // What a rule looks at.
 enum class RuleInput : uint8_t {
@@ -124,6 +125,7 @@ class PackedRule {
   struct Plan {
     Place place;
     const NumberRange* range = nullptr;  // for kRange
+    double number = 0;                   // for kNumber
   };
   // paths[s][c]: id of the node of condition c in sub-rule s. slots: one for each sub-rule.
   static PackedRule* Make(Parts parts, absl::Span<const std::vector<uint32_t>> paths,
@@ -135,7 +137,7 @@ class PackedRule {
 
   static const PackedRule& Of(const Filing& filing) {
     return *reinterpret_cast<const PackedRule*>(reinterpret_cast<const char*>(&filing) -
-                                                filing.link.owner_offset);
+                                                filing.offset);
   }
 
   // Fetches the rule of a filing, which for a simple one is all that its verification reads. Where
@@ -155,15 +157,16 @@ class PackedRule {
   void SetRemoved(uint64_t version) { removed_.store(version, std::memory_order_relaxed); }
 
   std::string_view id() const { return {At<char>(id_offset_), id_size_}; }
-  std::string_view text() const { return {At<char>(text_offset_), text_size_}; }
-  RuleInput input() const { return input_; }
-  const void* payload() const { return extras_ == nullptr ? nullptr : extras_->payload.get(); }
+  std::string_view text() const { return {At<char>(bytes_ - text_size_), text_size_}; }
+  RuleInput input() const { return static_cast<RuleInput>(input_); }
+  const void* payload() const { return has_extras_ ? extras().payload.get() : nullptr; }
 
   absl::Span<const PackedSubRule> sub_rules() const {
-    return {At<PackedSubRule>(sizeof(PackedRule)), sub_rule_count_};
+    return {At<PackedSubRule>(FilingsOffset(has_extras_) + filing_count_ * sizeof(Filing)),
+            sub_rule_count_};
   }
   absl::Span<Filing> filings() {
-    return {const_cast<Filing*>(At<Filing>(FilingsOffset(sub_rule_count_))), filing_count_};
+    return {const_cast<Filing*>(At<Filing>(FilingsOffset(has_extras_))), filing_count_};
   }
   absl::Span<const PackedCondition> conditions(const PackedSubRule& sub_rule) const {
     return {At<PackedCondition>(sub_rule.conditions_offset), sub_rule.condition_count};
@@ -196,25 +199,25 @@ class PackedRule {
     return reinterpret_cast<const T*>(reinterpret_cast<const char*>(this) + offset);
   }
 
-  std::atomic<uint64_t> added_{kNever};
-  std::atomic<uint64_t> removed_{kNever};
-  // Both are rare, so that together they cost a pointer.
+  // Both are rare.
   struct Extras {
     std::shared_ptr<const void> payload;
     std::shared_ptr<const CompiledPattern> pattern;  // for kOther
   };
+  const Extras& extras() const { return *At<Extras>(sizeof(PackedRule)); }
 
-  // Behind the sub-rules, aligned.
-  static constexpr size_t FilingsOffset(size_t sub_rules) {
-    const size_t end = sizeof(PackedRule) + sub_rules * sizeof(PackedSubRule);
-    return (end + alignof(Filing) - 1) / alignof(Filing) * alignof(Filing);
+  static constexpr size_t FilingsOffset(bool has_extras) {
+    return sizeof(PackedRule) + (has_extras ? sizeof(Extras) : 0);
   }
 
-  std::unique_ptr<const Extras> extras_;
+  std::atomic<uint64_t> added_{kNever};
+  std::atomic<uint64_t> removed_{kNever};
   uint32_t bytes_ = 0;
-  RuleInput input_ = RuleInput::kNothing;
-  uint32_t sub_rule_count_ = 0, filing_count_ = 0;
-  uint32_t text_offset_ = 0, text_size_ = 0;
+  uint32_t sub_rule_count_ : 29 = 0;
+  uint32_t input_ : 2 = 0;
+  uint32_t has_extras_ : 1 = 0;
+  uint32_t filing_count_ = 0;
+  uint32_t text_size_ = 0;  // the text is the end of the block
   uint32_t id_offset_ = 0, id_size_ = 0;
 };
 

@@ -32,8 +32,7 @@ PathNode::Children::Few* PathNode::Children::Few::New(uint32_t count) {
 const PathNode* PathNode::Children::FindAmongMany(std::string_view name) const {
   for (const Link* link = node_->tree_->names_.Find(PathTree::NameKey(*node_, name));
        link != nullptr; link = link->next.load(std::memory_order_seq_cst)) {
-    const PathNode* node =
-        reinterpret_cast<const PathNode*>(reinterpret_cast<const char*>(link) - link->owner_offset);
+    const auto* node = static_cast<const PathNode*>(link);
     if (node->parent_ == node_ && node->name_ == name) return node;
   }
   return nullptr;
@@ -83,9 +82,6 @@ PathNode* PathTree::Child(PathNode* parent, std::string_view name) {
   if (const PathNode* there = parent->children().Find(name)) return const_cast<PathNode*>(there);
   const uint32_t id = ids_.Take();
   auto* child = new PathNode(this, parent, name, id, KeyBase(id));
-  // The link's owner is found by its distance, as in all tables of links.
-  child->link_.owner_offset = static_cast<uint32_t>(reinterpret_cast<char*>(&child->link_) -
-                                                    reinterpret_cast<char*>(child));
   if (by_id_.size() <= child->id_) by_id_.resize(child->id_ + 1);
   by_id_[child->id_] = child;
   bytes_ += child->bytes();
@@ -94,18 +90,18 @@ PathNode* PathTree::Child(PathNode* parent, std::string_view name) {
   using Few = PathNode::Children::Few;
   const Few* few = parent->few_.load(std::memory_order_relaxed);
   if (few == &PathNode::Children::kMany) {
-    names_.Add(NameKey(*parent, name), &child->link_);
+    names_.Add(NameKey(*parent, name), child);
   } else if (parent->child_count_ <= Few::kMax) {
     Few* more = Few::New(parent->child_count_);
     if (few != nullptr) std::copy_n(few->entries(), few->count, more->entries());
-    more->entries()[more->count - 1] = {TagOf(name), child};
+    more->entries()[more->count - 1] = {TagOf(name), RawName(name), child};
     Replace(parent, few, more);
   } else {
     for (uint32_t i = 0; i < few->count; ++i) {
       PathNode* node = few->entries()[i].node;
-      names_.Add(NameKey(*parent, node->name_), &node->link_);
+      names_.Add(NameKey(*parent, node->name_), node);
     }
-    names_.Add(NameKey(*parent, name), &child->link_);
+    names_.Add(NameKey(*parent, name), child);
     Replace(parent, few, &PathNode::Children::kMany);
   }
   return child;
@@ -127,7 +123,7 @@ void PathTree::Unlink(PathNode* node) {
   --parent->child_count_;
   const Few* few = parent->few_.load(std::memory_order_relaxed);
   if (few == &PathNode::Children::kMany) {
-    names_.Remove(NameKey(*parent, node->name_), &node->link_);
+    names_.Remove(NameKey(*parent, node->name_), node);
     if (parent->child_count_ == 0) Replace(parent, few, nullptr);
   } else {
     Few* fewer = nullptr;
@@ -164,29 +160,55 @@ size_t PathTree::bytes() const {
   return bytes;
 }
 
-void PathTree::AddFiling(PathNode* node, KeyKind kind, uint32_t length) {
+bool PathTree::CountFiling(PathNode* node, KeyKind kind, uint32_t length, int change) {
   const Access::Probe probe = {kind, length};
   auto& filings = node->filings_;
-  const auto place = std::lower_bound(
+  auto place = std::lower_bound(
       filings.begin(), filings.end(), probe,
       [](const auto& there, const Access::Probe& p) { return Order(there.probe) < Order(p); });
-  if (place != filings.end() && Order(place->probe) == Order(probe)) {
-    ++place->count;
-    return;
+  if (place == filings.end() || Order(place->probe) != Order(probe)) {
+    place = filings.insert(place, {probe, 0});
   }
-  filings.insert(place, {probe, 1});
-  PublishAccess(node);
+  BANYAN_CHECK(change > 0 || place->count > 0, "P3: every filing was announced");
+  place->count += static_cast<uint32_t>(change);
+  if (place->count > 0) return change > 0 && place->count == 1;
+  filings.erase(place);
+  return true;
+}
+
+void PathTree::AddFiling(PathNode* node, KeyKind kind, uint32_t length) {
+  if (CountFiling(node, kind, length, 1)) PublishAccess(node);
 }
 
 void PathTree::RemoveFiling(PathNode* node, KeyKind kind, uint32_t length) {
-  auto& filings = node->filings_;
-  const auto place = std::find_if(filings.begin(), filings.end(), [&](const auto& there) {
-    return there.probe.kind == kind && there.probe.length == length;
-  });
-  BANYAN_CHECK(place != filings.end(), "P3: every filing was announced");
-  if (--place->count > 0) return;
-  filings.erase(place);
-  PublishAccess(node);
+  if (CountFiling(node, kind, length, -1)) PublishAccess(node);
+}
+
+void PathTree::AddRange(PathNode* node, KeyKind kind, const Access::Range& range) {
+  bool is_news = CountFiling(node, kind, 0, 1);
+  if (!node->has_many_ranges_) {
+    is_news = true;
+    if (node->few_ranges_.size() < Access::kFewRanges) {
+      node->few_ranges_.push_back(range);
+    } else {
+      node->few_ranges_.clear();
+      node->has_many_ranges_ = true;
+    }
+  }
+  if (is_news) PublishAccess(node);
+}
+
+void PathTree::RemoveRange(PathNode* node, KeyKind kind, const void* what) {
+  bool is_news = CountFiling(node, kind, 0, -1);
+  is_news = std::erase_if(node->few_ranges_,
+                          [what](const Access::Range& range) { return range.what == what; }) > 0 ||
+            is_news;
+  const bool is_empty = std::none_of(
+      node->filings_.begin(), node->filings_.end(), [](const PathNode::Filings& filings) {
+        return filings.probe.kind == KeyKind::kNumber || filings.probe.kind == KeyKind::kRange;
+      });
+  if (is_empty) node->has_many_ranges_ = false;
+  if (is_news) PublishAccess(node);
 }
 
 RangeTree* PathTree::Ranges(PathNode* node) {
@@ -204,10 +226,12 @@ void PathTree::PublishAccess(PathNode* node) {
       after->kinds |= 1u << static_cast<unsigned>(filings.probe.kind);
     }
     if (after->Has(KeyKind::kRange)) after->ranges = node->ranges_.get();
+    after->few_ranges = node->few_ranges_;
   }
   const auto size_of = [](const Access* access) {
     return access == nullptr ? 0
-                             : sizeof(*access) + access->probes.capacity() * sizeof(Access::Probe);
+                             : sizeof(*access) + access->probes.capacity() * sizeof(Access::Probe) +
+                                   access->few_ranges.capacity() * sizeof(Access::Range);
   };
   bytes_ += size_of(after);
   bytes_ -= size_of(before);

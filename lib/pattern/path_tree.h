@@ -27,6 +27,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -66,6 +67,15 @@ struct Access {
   uint32_t kinds = 0;                 // one bit for each kind among them
   const RangeTree* ranges = nullptr;  // null: none
 
+  // All numbers and ranges that rules are filed under here, if they are few: then a value is compared
+  // with each of them, which is quicker than to look for it.
+  struct Range {
+    double low, high;  // both belong to it
+    void* what;
+  };
+  static constexpr size_t kFewRanges = 8;
+  std::vector<Range> few_ranges;
+
   bool Has(KeyKind kind) const { return (kinds >> static_cast<unsigned>(kind) & 1) != 0; }
 };
 
@@ -83,7 +93,26 @@ inline uint64_t TagOf(std::string_view name) {
   return TagOf(LoadUpTo8(name.data(), std::min(name.size(), kTagBytes)), name.size());
 }
 
-class PathNode {
+// A name as it stands in a JSON text, up to and with its closing quote, as far as eight bytes show it.
+struct RawName {
+  explicit RawName(std::string_view name);
+  bool Begins(uint64_t word) const { return ((word ^ bytes) & mask) == 0; }
+
+  uint64_t bytes = 0;
+  uint64_t mask = ~uint64_t{0};
+};
+inline RawName::RawName(std::string_view name) {
+  // Written with escapes: no text has eight zeros, so this never begins.
+  if (name.find('\\') != std::string_view::npos || name.find('"') != std::string_view::npos) return;
+  const size_t shown = std::min(name.size(), sizeof(bytes));
+  bytes = LoadUpTo8(name.data(), shown);
+  if (shown == sizeof(bytes)) return;
+  bytes |= uint64_t{'"'} << (8 * shown);
+  mask >>= 8 * (sizeof(bytes) - 1 - shown);
+}
+
+// A Link of the tree's table of names, if its parent has many children.
+class PathNode : private Link {
  public:
   // Set while a rule has a condition on exactly this path.
   bool wanted() const { return wanted_.load(std::memory_order_relaxed) > 0; }
@@ -96,6 +125,12 @@ class PathNode {
   class Children {
    public:
     static constexpr uint32_t kUncounted = UINT32_MAX;
+
+    // Are all listed? Then FindRaw() serves.
+    bool listed() const { return few_ != nullptr && few_ != &kMany; }
+    // The child whose name stands at `name`, without escapes, and then its closing quote; null if it
+    // is none of the listed ones. At least eight bytes are there, up to `end` if there are more.
+    const PathNode* FindRaw(const char* name, const char* end) const;
 
     // Null: not a child.
     const PathNode* Find(std::string_view name) const { return Find(name, TagOf(name)); }
@@ -112,6 +147,7 @@ class PathNode {
       static constexpr size_t kMax = 8;
       struct Entry {
         uint64_t tag;
+        RawName raw;
         PathNode* node;
       };
       alignas(Entry) uint32_t count;
@@ -148,7 +184,6 @@ class PathNode {
   std::atomic<uint32_t> wanted_{0};
   std::atomic<const Children::Few*> few_{nullptr};
   std::atomic<const Access*> access_{nullptr};
-  Link link_;  // in the tree's table of names, if the parent has many children
 
   // The writer's.
   uint32_t references_ = 0;  // conditions on this path, and children
@@ -159,6 +194,8 @@ class PathNode {
   };
   std::vector<Filings> filings_;  // ascending by probe
   std::unique_ptr<RangeTree> ranges_;
+  std::vector<Access::Range> few_ranges_;  // all of them, unless
+  bool has_many_ranges_ = false;           // there were more since there were none
 };
 
 class PathTree {
@@ -182,6 +219,9 @@ class PathTree {
   // after the last is out of all readers' sight.
   void AddFiling(PathNode* node, KeyKind kind, uint32_t length);
   void RemoveFiling(PathNode* node, KeyKind kind, uint32_t length);
+  // The same for one of kNumber or kRange. `what` is what the tree or table has there.
+  void AddRange(PathNode* node, KeyKind kind, const Access::Range& range);
+  void RemoveRange(PathNode* node, KeyKind kind, const void* what);
   // The node's ranges, made where it has none. Readers look there while there are filings of kRange.
   RangeTree* Ranges(PathNode* node);
   PathNode* At(uint32_t id) const { return by_id_[id]; }
@@ -198,8 +238,10 @@ class PathTree {
   // Another list of children in place of `before`, which is retired; null: none.
   void Replace(PathNode* parent, const PathNode::Children::Few* before,
                const PathNode::Children::Few* after);
+  // Counts a filing; true if `access` is out of date now.
+  static bool CountFiling(PathNode* node, KeyKind kind, uint32_t length, int change);
   void PublishAccess(PathNode* node);
-  static uint64_t NameKey(const PathNode& parent, std::string_view name) {
+  static uint32_t NameKey(const PathNode& parent, std::string_view name) {
     return LookupKey(parent.key_base(), KeyKind::kName, 0, HashOf(name));
   }
   uint64_t KeyBase(uint32_t id) const { return Mix64(seed_ + kMixStep * id); }
@@ -219,6 +261,21 @@ inline PathNode::Children PathNode::children() const {
   children.node_ = this;
   children.few_ = few_.load(std::memory_order_seq_cst);
   return children;
+}
+
+inline const PathNode* PathNode::Children::FindRaw(const char* name, const char* end) const {
+  const uint64_t word = Load64(name);
+  for (uint32_t i = 0; i < few_->count; ++i) {
+    const Few::Entry& entry = few_->entries()[i];
+    if (!entry.raw.Begins(word)) continue;
+    const std::string& wanted = entry.node->name_;
+    if (wanted.size() < sizeof(word)) return entry.node;
+    if (static_cast<size_t>(end - name) > wanted.size() && name[wanted.size()] == '"' &&
+        std::memcmp(name, wanted.data(), wanted.size()) == 0) {
+      return entry.node;
+    }
+  }
+  return nullptr;
 }
 
 inline const PathNode* PathNode::Children::Find(std::string_view name, uint64_t tag) const {

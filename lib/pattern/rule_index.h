@@ -19,6 +19,9 @@
 //     Stats() do these rounds; readers never do.
 // I5  Per event, a sub-rule is verified at most once, and a chain of more than kLongChain filings
 //     is walked at most once per key.
+// I6  What is filed under numbers and ranges of a path is also listed at the path while it is little
+//     (Access::few_ranges). A reader takes the list or the tables, never a part of each; both have
+//     all that it may see, whichever writers replace meanwhile.
 //
 // Time of a match: the event's bytes (those before the last thing asked for, if no name repeats),
 // plus for each wanted value a look-up per kind and length of key filed at its path, plus the
@@ -38,6 +41,7 @@
 #ifndef BANYAN_LIB_PATTERN_RULE_INDEX_H_
 #define BANYAN_LIB_PATTERN_RULE_INDEX_H_
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -49,6 +53,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
+#include "absl/types/span.h"
 #include "banyan/attributes.h"
 #include "banyan/limits.h"
 #include "banyan/mutex.h"
@@ -112,11 +117,50 @@ class RuleIndex {
   int64_t searches_given_up() const { return searches_given_up_.load(std::memory_order_relaxed); }
 
  private:
+  // Filed under these of the two roots.
+  static constexpr uint64_t kNeedsNoValue = 0;
+  static constexpr uint64_t kNeedsNothing = 1;
+
+  static constexpr int kLongChain = 16;
+  // Events whose looks into memory are made to overlap (rule_match.cc).
+  static constexpr size_t kTogether = 8;
+  static constexpr size_t kKeysMax = 1'024;  // noted before they are looked up
+  static constexpr size_t kFewCandidates = 4;
+  static constexpr size_t kFetchAhead = 32;  // rules on their way from memory, for one event
+  static constexpr size_t kLargeEvent = size_t{64} << 10;
+  // Of one rule; beyond it sub-rules are filed less precisely.
+  static constexpr size_t kFilingsMax = 4'096;
+  static constexpr uint64_t kCostOfAnyValue = 1'000;
+  // Of all rules for one event; of one, kStepsMax.
+  static constexpr int64_t kStepsOfAllMax = 4 * kStepsMax;
+
+  struct Chain {
+    uint32_t key;
+    const Link* newest;
+  };
+  struct Number {
+    const RangeTree* ranges;
+    double number;
+  };
+  // What a scan finds in one event.
+  struct Found {
+    ScannedEvent event;
+    std::vector<uint32_t> keys;            // of its values
+    std::vector<Chain> chains;             // filed under these
+    size_t chains_max = kKeysMax;          // then those that are there twice go
+    std::vector<const Filing*> in_ranges;  // filed under ranges that have one of the values
+    std::vector<Number> numbers;           // that have to be looked up in ranges
+    std::vector<double> sorted;            // these, of one path
+
+    void Clear();
+    // Frees what grows with the event.
+    void GiveBack();
+  };
   // A reader's tools; each pin has its own.
   struct Scratch {
     EventChecker checker;
     CheckedEvent checked = EventChecker::Blank();
-    ScannedEvent event;
+    std::array<Found, kTogether> found;
     struct Candidate {
       const PackedRule* rule;
       const PackedSubRule* sub_rule;
@@ -131,24 +175,23 @@ class RuleIndex {
     // says `stamp` + 1 if the rule has matched.
     std::vector<uint32_t> stamps;
     uint32_t stamp = 0;
-    absl::flat_hash_set<uint64_t> walked;  // keys of long chains (I5)
+    absl::flat_hash_set<uint32_t> walked;  // keys of long chains (I5)
     std::vector<uint32_t> elements, other_elements;
-    struct Number {
-      const RangeTree* ranges;
-      double number;
-    };
-    std::vector<Number> numbers;  // that have to be looked up in ranges
-    std::vector<double> sorted;
     // Verdicts on the leaves of rules with several sub-rules, by where their values lie.
     absl::flat_hash_map<const PackedValue*, bool> leaves;
     // What searches among array elements have cost, of each rule and in all.
     absl::flat_hash_map<const PackedRule*, int64_t> searched;
     int64_t steps_left = 0;
 
+    void Clear();
     // Frees what grows with the event. What grows with the rules stays.
     void GiveBack();
   };
-  class Reader;
+  class Scan;
+  class Verifier;
+  // From keys and numbers to what is filed there.
+  void FollowKeys(Found* found) const;
+  static void LookIntoRanges(Found* found);
   // Made when its reader first needs it: most topics never have eight readers at once.
   struct LazyScratch {
     std::unique_ptr<Scratch> made;
@@ -174,23 +217,19 @@ class RuleIndex {
     }
   };
 
-  static constexpr int kLongChain = 16;
-  static constexpr size_t kLargeEvent = size_t{64} << 10;
-  // Of one rule; beyond it sub-rules are filed less precisely.
-  static constexpr size_t kFilingsMax = 4'096;
-  static constexpr uint64_t kCostOfAnyValue = 1'000;
-  // Of all rules for one event; of one, kStepsMax.
-  static constexpr int64_t kStepsOfAllMax = 4 * kStepsMax;
-
   // Under mu_.
-  PackedRule* Make(const NewRule& fresh) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Publish(PackedRule* added, PackedRule* removed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void File(PackedRule* rule) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  using Plans = std::vector<PackedRule::Plan>;
+  PackedRule* Make(const NewRule& fresh, Plans* plans) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // `plans`: what `added` was made with.
+  void Publish(PackedRule* added, const Plans& plans, PackedRule* removed)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void File(PackedRule* rule, const Plans& plans) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Unfile(PackedRule* rule) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // I4. What is in *dead belongs to the caller, who destroys it without the lock.
   void Tidy(std::vector<Retired>* dead) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Limits limits_;
+  uint32_t json_key_, attributes_key_, unconditional_key_;  // of KeyKind::kAlways
   std::atomic<uint64_t> version_{0};
   std::atomic<uint64_t> closed_at_{PackedRule::kNever};  // a version
   std::atomic<int64_t> rule_count_{0};
@@ -222,7 +261,16 @@ class RuleIndex::Moment {
   size_t Match(const Input& input, absl::FunctionRef<void(const PackedRule&)> visit,
                Refusal* refused = nullptr);
 
+  // The same for many events, one after the other; `visit` is told which. Less than the sum of the
+  // single costs: while one event waits for memory, the next ones have gone to look.
+  size_t Match(absl::Span<const CheckedEvent> events,
+               absl::FunctionRef<void(size_t event, const PackedRule&)> visit);
+
  private:
+  // The second half of a match.
+  size_t Decide(Scratch* scratch, Found* found, size_t event_bytes,
+                absl::FunctionRef<void(const PackedRule&)> visit);
+
   const RuleIndex& index_;
   Readers::Pin pin_;
   const uint64_t version_;

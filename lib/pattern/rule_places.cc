@@ -16,6 +16,7 @@ constexpr uint64_t kCostOfLiteral = 50;
 constexpr uint64_t kCostOfRange = 24;
 constexpr uint64_t kCostOfOpenRange = 200;
 constexpr uint64_t kCostOfBlock = 8;
+constexpr uint64_t kCostOfReading = 4;
 
 uint64_t CostOfPart(size_t length) {
   switch (length) {
@@ -28,13 +29,6 @@ uint64_t CostOfPart(size_t length) {
     default:
       return 3;
   }
-}
-
-template <typename Bytes>
-uint64_t RollingHashOf(Bytes begin, Bytes end) {
-  RollingHash hash;
-  for (; begin != end; ++begin) hash.Add(*begin);
-  return hash.value();
 }
 
 class PlaceMaker {
@@ -55,7 +49,7 @@ class PlaceMaker {
     plan.place.path = node_.id();
     plan.place.kind = KeyKind::kRange;
     plan.range = &range;
-    out_.cost += is_open ? kCostOfOpenRange : kCostOfRange;
+    out_.cost += CostOfReading() + (is_open ? kCostOfOpenRange : kCostOfRange);
     return true;
   }
   bool operator()(const Literal& literal) {
@@ -76,7 +70,7 @@ class PlaceMaker {
     if (!text.has_value()) {
       AnyValue();
     } else {
-      Add(KeyKind::kFoldedText, 0, RollingHashOf(text->begin(), text->end()), 0);
+      Add(KeyKind::kFoldedText, 0, AffixHashes(*text, false, true).Of(text->size()), 0);
     }
   }
   void operator()(const PrefixIgnoringCaseTest& test) {
@@ -128,8 +122,20 @@ class PlaceMaker {
     out_.cost += cost;
     return true;
   }
+  // Where the path's first number is filed, all its values have to be read, and that takes as long as
+  // a few visits.
+  uint64_t CostOfReading() const {
+    const Access* access = node_.access();
+    const bool are_read =
+        access != nullptr && (access->Has(KeyKind::kNumber) || access->Has(KeyKind::kRange));
+    return are_read ? 0 : kCostOfReading;
+  }
   bool AnyValue() { return Add(KeyKind::kPresent, 0, 0, kCostOfPresent); }
-  bool Number(double number) { return Add(KeyKind::kNumber, 0, HashOfNumber(number), 1); }
+  bool Number(double number) {
+    Add(KeyKind::kNumber, 0, HashOfNumber(number), CostOfReading() + 1);
+    out_.plans.back().number = number;
+    return true;
+  }
 
   void Prefix(KeyKind kind, std::string_view text) {
     if (text.empty()) {
@@ -137,8 +143,7 @@ class PlaceMaker {
       return;
     }
     const size_t length = std::min(text.size(), kAffixMax);
-    const std::string_view part = text.substr(0, length);
-    Add(kind, length, RollingHashOf(part.begin(), part.end()), CostOfPart(length));
+    Add(kind, length, AffixHashes(text, false, false).Of(length), CostOfPart(length));
   }
   void Suffix(KeyKind kind, std::string_view text) {
     if (text.empty()) {
@@ -146,8 +151,7 @@ class PlaceMaker {
       return;
     }
     const size_t length = std::min(text.size(), kAffixMax);
-    const std::string_view part = text.substr(text.size() - length);
-    Add(kind, length, RollingHashOf(part.rbegin(), part.rend()), CostOfPart(length));
+    Add(kind, length, AffixHashes(text, true, false).Of(length), CostOfPart(length));
   }
 
   const PathNode& node_;

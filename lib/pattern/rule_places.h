@@ -51,8 +51,8 @@ inline uint64_t HashOfNumber(double number) {
 
 uint64_t HashOfAddress(const IpAddress& address);
 
-// Calls hit(key) for each key of the value, and in_ranges(tree, number) if there are ranges to look
-// it up in.
+// Calls hit(key) for each key of the value, and in_ranges(access, number) if there are ranges to look
+// it up in. Where all numbers and ranges are listed (Access::few_ranges), numbers have no keys.
 template <typename Hit, typename InRanges>
 void ForEachKey(const PathNode& node, FoundValue& value, const Hit& hit, const InRanges& in_ranges);
 
@@ -87,16 +87,12 @@ class TextKeys {
       case KeyKind::kText:
         return hit_(LookupKey(base_, kind, 0, HashOf(text_)));
       case KeyKind::kPrefix:
-      case KeyKind::kFoldedPrefix:
-        return Affix(kind, length, [this](size_t i) { return text_[i]; });
       case KeyKind::kSuffix:
+      case KeyKind::kFoldedPrefix:
       case KeyKind::kFoldedSuffix:
-        return Affix(kind, length, [this](size_t i) { return text_[text_.size() - 1 - i]; });
-      case KeyKind::kFoldedText: {
-        RollingHash hash;
-        for (const char c : text_) hash.Add(FoldAscii(c));
-        return hit_(LookupKey(base_, kind, 0, hash.value()));
-      }
+        return Affix(kind, length);
+      case KeyKind::kFoldedText:
+        return hit_(LookupKey(base_, kind, 0, AffixHashes(text_, false, true).Of(text_.size())));
       case KeyKind::kGram:
         for (size_t i = 0; i + length <= text_.size(); ++i) {
           hit_(LookupKey(base_, kind, length, LoadUpTo8(text_.data() + i, length)));
@@ -118,18 +114,13 @@ class TextKeys {
     }
   }
 
-  template <typename ByteAt>
-  void Affix(KeyKind kind, size_t length, const ByteAt& byte_at) {
-    if (kind != rolling_kind_) {
-      rolling_kind_ = kind;
-      rolling_ = RollingHash();
-      rolled_ = 0;
+  void Affix(KeyKind kind, size_t length) {
+    if (kind != affix_kind_) {
+      affix_kind_ = kind;
+      affixes_.emplace(text_, kind == KeyKind::kSuffix || kind == KeyKind::kFoldedSuffix,
+                       kind == KeyKind::kFoldedPrefix || kind == KeyKind::kFoldedSuffix);
     }
-    const bool folds = kind != KeyKind::kPrefix && kind != KeyKind::kSuffix;
-    for (; rolled_ < length; ++rolled_) {
-      rolling_.Add(folds ? FoldAscii(byte_at(rolled_)) : byte_at(rolled_));
-    }
-    hit_(LookupKey(base_, kind, length, rolling_.value()));
+    hit_(LookupKey(base_, kind, length, affixes_->Of(length)));
   }
 
   const std::optional<IpAddress>& Address() {
@@ -143,9 +134,8 @@ class TextKeys {
   const uint64_t base_;
   const std::string_view text_;
   const Hit& hit_;
-  KeyKind rolling_kind_ = KeyKind::kPresent;  // none that rolls
-  RollingHash rolling_;
-  size_t rolled_ = 0;
+  KeyKind affix_kind_ = KeyKind::kPresent;  // none of the four
+  std::optional<AffixHashes> affixes_;
   bool address_read_ = false;
   std::optional<IpAddress> address_;
 };
@@ -169,11 +159,11 @@ void ForEachKey(const PathNode& node, FoundValue& value, const Hit& hit,
       }
       if (!access->Has(KeyKind::kNumber) && access->ranges == nullptr) break;
       if (!value.ReadNumber()) break;
-      if (access->Has(KeyKind::kNumber)) {
+      if (access->Has(KeyKind::kNumber) && access->few_ranges.empty()) {
         hit(LookupKey(base, KeyKind::kNumber, 0, HashOfNumber(value.number)));
       }
-      if (access->ranges != nullptr) {
-        in_ranges(*access->ranges, value.number);
+      if (access->ranges != nullptr || !access->few_ranges.empty()) {
+        in_ranges(*access, value.number);
       }
       break;
     case ValueKind::kTrue:

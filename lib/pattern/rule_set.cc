@@ -113,6 +113,14 @@ size_t RuleSet::Match(const CheckedEvent& event,
   return core_->index.Match(input, IdsTo(visit));
 }
 
+size_t RuleSet::Match(absl::Span<const CheckedEvent> events,
+                      absl::FunctionRef<void(size_t, std::string_view)> visit) const {
+  if (core_->for_attributes()) return 0;
+  return internal::RuleIndex::Moment(core_->index)
+      .Match(events,
+             [visit](size_t event, const internal::PackedRule& rule) { visit(event, rule.id()); });
+}
+
 size_t RuleSet::Match(const Attributes& attributes,
                       absl::FunctionRef<void(std::string_view)> visit) const {
   internal::RuleIndex::Input input;

@@ -5,6 +5,7 @@
 //
 // Input: one byte that chooses the language, then texts between zero bytes. The last text is the
 // event, those before it are patterns.
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -78,6 +79,12 @@ void Compare(const RuleSet& set, const Rules& rules, std::string_view json) {
   if (!event.ok()) return;
   BANYAN_CHECK(set.Match(*event) == expected,
                "a rule set finds the interpreter's rules for a checked event");
+  std::array<Ids, 3> together;
+  set.Match(std::vector<CheckedEvent>(together.size(), *event),
+            [&together](size_t e, std::string_view id) { together[e].emplace_back(id); });
+  for (const Ids& ids : together) {
+    BANYAN_CHECK(ids == expected, "a rule set finds the interpreter's rules for many events");
+  }
 }
 
 }  // namespace

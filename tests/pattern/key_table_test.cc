@@ -20,40 +20,37 @@ namespace {
 
 using Pin = PoisoningRetirer::TestEpochs::Pin;
 
-// What is filed, with its link inside as a rule has it.
-struct Filed {
-  explicit Filed(uint64_t key_in) : key(key_in) {
-    link.owner_offset = static_cast<uint32_t>(offsetof(Filed, link));
-  }
+struct Filed : Link {
+  explicit Filed(uint32_t key_in) : key(key_in) {}
 
-  static const Filed& Of(const Link& link) {
-    return *reinterpret_cast<const Filed*>(reinterpret_cast<const char*>(&link) -
-                                           link.owner_offset);
-  }
+  static const Filed& Of(const Link& link) { return static_cast<const Filed&>(link); }
 
-  uint64_t key;
-  Link link;
+  const uint32_t mark = kMark;
+  uint32_t key;
+
+  static constexpr uint32_t kMark = 0xf11ed;
 };
 
 // The keys whose product with the scattering constant is given: they begin where one wishes.
-uint64_t KeyWithHome(uint64_t product) {
-  uint64_t inverse = kMixStep;
-  for (int i = 0; i < 6; ++i) inverse *= 2 - kMixStep * inverse;  // Newton, modulo 2^64
+uint32_t KeyWithHome(uint32_t product) {
+  constexpr uint32_t kFactor = 0x9e3779b1;
+  uint32_t inverse = kFactor;
+  for (int i = 0; i < 5; ++i) inverse *= 2 - kFactor * inverse;  // Newton, modulo 2^32
   return product * inverse;
 }
 
 class KeyTableTest : public ::testing::Test {
  protected:
-  Filed* Add(uint64_t key) {
+  Filed* Add(uint32_t key) {
     filed_.push_back(std::make_unique<Filed>(key));
-    table_.Add(key, &filed_.back()->link);
+    table_.Add(key, filed_.back().get());
     return filed_.back().get();
   }
 
-  void Remove(Filed* filed) { table_.Remove(filed->key, &filed->link); }
+  void Remove(Filed* filed) { table_.Remove(filed->key, filed); }
 
   // The chain of the key, newest first.
-  std::vector<const Filed*> Chain(uint64_t key) const {
+  std::vector<const Filed*> Chain(uint32_t key) const {
     std::vector<const Filed*> chain;
     for (const Link* link = table_.Find(key); link != nullptr; link = link->next) {
       chain.push_back(&Filed::Of(*link));
@@ -67,7 +64,7 @@ class KeyTableTest : public ::testing::Test {
 };
 
 TEST_F(KeyTableTest, AnEmptyTableFindsNothing) {
-  for (const uint64_t key : {uint64_t{0}, uint64_t{1}, ~uint64_t{0}}) {
+  for (const uint32_t key : {uint32_t{0}, uint32_t{1}, ~uint32_t{0}}) {
     EXPECT_EQ(table_.Find(key), nullptr);
     EXPECT_EQ(table_.Crowd(key), 0u);
   }
@@ -102,9 +99,9 @@ TEST_F(KeyTableTest, AReaderOnARemovedLinkGoesOn) {
   Filed* b = Add(7);
   Filed* c = Add(7);
   Remove(b);
-  EXPECT_EQ(b->link.next, &a->link);
+  EXPECT_EQ(b->next, a);
   Remove(c);
-  EXPECT_EQ(c->link.next, &a->link);
+  EXPECT_EQ(c->next, a);
 }
 
 TEST_F(KeyTableTest, KeyZeroIsAKey) {
@@ -127,9 +124,9 @@ TEST_F(KeyTableTest, CrowdFollowsAKeyWhoseLinksComeAndGo) {
 // K2: keys that begin at one place; at the end of the array too, where probing goes on at its
 // beginning.
 TEST_F(KeyTableTest, KeysThatCollideAreToldApart) {
-  for (const uint64_t product : {uint64_t{1}, ~uint64_t{1000}}) {
+  for (const uint32_t product : {uint32_t{1}, ~uint32_t{1000}}) {
     std::vector<Filed*> all;
-    for (uint64_t i = 0; i < 500; ++i) all.push_back(Add(KeyWithHome(product + i)));
+    for (uint32_t i = 0; i < 500; ++i) all.push_back(Add(KeyWithHome(product + i)));
     table_.CheckInvariants();
     for (Filed* filed : all) ASSERT_EQ(Chain(filed->key), std::vector<const Filed*>{filed});
     EXPECT_EQ(table_.Find(KeyWithHome(product + 500)), nullptr);
@@ -144,12 +141,12 @@ TEST_F(KeyTableTest, GrowsWithItsKeysAndGivesMemoryBack) {
   const size_t empty_bytes = table_.bytes();
   EXPECT_LE(empty_bytes, 512u);
   std::vector<Filed*> all;
-  for (uint64_t key = 1; key <= 100'000; ++key) all.push_back(Add(key));
+  for (uint32_t key = 1; key <= 100'000; ++key) all.push_back(Add(key));
   retirer_.Collect();
   table_.CheckInvariants();
-  EXPECT_LE(table_.bytes(), 100'000u * 43 + 100);
+  EXPECT_LE(table_.bytes(), 100'000u * 16 + 100);
   EXPECT_EQ(retirer_.retired_bytes(), 0u);
-  for (Filed* filed : all) ASSERT_EQ(table_.Find(filed->key), &filed->link);
+  for (Filed* filed : all) ASSERT_EQ(table_.Find(filed->key), filed);
   for (Filed* filed : all) Remove(filed);
   EXPECT_EQ(table_.bytes(), empty_bytes);
   table_.CheckInvariants();
@@ -157,19 +154,19 @@ TEST_F(KeyTableTest, GrowsWithItsKeysAndGivesMemoryBack) {
 
 // K3: keys that are used once and never again do not make the table grow.
 TEST_F(KeyTableTest, SweepsKeysThatHaveNoLinks) {
-  for (uint64_t key = 1; key <= 10; ++key) Add(key);
-  for (uint64_t key = 1'000; key < 50'000; ++key) {
+  for (uint32_t key = 1; key <= 10; ++key) Add(key);
+  for (uint32_t key = 1'000; key < 50'000; ++key) {
     Remove(Add(key));
     filed_.pop_back();
   }
-  EXPECT_LE(table_.bytes(), 64 * 16u + 100);
+  EXPECT_LE(table_.bytes(), 64 * 12u + 100);
   table_.CheckInvariants();
 }
 
 TEST_F(KeyTableTest, AReplacedArrayWaitsForItsReaders) {
   {
     const Pin pin(retirer_.epochs());
-    for (uint64_t key = 1; key <= 100; ++key) Add(key);
+    for (uint32_t key = 1; key <= 100; ++key) Add(key);
     retirer_.Collect();
     EXPECT_GT(retirer_.retired_bytes(), 0u);
   }
@@ -181,34 +178,35 @@ using KeyTableDeathTest = KeyTableTest;
 
 TEST_F(KeyTableDeathTest, RemovingWhatIsNotThereAborts) {
   Filed* filed = Add(7);
-  EXPECT_DEATH(table_.Remove(8, &filed->link), "the chain it is in");
+  EXPECT_DEATH(table_.Remove(8, filed), "the chain it is in");
 }
 
 // Against a map of vectors.
 TEST_F(KeyTableTest, AgreesWithAMap) {
   std::mt19937_64 random = SeededRandom();
-  std::map<uint64_t, std::vector<std::unique_ptr<Filed>>> twin;  // oldest first
-  std::vector<uint64_t> keys;                                    // of each link in the twin
+  std::map<uint32_t, std::vector<std::unique_ptr<Filed>>> twin;  // oldest first
+  std::vector<uint32_t> keys;                                    // of each link in the twin
   const size_t empty_bytes = table_.bytes();
-  for (const uint64_t range : {uint64_t{3}, uint64_t{50}, uint64_t{3'000}}) {
+  for (const uint32_t range : {uint32_t{3}, uint32_t{50}, uint32_t{3'000}}) {
     // It grows and shrinks in turn.
     for (int step = 0; step < 30'000; ++step) {
       const bool growing = step / 5'000 % 2 == 0;
       if (keys.empty() || random() % 10 < (growing ? 7u : 3u)) {
-        const uint64_t key = random() % range * 2;  // 0, but not 1, which shares its chain
+        const auto key =
+            static_cast<uint32_t>(random() % range * 2);  // 0, but not 1, which shares its chain
         auto& chain = twin[key];
         chain.push_back(std::make_unique<Filed>(key));
-        table_.Add(key, &chain.back()->link);
+        table_.Add(key, chain.back().get());
         keys.push_back(key);
       } else {
         std::swap(keys[random() % keys.size()], keys.back());
         auto& chain = twin[keys.back()];
         const auto victim = chain.begin() + static_cast<std::ptrdiff_t>(random() % chain.size());
-        table_.Remove(keys.back(), &(*victim)->link);
+        table_.Remove(keys.back(), victim->get());
         chain.erase(victim);
         keys.pop_back();
       }
-      const uint64_t key = random() % range * 2;
+      const auto key = static_cast<uint32_t>(random() % range * 2);
       std::vector<const Filed*> expected;
       for (const std::unique_ptr<Filed>& filed : twin[key]) expected.push_back(filed.get());
       std::reverse(expected.begin(), expected.end());
@@ -220,7 +218,7 @@ TEST_F(KeyTableTest, AgreesWithAMap) {
     }
   }
   for (auto& [key, chain] : twin) {
-    for (const std::unique_ptr<Filed>& filed : chain) table_.Remove(key, &filed->link);
+    for (const std::unique_ptr<Filed>& filed : chain) table_.Remove(key, filed.get());
   }
   table_.CheckInvariants();
   EXPECT_EQ(table_.bytes(), empty_bytes);
@@ -230,31 +228,31 @@ TEST_F(KeyTableTest, AgreesWithAMap) {
 // link of another key, and each finds what was there when it pinned and stays (K1).
 TEST(KeyTableStress, ReadersFindWhatStaysAndNothingDestroyed) {
 #ifdef BANYAN_SANITIZER
-  constexpr uint64_t kRounds = 3, kKeys = 1'000;
+  constexpr uint32_t kRounds = 3, kKeys = 1'000;
 #else
-  constexpr uint64_t kRounds = 30, kKeys = 5'000;
+  constexpr uint32_t kRounds = 30, kKeys = 5'000;
 #endif
   PoisoningRetirer retirer;
   KeyTable table(retirer);
   std::vector<std::unique_ptr<Filed>> staying;
-  std::atomic<uint64_t> staying_below = 0;  // keys 1, 3, 5, ... below this are there for good
+  std::atomic<uint32_t> staying_below = 0;  // keys 1, 3, 5, ... below this are there for good
   std::atomic<bool> done = false;
   std::atomic<int64_t> looks = 0, missed = 0, wrong = 0;
 
   std::vector<std::thread> readers;
-  for (uint64_t seed = 0; seed < 3; ++seed) {
+  for (uint32_t seed = 0; seed < 3; ++seed) {
     readers.emplace_back([&, seed] {
       std::mt19937_64 random(seed);
       while (!done) {
         const Pin pin(retirer.epochs());
-        const uint64_t there = staying_below.load(std::memory_order_seq_cst);
+        const uint32_t there = staying_below.load(std::memory_order_seq_cst);
         for (int i = 0; i < 20; ++i) {
-          const uint64_t key = 1 + random() % kKeys;
+          const auto key = static_cast<uint32_t>(1 + random() % kKeys);
           bool found = false;
           for (const Link* link = table.Find(key); link != nullptr;
                link = link->next.load(std::memory_order_seq_cst)) {
             // Looked at before the owner is: poison leads nowhere.
-            if (link->owner_offset != offsetof(Filed, link) || Filed::Of(*link).key != key) {
+            if (Filed::Of(*link).mark != Filed::kMark || Filed::Of(*link).key != key) {
               ++wrong;
               break;
             }
@@ -269,22 +267,22 @@ TEST(KeyTableStress, ReadersFindWhatStaysAndNothingDestroyed) {
 
   std::mt19937_64 random(17);
   // At least so many rounds, and until the readers have had their turn.
-  for (uint64_t round = 0; round < kRounds || looks < 10'000; ++round) {
+  for (uint32_t round = 0; round < kRounds || looks < 10'000; ++round) {
     std::vector<Filed*> passing;
-    for (uint64_t i = 0; i < 2 * kKeys; ++i) {
-      const uint64_t key = 1 + random() % kKeys;
+    for (uint32_t i = 0; i < 2 * kKeys; ++i) {
+      const auto key = static_cast<uint32_t>(1 + random() % kKeys);
       passing.push_back(new Filed(key));
-      table.Add(key, &passing.back()->link);
+      table.Add(key, passing.back());
       retirer.Collect();
     }
-    for (uint64_t i = 0; i < kKeys / (2 * kRounds); ++i) {
-      staying.push_back(std::make_unique<Filed>(2 * staying.size() + 1));
-      table.Add(staying.back()->key, &staying.back()->link);
+    for (uint32_t i = 0; i < kKeys / (2 * kRounds); ++i) {
+      staying.push_back(std::make_unique<Filed>(static_cast<uint32_t>(2 * staying.size() + 1)));
+      table.Add(staying.back()->key, staying.back().get());
       staying_below.store(staying.back()->key + 1, std::memory_order_seq_cst);
     }
     std::shuffle(passing.begin(), passing.end(), random);
     for (Filed* filed : passing) {
-      table.Remove(filed->key, &filed->link);
+      table.Remove(filed->key, filed);
       retirer.Retire(
           filed, [](void* old) { ::operator delete(old); }, sizeof(Filed));
       retirer.Collect();

@@ -394,6 +394,25 @@ struct Totals {
   size_t events = 0;
 };
 
+void ExpectSameTogether(const RuleSet& set, const Limits& limits,
+                        const std::vector<std::string>& texts) {
+  std::vector<CheckedEvent> events;
+  std::vector<Ids> expected;
+  size_t total = 0;
+  for (const std::string& text : texts) {
+    absl::StatusOr<CheckedEvent> event = CheckedEvent::Check(text, limits);
+    if (!event.ok()) continue;
+    expected.push_back(set.Match(*event));
+    total += expected.back().size();
+    events.push_back(*std::move(event));
+  }
+  std::vector<Ids> got(events.size());
+  const size_t count =
+      set.Match(events, [&got](size_t event, std::string_view id) { got[event].emplace_back(id); });
+  EXPECT_EQ(got, expected);
+  EXPECT_EQ(count, total);
+}
+
 // One world, one set, calls and events mixed. What was found, if something was.
 std::optional<Found> Round(PatternLanguage language, uint64_t seed, const MakeSubject& make,
                            Totals* totals) {
@@ -428,6 +447,7 @@ std::optional<Found> Round(PatternLanguage language, uint64_t seed, const MakeSu
     }
     std::vector<const CompiledPattern*> near;
     for (const Referee::Rule& rule : referee.rules()) near.push_back(rule.pattern.get());
+    std::vector<std::string> texts;
     for (size_t i = 0, events = 16; i < events; ++i) {
       const Input input = language == PatternLanguage::kSnsMessageAttributes
                               ? Input(generator.Message(near))
@@ -438,7 +458,10 @@ std::optional<Found> Round(PatternLanguage language, uint64_t seed, const MakeSu
         history.input = input;
         return history;
       }
+      if (std::holds_alternative<std::string>(input)) texts.push_back(std::get<std::string>(input));
     }
+    // What each event has just been found right about, all together.
+    ExpectSameTogether(subject->set, limits, texts);
   }
   return std::nullopt;
 }

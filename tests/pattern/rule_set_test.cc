@@ -212,6 +212,52 @@ TEST(RuleSetTest, TheVisitorMayCallTheSet) {
   EXPECT_EQ(now.front(), "new0");
 }
 
+// ---- Many events at once.
+
+TEST(RuleSetTest, TellsWhichOfManyEventsMatches) {
+  RuleSet rules;
+  ASSERT_TRUE(rules.Put("even", R"({"n":[0,2,4,6,8,10,12,14,16,18]})").ok());
+  ASSERT_TRUE(rules.Put("large", R"({"n":[{"numeric":[">",9]}]})").ok());
+  // More than are looked at together; one of them a giant, whose memory is given back on the way.
+  std::vector<std::string> texts;
+  for (int n = 0; n < 21; ++n) texts.push_back("{\"n\":" + std::to_string(n) + "}");
+  texts[5] = R"({"pad":")" + std::string(100'000, 'x') + R"(","n":[5,5,5]})";
+  std::vector<CheckedEvent> events;
+  for (const std::string& text : texts) events.push_back(CheckedEvent::Check(text).value());
+
+  std::vector<std::string> seen;
+  const auto visit = [&seen](size_t event, std::string_view id) {
+    seen.push_back(std::to_string(event) + " " + std::string(id));
+  };
+  std::vector<std::string> expected;
+  for (int n = 0; n < 21; ++n) {
+    if (n % 2 == 0 && n < 19) expected.push_back(std::to_string(n) + " even");
+    if (n > 9) expected.push_back(std::to_string(n) + " large");
+  }
+  EXPECT_EQ(rules.Match(events, visit), expected.size());
+  EXPECT_EQ(seen, expected);
+  EXPECT_EQ(rules.Match(absl::Span<const CheckedEvent>(), visit), 0u);
+
+  RuleSet policies(PatternLanguage::kSnsMessageAttributes);
+  ASSERT_TRUE(policies.Put("p", R"({"n":[{"exists":false}]})").ok());
+  EXPECT_EQ(policies.Match(events, visit), 0u);
+}
+
+TEST(RuleSetTest, ManyEventsMeetTheRulesOfOneMoment) {
+  RuleSet rules;
+  ASSERT_TRUE(rules.Put("old", R"({"x":[1]})").ok());
+  const std::vector<CheckedEvent> events(30, CheckedEvent::Check(R"({"x":1})").value());
+  int visited = 0;
+  const size_t count = rules.Match(events, [&](size_t, std::string_view id) {
+    EXPECT_EQ(id, "old");
+    rules.Remove("old");
+    EXPECT_TRUE(rules.Put("new" + std::to_string(visited++), R"({"x":[1]})").ok());
+    rules.Stats();
+  });
+  EXPECT_EQ(count, 30u);
+  EXPECT_EQ(rules.Match(R"({"x":1})").size(), 30u);
+}
+
 // ---- Languages.
 
 TEST(RuleSetTest, AttributesAreForAttributePoliciesOnly) {
@@ -562,6 +608,65 @@ TEST(RuleSetTest, ManyNumbersMeetManyRanges) {
   EXPECT_THAT(found, Not(Contains("above151")));
   EXPECT_THAT(found, Contains("in3"));
   EXPECT_THAT(found, Contains("in150"));
+}
+
+// A few numbers and ranges at a path are compared one by one, many are looked up: the same answer
+// while rules come and go across the border, whichever goes first.
+TEST(RuleSetTest, FewNumbersBecomeManyAndFewAgain) {
+  const std::vector<std::string> conditions = {
+      "3",
+      "-0",
+      R"({"numeric":["=",7.5]})",
+      R"({"numeric":["<",-2]})",
+      R"({"numeric":[">=",7.5]})",
+      R"({"numeric":[">",0,"<=",3]})",
+      R"({"numeric":[">",3,"<",1e300]})",
+      R"(3,{"numeric":["<",-1e300]})",
+      R"({"numeric":[">=",-0.5,"<",0.5]})",
+      "1e2",
+      "100,-7",
+      R"({"numeric":["=",100]},"text")",
+  };
+  const std::vector<std::string> numbers = {"3",  "3.0",    "0",      "-0.0", "7.5", "75e-1", "-7",
+                                            "-2", "-2.001", "-2e300", "100",  "1E2", "0.5",   "99"};
+  RuleSet rules;
+  std::vector<std::string> there;  // index into conditions, oldest first
+  const auto pattern_of = [&](const std::string& id) {
+    return R"({"a":{"n":[)" + conditions[std::stoul(id)] + "]}}";
+  };
+  const auto compare = [&] {
+    for (const std::string& n : numbers) {
+      for (const std::string& event :
+           {R"({"a":{"n":)" + n + "}}",
+            R"({"a":[{"n":1},{"n":)" + n + R"(},{"n":[4,)" + n + "]}]}"}) {
+        std::vector<std::string> expected;
+        for (const std::string& id : there) {
+          if (EventPattern::Parse(pattern_of(id))->Matches(event)) expected.push_back(id);
+        }
+        ASSERT_EQ(rules.Match(event), expected) << event << " with " << there.size() << " rules";
+      }
+    }
+  };
+  for (const bool oldest_goes_first : {true, false}) {
+    for (size_t i = 0; i < conditions.size(); ++i) {
+      there.push_back(std::to_string(i));
+      ASSERT_TRUE(rules.Put(there.back(), pattern_of(there.back())).ok());
+      compare();
+    }
+    while (!there.empty()) {
+      const auto gone = oldest_goes_first ? there.begin() : there.end() - 1;
+      ASSERT_TRUE(rules.Remove(*gone));
+      there.erase(gone);
+      rules.Stats();  // takes out what is removed
+      compare();
+      // And one comes back at once, across the border in the other direction.
+      if (there.size() != 8) continue;
+      ASSERT_TRUE(rules.Put("0", pattern_of("0")).ok());
+      std::erase(there, "0");
+      there.push_back("0");
+      compare();
+    }
+  }
 }
 
 // A rule whose question about repeated arrays is too hard is given up, aloud, and alone.
