@@ -20,8 +20,8 @@
 //
 // Events are checked ones of some 900 bytes. "events" is how many different ones take turns: 64
 // stay in the cache, and so do the rules they match; 32,768 come from memory, and each brings rules
-// that were not used for long. "batch": 64 events in one call, which may wait for memory together. Who matched is compared in every pass; a wrong answer ends the
-// program.
+// that were not used for long. "batch": 64 events in one call, which may wait for memory together.
+// Who matched is compared in every pass; a wrong answer ends the program.
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -103,6 +103,15 @@ std::string SuffixRule(int64_t order) {
 std::string RangeRule(int64_t order) {
   return Detail(R"("total":[{"numeric":[">=",)" + std::to_string(order * 1'000) + R"(,"<",)" +
                 std::to_string((order + 1) * 1'000) + "]}]");
+}
+std::string IgnoreCaseRule(int64_t order) {
+  return Detail(R"("customer":[{"equals-ignore-case":"C)" + SixDigits(order) + R"("}])");
+}
+std::string AnythingButRule(int64_t order) {
+  return Detail(R"("customer":[{"anything-but":"c)" + SixDigits(order) + R"("}])");
+}
+std::string WildcardRule(int64_t order) {
+  return Detail(R"("customer":[{"wildcard":"c*)" + SixDigits(order) + R"("}])");
 }
 // A key of its own that sorts before "detail" and never comes.
 std::string AbsentRule(int64_t order) {
@@ -318,6 +327,9 @@ BENCHMARK_CAPTURE(BM_Build, Exact, ExactRule)->Apply(BuildSizes);
 BENCHMARK_CAPTURE(BM_Build, TwoExact, TwoExactRule)->Apply(BuildSizes);
 BENCHMARK_CAPTURE(BM_Build, Prefix, PrefixRule)->Apply(BuildSizes);
 BENCHMARK_CAPTURE(BM_Build, Range, RangeRule)->Apply(BuildSizes);
+BENCHMARK_CAPTURE(BM_Build, IgnoreCase, IgnoreCaseRule)->Apply(BuildSizes);
+BENCHMARK_CAPTURE(BM_Build, AnythingBut, AnythingButRule)->Apply(BuildSizes);
+BENCHMARK_CAPTURE(BM_Build, Wildcard, WildcardRule)->Apply(BuildSizes);
 
 // Beside 100,000 rules, 1,000 more come and go again, over and over. parse_ns is what of it reading
 // the pattern costs, by itself.

@@ -49,7 +49,7 @@ bool IsHexDigit(char c) {
 const char* SkipDigits(const char* p) {
   constexpr uint64_t kOnes = 0x0101010101010101u;
   while (true) {
-    const uint64_t values = LoadEight(p) ^ (kOnes * '0');
+    const uint64_t values = Load64(p) ^ (kOnes * '0');
     // The high bit of each byte whose value is not 0..9. No sum reaches into the next byte.
     const uint64_t others =
         (((values & (kOnes * 0x7F)) + kOnes * (0x80 - 10)) | values) & (kOnes * 0x80);

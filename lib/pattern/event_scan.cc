@@ -32,6 +32,7 @@ bool FoundValue::Comparable() {
 
 void ScannedEvent::Clear() {
   values_.clear();
+  ranges_hit_.clear();
   elements_.elements.resize(1);
   elements_.array_count = 0;
   texts_used_ = 0;
@@ -44,6 +45,7 @@ void ScannedEvent::Clear() {
 void ScannedEvent::GiveBack() {
   Clear();
   Free(&values_);
+  Free(&ranges_hit_);
   Free(&elements_);
   Free(&texts_);
 }

@@ -89,7 +89,14 @@ class ScannedEvent {
     const Access* listed_by = nullptr;
     uint32_t bits = 0;
   };
-  RangesHit& ranges_hit(uint32_t path) { return paths_[path].ranges_hit; }
+  RangesHit& ranges_hit(uint32_t path) {
+    Path& at = paths_[path];
+    if (at.ranges_hit == kNoRangesHit) {
+      at.ranges_hit = static_cast<uint32_t>(ranges_hit_.size()) & kNoRangesHit;
+      ranges_hit_.emplace_back();
+    }
+    return ranges_hit_[at.ranges_hit];
+  }
   const ElementTable& elements() const { return elements_; }
 
   // Call on_value(const PathNode&, FoundValue&) for each wanted value when it is found.
@@ -100,13 +107,15 @@ class ScannedEvent {
   void ScanAttributes(const Attributes& attributes, const PathNode& root, const OnValue& on_value);
 
  private:
+  static constexpr uint32_t kNoRangesHit = (uint32_t{1} << 31) - 1;
   struct Path {
     uint32_t stamp = 0;
     uint32_t first = 0;
     uint32_t last = 0;
-    bool in_arrays = false;
-    RangesHit ranges_hit;
+    uint32_t in_arrays : 1 = 0;
+    uint32_t ranges_hit : 31 = kNoRangesHit;  // index, or none yet
   };
+  static_assert(sizeof(Path) == 16);  // there is one for each path, in each ScannedEvent
   template <typename OnValue>
   class Walk;
 
@@ -117,6 +126,7 @@ class ScannedEvent {
 
   std::vector<FoundValue> values_;
   std::vector<Path> paths_;  // by id of the node
+  std::vector<RangesHit> ranges_hit_;
   uint32_t stamp_ = 1;
   ElementTable elements_;
   std::deque<std::string> texts_;  // the first texts_used_ are this event's

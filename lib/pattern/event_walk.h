@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// lib/pattern/event_walk.h -- floor 2: how ScannedEvent reads a text (event_scan.h). For rule_index.cc.
+// lib/pattern/event_walk.h -- floor 2: how ScannedEvent reads a text (event_scan.h). For rule_match.cc.
 #ifndef BANYAN_LIB_PATTERN_EVENT_WALK_H_
 #define BANYAN_LIB_PATTERN_EVENT_WALK_H_
 
@@ -56,12 +56,12 @@ inline FoundValue& ScannedEvent::Add(const PathNode& node, ValueKind kind, std::
   if (node.id() >= paths_.size()) paths_.resize(node.id() + 1);
   Path& path = paths_[node.id()];
   if (path.stamp != stamp_) {
-    path = {.stamp = stamp_, .first = added, .last = added, .in_arrays = false, .ranges_hit = {}};
+    path = {.stamp = stamp_, .first = added, .last = added};
   } else {
     values_[path.last].next = added;
     path.last = added;
   }
-  path.in_arrays = path.in_arrays || element != kOutside;
+  if (element != kOutside) path.in_arrays = 1;
   return value;
 }
 
@@ -138,15 +138,15 @@ class ScannedEvent::Walk {
 
   const char* Elements(const char* at) {
     const size_t depth = frames_.size();
-    const Frame& frame = frames_.back();
-    const PathNode& node = *frame.node;
-    const Inside inside = {frame.element, frame.jump != kNoJump};
+    // Copies: the frame moves when others come and go on top of it.
+    const PathNode& node = *frames_.back().node;
+    const Inside inside = {frames_.back().element, frames_.back().jump != kNoJump};
+    const bool are_small = frames_.back().children.listed() && !outline_.may_repeat;
     do {
       at = BehindComma(at);
       if (*at == ']') return Close(at);
-      at = *at == '{' && frame.children.listed() && !outline_.may_repeat && !HasJump(at)
-               ? SmallObject(node, at)
-               : Value(node, at, inside);
+      at =
+          are_small && *at == '{' && !HasJump(at) ? SmallObject(node, at) : Value(node, at, inside);
     } while (frames_.size() == depth);
     return at;
   }
@@ -181,11 +181,7 @@ class ScannedEvent::Walk {
         around.jump = kNoJump;
         around.is_array = false;
         around.is_element = true;
-        const size_t depth = frames_.size();
-        at = Open(*child, at, {element, false});
-        if (frames_.size() > depth) return at;
-        frames_.pop_back();  // it was not wanted after all
-        continue;
+        return Open(*child, at, {element, false});
       }
       at = Value(*child, at, {element, false});
       if (unseen == 0) {
@@ -371,11 +367,7 @@ class ScannedEvent::Walk {
     for (; end_ - at >= 8; at += 8) {
       const uint64_t word = Load64(at);
       const uint64_t marks = MarksOf(word, '"') | MarksOf(word, '\\');
-      if (marks == 0) continue;
-      if constexpr (std::endian::native == std::endian::little) {
-        return at + std::countr_zero(marks) / 8;
-      }
-      break;
+      if (marks != 0) return at + std::countr_zero(marks) / 8;
     }
     while (*at != '"' && *at != '\\') ++at;
     return at;
@@ -386,11 +378,7 @@ class ScannedEvent::Walk {
       const uint64_t word = Load64(at);
       const uint64_t marks =
           MarksOf(word, ',') | MarksOf(word, '}') | MarksOf(word, ']') | MarksOfSpace(word);
-      if (marks == 0) continue;
-      if constexpr (std::endian::native == std::endian::little) {
-        return at + std::countr_zero(marks) / 8;
-      }
-      break;
+      if (marks != 0) return at + std::countr_zero(marks) / 8;
     }
     while (!EndsBareValue(*at)) ++at;
     return at;

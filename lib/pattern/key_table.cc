@@ -36,13 +36,14 @@ Link* Newer(const Link& link) { return reinterpret_cast<Link*>(link.back); }
 }  // namespace
 
 void KeyTable::Add(uint32_t key, Link* link) {
+  BANYAN_CHECK(link->back == 0, "a link is added once");
   key = Name(key);
   Array* array = array_.load(std::memory_order_relaxed);
   size_t place = array->Place(key);
   const bool first = array->keys()[place].load(std::memory_order_relaxed) == kUnused;
   if (first) {
-    if (5 * (used_ + 1) > (array->capacity <= 256 ? 2 : 4) * array->capacity) {
-      Rebuild(CapacityFor(alive_ + 1));
+    if (used_ + 1 > MostUsed(array->capacity)) {
+      Rebuild(CapacityFor(alive_));
       array = array_.load(std::memory_order_relaxed);
       place = array->Place(key);
     }
@@ -75,13 +76,15 @@ void KeyTable::Remove(uint32_t key, Link* link) {
     newest->back = BackOfNewest(LengthFrom(*newest) - 1);
     if (next != nullptr) next->back = link->back;
     Newer(*link)->next.store(next, std::memory_order_seq_cst);
+    link->back = 0;
     return;
   }
   if (next != nullptr) next->back = BackOfNewest(LengthFrom(*link) - 1);
+  link->back = 0;
   head.store(next, std::memory_order_seq_cst);
   if (next != nullptr) return;
   --alive_;
-  if (array.capacity > kCapacityMin && 8 * alive_ < array.capacity) Rebuild(CapacityFor(alive_));
+  if (array.capacity > kCapacityMin && 16 * alive_ < array.capacity) Rebuild(CapacityFor(alive_));
 }
 
 uint32_t KeyTable::Crowd(uint32_t key) const {
@@ -115,15 +118,22 @@ void KeyTable::CheckInvariants() const {
     BANYAN_CHECK(LengthFrom(*newest) == length, "K4: the newest tells the length");
   }
   BANYAN_CHECK(used == used_ && alive == alive_, "the entries are counted");
-  BANYAN_CHECK(5 * used <= 4 * array.capacity, "K3: a fifth is unused");
-  BANYAN_CHECK(array.capacity == kCapacityMin || 8 * alive >= array.capacity, "K3: it shrinks");
+  BANYAN_CHECK(used <= MostUsed(array.capacity), "K3: there are unused entries");
+  BANYAN_CHECK(array.capacity == kCapacityMin || 16 * alive >= array.capacity, "K3: it shrinks");
 }
 
-// Half full or less (K3). A small one a quarter: there, what is looked for is found or missed at its
-// home, and room is cheap.
+// A small array keeps more room: there, what is looked for is found or missed at its home, and room is
+// cheap.
+size_t KeyTable::MostUsed(size_t capacity) {
+  constexpr size_t kSmall = 256;
+  return (capacity <= kSmall ? 2 : 4) * capacity / 5;
+}
+
+// So that as many keys again have room.
 size_t KeyTable::CapacityFor(size_t keys) {
-  constexpr size_t kFewKeys = 64;
-  return std::max(kCapacityMin, std::bit_ceil((keys <= kFewKeys ? 4 : 2) * keys));
+  size_t capacity = kCapacityMin;
+  while (2 * keys > MostUsed(capacity)) capacity *= 2;
+  return capacity;
 }
 
 KeyTable::Array* KeyTable::NewArray(size_t capacity) {

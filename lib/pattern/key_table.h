@@ -5,16 +5,16 @@
 //
 //   array_ --> heads |   | * | null |     eight to a cache line; looked at when the key is there
 //                          '--> link --> link --> null      newest first
-//              keys  | 0 | 17 |  5  |     sixteen to a cache line, so probing stays in one; the chain
-//                                         of key 5 has become empty
+//              keys  | 0 | 17 |  5  |     sixteen to a cache line, so probing hardly leaves it; the
+//                                         chain of key 5 has become empty
 //
 // K1  A reader whose pin (base/epoch.h) is younger than an Add() finds the link till it is removed.
 // K2  A key's entry stays where it is for the life of an array. Probing from the key's home slot
 //     meets no key 0 (an unused entry) before it; so a reader never misses a key that is there.
-// K3  At least a fifth of an array is unused: probing ends. Empty chains count as used; they are
-//     left out when the array is rebuilt, which costs O(1) for each Add() or Remove() since the
-//     rebuild before: half full at most when new, it is rebuilt when four fifths are used or when
-//     less than an eighth has links.
+// K3  At most MostUsed() entries have a key, four fifths of a large array and two of a small one:
+//     probing ends. Empty chains count as used; they are left out when the array is rebuilt, which
+//     costs O(1) for each Add() or Remove() since the rebuild before: a new array has room for as
+//     many keys again, and one goes when it is full or when less than a sixteenth has links.
 // K4  `back` of the newest link tells the length of its chain, that of the others leads to the next
 //     newer one. So the writer takes out any link in one step.
 //
@@ -34,11 +34,11 @@
 // The links lie in the rules, so that adding one allocates nothing.
 //
 // Keys are hashes that no caller can steer: they are scattered here, but many that are made to
-// collide would lengthen each other's probing. Of a million different things a hundred share their
-// hash with another one, and its chain.
+// collide would lengthen each other's probing. Among a million different things some hundred pairs
+// share a hash, and a chain.
 //
 // Bound     That of the links. 12 bytes for each entry; 1.25 to 2.5 entries for each key while keys
-//           are added, at most 8 when most have gone.
+//           are added (2.5 to 5 below some hundred keys), at most 16 when most have gone.
 // Threads   Find: any, with a pin. All else: one writer at a time, by a lock of the caller's.
 // Lifetime  Links are the caller's. A removed link goes through the same epochs as the arrays, and
 //           is not added again.
@@ -142,6 +142,7 @@ class KeyTable {
   static size_t BytesOf(size_t capacity) {
     return sizeof(Array) + capacity * (sizeof(Head) + sizeof(Key));
   }
+  static size_t MostUsed(size_t capacity);
   static size_t CapacityFor(size_t keys);
   static Array* NewArray(size_t capacity);
   static void DeleteArray(void* array);

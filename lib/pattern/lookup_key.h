@@ -4,17 +4,19 @@
 // want it.
 //
 // A key is made of a path, a kind and some bytes, once from the rule and once from the event; equal
-// facts give equal keys. Different ones may, too: a hit is a candidate and never an answer, and
-// who makes texts with equal hashes gets no more than who uses one text twice.
+// facts give equal keys. Different ones may, too: a hit is a candidate and never an answer, and who
+// makes values with equal hashes gets no more than who uses one value twice (I5 of rule_index.h).
 #ifndef BANYAN_LIB_PATTERN_LOOKUP_KEY_H_
 #define BANYAN_LIB_PATTERN_LOOKUP_KEY_H_
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
 
+#include "absl/numeric/int128.h"
 #include "base/mix.h"
 
 namespace banyan::inline v0_1::internal {
@@ -48,9 +50,11 @@ inline uint32_t LookupKey(uint64_t base, KeyKind kind, uint64_t length, uint64_t
   return static_cast<uint32_t>(Mix64(hash ^ base ^ (facts * kHashFactor)) >> 32);
 }
 
+// The first byte is the lowest, on every machine.
 inline uint64_t Load64(const char* bytes) {
   uint64_t word;
   std::memcpy(&word, bytes, sizeof(word));
+  if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
   return word;
 }
 
@@ -61,6 +65,10 @@ inline uint64_t LoadUpTo8(const char* bytes, size_t n) {
     uint32_t first, last;
     std::memcpy(&first, bytes, 4);
     std::memcpy(&last, bytes + n - 4, 4);
+    if constexpr (std::endian::native == std::endian::big) {
+      first = __builtin_bswap32(first);
+      last = __builtin_bswap32(last);
+    }
     return first | (uint64_t{last} << ((n - 4) * 8));
   }
   if (n == 0) return 0;
@@ -94,6 +102,27 @@ inline uint64_t HashOf(std::string_view text) {
   size_t n = text.size();
   for (; n > 8; n -= 8, bytes += 8) hash = HashStep(hash, Load64(bytes));
   return hash ^ LoadUpTo8(bytes, n);  // LookupKey() mixes
+}
+
+inline uint64_t FoldedProduct(uint64_t a, uint64_t b) {
+  const absl::uint128 product = absl::uint128(a) * b;
+  return absl::Uint128High64(product) ^ absl::Uint128Low64(product);
+}
+
+// For tables whose chains are walked each time: who does not know the secret cannot make texts whose
+// hashes are equal.
+inline uint64_t SecretHash(std::string_view text, uint64_t secret) {
+  const uint64_t other = Mix64(secret + kMixStep);
+  uint64_t hash = secret;
+  const char* bytes = text.data();
+  size_t n = text.size();
+  for (; n > 16; n -= 16, bytes += 16) {
+    hash = FoldedProduct(Load64(bytes) ^ other, Load64(bytes + 8) ^ hash);
+  }
+  const size_t half = std::min<size_t>(n, 8);
+  const uint64_t low = LoadUpTo8(bytes, half);
+  const uint64_t high = LoadUpTo8(bytes + half, n - half);
+  return FoldedProduct(other ^ text.size(), FoldedProduct(low ^ other, high ^ hash));
 }
 
 // Hashes of a text's beginnings, or of its ends, for lengths that ascend: all of them cost one pass.

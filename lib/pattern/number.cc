@@ -91,10 +91,14 @@ bool IsComparable(std::string_view text, double nearest) {
   constexpr int kAlways = std::numeric_limits<double>::digits10;
   const bool is_normal = std::abs(nearest) >= std::numeric_limits<double>::min();
   if (text.size() <= kAlways && is_normal) return true;
-  // Most programs write the shortest form, and this one.
-  char usual[32];
-  const std::to_chars_result usual_end = std::to_chars(usual, usual + sizeof(usual), nearest);
-  if (text == std::string_view(usual, static_cast<size_t>(usual_end.ptr - usual))) return true;
+  // Most programs write the shortest form, and this one. (Of a large integer it has all digits, not
+  // the shortest.)
+  constexpr double kLarge = 1e15;
+  if (std::abs(nearest) < kLarge) {
+    char usual[32];
+    const std::to_chars_result end = std::to_chars(usual, usual + sizeof(usual), nearest);
+    if (text == std::string_view(usual, static_cast<size_t>(end.ptr - usual))) return true;
+  }
   const Decimal written(text);
   constexpr int kNeverAbove = std::numeric_limits<double>::max_digits10;
   if (written.count > kNeverAbove) return false;

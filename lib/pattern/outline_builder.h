@@ -29,16 +29,9 @@
 
 #include "absl/base/attributes.h"
 #include "banyan/rule_set.h"
+#include "pattern/lookup_key.h"
 
 namespace banyan::inline v0_1::internal {
-
-// The next eight bytes, the first of them lowest.
-inline uint64_t LoadEight(const char* bytes) {
-  uint64_t word;
-  std::memcpy(&word, bytes, sizeof(word));
-  if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
-  return word;
-}
 
 class OutlineBuilder {
  public:
@@ -87,12 +80,12 @@ class OutlineBuilder {
     uint64_t hash = 0;
     uint64_t doubt = 0;
     for (; size >= 8; begin += 8, size -= 8) {
-      const uint64_t word = LoadEight(begin);
+      const uint64_t word = Load64(begin);
       doubt |= DotOrBackslash(word);
       hash = Mix(hash ^ word);
     }
     // No name holds a zero byte, so zeros behind it do not make two names one.
-    const uint64_t word = LoadEight(begin) & ((uint64_t{1} << (8 * size)) - 1);
+    const uint64_t word = Load64(begin) & ((uint64_t{1} << (8 * size)) - 1);
     doubt |= DotOrBackslash(word);
     if (doubt != 0) outline_->may_repeat = true;
     names_.push_back(std::max<uint64_t>(1, Mix(hash ^ word)));  // 0 is an empty slot

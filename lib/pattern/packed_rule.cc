@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "base/check.h"
 
 namespace banyan::inline v0_1::internal {
@@ -168,28 +169,23 @@ Draft DraftOf(const ValuePattern& pattern, Block* block) {
   return with_data(PackedValue::kOther, where);
 }
 
-// May some value become kOther? Known before the first is packed, and "yes" too often does no harm.
-bool MayHaveOther(const CompiledPattern* pattern) {
+// Does some value become kOther? As DraftOf() will decide, which needs to know first.
+bool HasOther(const CompiledPattern* pattern) {
   if (pattern == nullptr) return false;
-  const auto may_be_other = [](const ValuePattern& value) {
-    const auto* test = std::get_if<TextTest>(&value);
-    if (test == nullptr) {
-      return !std::holds_alternative<NumberRange>(value) &&
-             !std::holds_alternative<Literal>(value) && !std::holds_alternative<Present>(value) &&
-             !std::holds_alternative<Absent>(value) &&
-             !(std::holds_alternative<NumberEqual>(value) &&
-               std::get<NumberEqual>(value).value.has_value());
+  const auto is_other = [](const ValuePattern& value) {
+    if (const auto* test = std::get_if<TextTest>(&value)) return !DraftOf(*test).has_value();
+    if (const auto* number = std::get_if<NumberEqual>(&value)) return !number->value.has_value();
+    if (const auto* listed = std::get_if<AnythingButText>(&value)) {
+      return listed->tests.size() != 1 || !DraftOf(listed->tests.front()).has_value();
     }
-    const auto is_long = [](const auto* t) { return t == nullptr || t->text.size() > kLiteralMax; };
-    return is_long(std::get_if<EqualTest>(test)) && is_long(std::get_if<PrefixTest>(test)) &&
-           is_long(std::get_if<SuffixTest>(test));
+    return std::holds_alternative<AnythingButNumber>(value);
   };
   const auto& sub_rules = pattern->sub_rules();
   return std::any_of(sub_rules.begin(), sub_rules.end(), [&](const SubRule& sub_rule) {
     return std::any_of(sub_rule.conditions.begin(), sub_rule.conditions.end(),
                        [&](const Condition& condition) {
                          const auto& values = condition.leaf->values;
-                         return std::any_of(values.begin(), values.end(), may_be_other);
+                         return std::any_of(values.begin(), values.end(), is_other);
                        });
   });
 }
@@ -213,7 +209,7 @@ void SortDrafts(std::vector<Draft>* drafts, const Block& block) {
 
 PackedRule* PackedRule::Make(Parts parts, absl::Span<const std::vector<uint32_t>> paths,
                              absl::Span<const uint32_t> slots, absl::Span<const Plan> plans) {
-  const bool has_other = MayHaveOther(parts.pattern.get());
+  const bool has_other = HasOther(parts.pattern.get());
   const bool has_extras = parts.payload != nullptr || has_other;
   Block block;
   if (has_extras) block.Reserve<Extras>(1);
@@ -308,6 +304,23 @@ PackedRule* PackedRule::Make(Parts parts, absl::Span<const std::vector<uint32_t>
                .pattern = has_other ? std::move(parts.pattern) : nullptr};
   }
   return rule;
+}
+
+size_t PackedRule::bytes() const {
+  const CompiledPattern* pattern = has_extras_ ? extras().pattern.get() : nullptr;
+  if (pattern == nullptr) return bytes_;
+  size_t bytes = bytes_ + sizeof(*pattern) + pattern->text().capacity();
+  absl::flat_hash_set<const LeafSyntax*> seen;
+  for (const SubRule& sub_rule : pattern->sub_rules()) {
+    bytes += sizeof(sub_rule);
+    for (const Condition& condition : sub_rule.conditions) {
+      bytes += sizeof(condition) + condition.path.capacity();
+      if (!seen.insert(condition.leaf.get()).second) continue;
+      bytes += sizeof(*condition.leaf) + condition.leaf->text.capacity() +
+               condition.leaf->values.capacity() * sizeof(ValuePattern);
+    }
+  }
+  return bytes;
 }
 
 void PackedRule::Destroy(PackedRule* rule) {

@@ -2,8 +2,8 @@
 //
 // lib/pattern/packed_rule.h -- floor 2: a rule as the rule index keeps it, in one block of memory.
 //
-//   | PackedRule | Extras? | Filing... | SubRule... | Condition... | Value... | numbers, literals,
-//   id | text |
+//   | PackedRule | Extras? | Filing... | SubRule... | conditions, values, numbers | literals, id |
+//   | text |
 //
 //   sub-rule -> its conditions -> their values -> literals, by offsets from the block's beginning
 //
@@ -188,7 +188,8 @@ class PackedRule {
     return *At<PackedRange>(static_cast<size_t>(offset));
   }
 
-  size_t bytes() const { return bytes_; }
+  // The block, and about what a pattern takes that is kept for kOther.
+  size_t bytes() const;
 
  private:
   PackedRule() = default;

@@ -11,7 +11,7 @@
 // P1  A node stays while a rule refers to it or to something below it. Ids of nodes that are gone
 //     are used again. A reader may meet both owners of an id, but no rule that it sees refers to
 //     either: the old one's are gone for it, the new one's not there yet.
-// P2  Readers see a set of up to kFew children as one immutable list, so a scan can count down what
+// P2  Readers see a set of up to Few::kMax children as one immutable list, so a scan can count down what
 //     it has still to find. Larger sets are found by key, one name at a time, and not counted.
 // P3  `access` says which lookups a value at this node is worth: what kinds of key rules are filed
 //     under there. It is immutable and replaced as a whole. It never says less than the rules that
@@ -242,14 +242,14 @@ class PathTree {
   static bool CountFiling(PathNode* node, KeyKind kind, uint32_t length, int change);
   void PublishAccess(PathNode* node);
   static uint32_t NameKey(const PathNode& parent, std::string_view name) {
-    return LookupKey(parent.key_base(), KeyKind::kName, 0, HashOf(name));
+    return LookupKey(parent.key_base(), KeyKind::kName, 0, SecretHash(name, parent.key_base()));
   }
   uint64_t KeyBase(uint32_t id) const { return Mix64(seed_ + kMixStep * id); }
 
   Retirer& retirer_;
   const uint64_t seed_;
   NumberPool ids_;
-  KeyTable names_;  // children of nodes with more than kFew
+  KeyTable names_;  // children of nodes with more than Few::kMax
   size_t bytes_ = 0;
   std::vector<PathNode*> by_id_;
   std::unique_ptr<PathNode> json_root_;

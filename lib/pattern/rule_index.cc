@@ -25,7 +25,10 @@ uint32_t AlwaysKey(const PathNode& root, uint64_t need) {
 }  // namespace
 
 RuleIndex::RuleIndex(const Limits& limits)
-    : limits_(limits), paths_(epochs_, Mix64(reinterpret_cast<uintptr_t>(this))), table_(epochs_) {
+    : limits_(limits),
+      paths_(epochs_, Mix64(reinterpret_cast<uintptr_t>(this))),
+      table_(epochs_),
+      rules_(0, ById{paths_.json_root()->key_base()}) {
   json_key_ = AlwaysKey(*paths_.json_root(), kNeedsNoValue);
   attributes_key_ = AlwaysKey(*paths_.attributes_root(), kNeedsNoValue);
   unconditional_key_ = AlwaysKey(*paths_.json_root(), kNeedsNothing);
@@ -260,7 +263,7 @@ void RuleIndex::Tidy(std::vector<Retired>* dead) {
     if (again) epochs_.Collect(&ready);
     if (again && rule_bytes_ == 0) {
       // As good as new: what was sized for many rules goes with the last.
-      Free(&rules_);
+      rules_ = decltype(rules_)(0, rules_.hash_function());
       slots_ = NumberPool();
       paths_.ForgetIds();
     }

@@ -204,7 +204,10 @@ class RuleIndex {
 
   struct ById {
     using is_transparent = void;
-    size_t operator()(std::string_view id) const { return static_cast<size_t>(Mix64(HashOf(id))); }
+    uint64_t secret = 0;
+    size_t operator()(std::string_view id) const {
+      return static_cast<size_t>(SecretHash(id, secret));
+    }
     size_t operator()(const PackedRule* rule) const { return (*this)(rule->id()); }
   };
   struct SameId {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <variant>
 
 namespace banyan::inline v0_1::internal {
@@ -16,7 +17,7 @@ constexpr uint64_t kCostOfLiteral = 50;
 constexpr uint64_t kCostOfRange = 24;
 constexpr uint64_t kCostOfOpenRange = 200;
 constexpr uint64_t kCostOfBlock = 8;
-constexpr uint64_t kCostOfReading = 4;
+constexpr uint64_t kCostOfReading = 4;  // once for a condition
 
 uint64_t CostOfPart(size_t length) {
   switch (length) {
@@ -124,11 +125,12 @@ class PlaceMaker {
   }
   // Where the path's first number is filed, all its values have to be read, and that takes as long as
   // a few visits.
-  uint64_t CostOfReading() const {
+  uint64_t CostOfReading() {
     const Access* access = node_.access();
-    const bool are_read =
-        access != nullptr && (access->Has(KeyKind::kNumber) || access->Has(KeyKind::kRange));
-    return are_read ? 0 : kCostOfReading;
+    if (access != nullptr && (access->Has(KeyKind::kNumber) || access->Has(KeyKind::kRange))) {
+      return 0;
+    }
+    return std::exchange(cost_of_reading_, 0);
   }
   bool AnyValue() { return Add(KeyKind::kPresent, 0, 0, kCostOfPresent); }
   bool Number(double number) {
@@ -154,6 +156,7 @@ class PlaceMaker {
     Add(kind, length, AffixHashes(text, true, false).Of(length), CostOfPart(length));
   }
 
+  uint64_t cost_of_reading_ = kCostOfReading;
   const PathNode& node_;
   Places& out_;
 };

@@ -152,6 +152,22 @@ TEST_F(KeyTableTest, GrowsWithItsKeysAndGivesMemoryBack) {
   table_.CheckInvariants();
 }
 
+// K3: each new array has room for as many keys again, so all that were replaced are together smaller
+// than the one that is.
+TEST_F(KeyTableTest, GrowsInSteps) {
+  const Pin pin(retirer_.epochs());
+  size_t arrays = 1;
+  size_t bytes = table_.bytes();
+  for (uint32_t key = 1; key <= 5'000; ++key) {
+    Add(key * 2'654'435'761u);
+    retirer_.Collect();
+    if (table_.bytes() != bytes) ++arrays;
+    bytes = table_.bytes();
+    ASSERT_LE(retirer_.retired_bytes(), bytes) << key;
+  }
+  EXPECT_LE(arrays, 11u);
+}
+
 // K3: keys that are used once and never again do not make the table grow.
 TEST_F(KeyTableTest, SweepsKeysThatHaveNoLinks) {
   for (uint32_t key = 1; key <= 10; ++key) Add(key);
@@ -179,6 +195,14 @@ using KeyTableDeathTest = KeyTableTest;
 TEST_F(KeyTableDeathTest, RemovingWhatIsNotThereAborts) {
   Filed* filed = Add(7);
   EXPECT_DEATH(table_.Remove(8, filed), "the chain it is in");
+}
+
+TEST_F(KeyTableDeathTest, RemovingTwiceAborts) {
+  Add(7);
+  Filed* middle = Add(7);
+  Add(7);
+  Remove(middle);
+  EXPECT_DEATH(Remove(middle), "the chain it is in");
 }
 
 // Against a map of vectors.

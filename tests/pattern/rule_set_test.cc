@@ -669,6 +669,53 @@ TEST(RuleSetTest, FewNumbersBecomeManyAndFewAgain) {
   }
 }
 
+// An element that needs a frame only for something unwanted, at each depth: the frames move now and
+// then, and nobody may look at where they were.
+TEST(RuleSetTest, ElementsAtEachDepth) {
+  Limits limits = Limits::Aws();
+  limits.pattern.depth_max = 10'000;
+  RuleSet rules(PatternLanguage::kEventBridge, limits);
+  ASSERT_TRUE(rules.Put("r", R"({"a":{"b":["x"],"c":{"d":[1]}}})").ok());
+  ASSERT_TRUE(rules.Put("b", R"({"a":{"b":["x"]}})").ok());
+  std::vector<size_t> depths = {4'094, 4'095, 4'096};
+  for (size_t depth = 1; depth <= 140; ++depth) depths.push_back(depth);
+  for (const size_t depth : depths) {
+    const std::string open(depth, '['), close(depth, ']');
+    for (const char* first :
+         {R"({"b":{"q":1}})", R"({"b":[[{}]]})", R"({"c":{"q":[1]},"b":"y"})"}) {
+      const std::string before = R"({"a":)" + open + first + R"(,{"z":1},)";
+      const std::string after = close + "}";
+      const auto match = [&](const std::string& last) {
+        const std::string text = before + last + after;
+        return rules.Match(CheckedEvent::Check(text, limits).value());
+      };
+      ASSERT_THAT(match(R"({"b":"x"})"), ElementsAre("b")) << depth << first;
+      ASSERT_THAT(match(R"({"c":{"d":1},"b":"x"})"), ElementsAre("r", "b")) << depth << first;
+      ASSERT_THAT(match(R"({"c":[{"d":1}]},{"b":"x"})"), ElementsAre("b")) << depth << first;
+    }
+  }
+}
+
+// Bytes of a rule, for each kind that is packed. (Wildcards, addresses and the like keep more.)
+TEST(RuleSetTest, SimpleRulesAreSmall) {
+  for (const char* condition :
+       {R"("value-of-")", R"({"prefix":"value-of-"})", R"({"suffix":"value-of-"})",
+        R"({"equals-ignore-case":"value-of-"})", R"({"prefix":{"equals-ignore-case":"value-of-"}})",
+        R"({"anything-but":"value-of-"})", R"({"anything-but":{"prefix":"value-of-"}})"}) {
+    RuleSet rules;
+    constexpr int kRules = 1'000;
+    size_t text_bytes = 0;
+    for (int i = 0; i < kRules; ++i) {
+      std::string pattern = R"({"detail":{"state":[)" + std::string(condition) + "]}}";
+      pattern.insert(pattern.find("value-of-") + 9, std::to_string(i));
+      text_bytes += pattern.size();
+      ASSERT_TRUE(rules.Put(std::to_string(i), pattern).ok());
+    }
+    EXPECT_LE(rules.Stats().memory_bytes, static_cast<int64_t>(text_bytes) + 190 * kRules)
+        << condition;
+  }
+}
+
 // A rule whose question about repeated arrays is too hard is given up, aloud, and alone.
 TEST(RuleSetTest, AHardQuestionDoesNotTakeTheAnswerFromOtherRules) {
   // Pigeons: twelve conditions on eleven two-valued arrays that all repeat one name.
