@@ -37,7 +37,6 @@ enum class KeyKind : uint8_t {
   kPresent,       // any value at all
   kAlways,        // no value is needed: whatever the event holds
   kRange,         // no key: a number is looked up in the path's RangeTree
-  kName,          // no value: a child's name below the path
 };
 inline constexpr size_t kGramMax = 8;
 
@@ -112,7 +111,7 @@ inline uint64_t FoldedProduct(uint64_t a, uint64_t b) {
 // For tables whose chains are walked each time: who does not know the secret cannot make texts whose
 // hashes are equal.
 inline uint64_t SecretHash(std::string_view text, uint64_t secret) {
-  const uint64_t other = Mix64(secret + kMixStep);
+  const uint64_t other = secret * kHashFactor;
   uint64_t hash = secret;
   const char* bytes = text.data();
   size_t n = text.size();

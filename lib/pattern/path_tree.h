@@ -242,7 +242,7 @@ class PathTree {
   static bool CountFiling(PathNode* node, KeyKind kind, uint32_t length, int change);
   void PublishAccess(PathNode* node);
   static uint32_t NameKey(const PathNode& parent, std::string_view name) {
-    return LookupKey(parent.key_base(), KeyKind::kName, 0, SecretHash(name, parent.key_base()));
+    return static_cast<uint32_t>(SecretHash(name, parent.key_base()) >> 32);
   }
   uint64_t KeyBase(uint32_t id) const { return Mix64(seed_ + kMixStep * id); }
 
