@@ -52,8 +52,11 @@ class BANYAN_EXPORT Payload {
     return *this;
   }
   ~Payload() {
-    // Release: our reads end before the block does. Acquire: the last one sees all reads ended.
-    if (block_ != nullptr && block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    if (block_ == nullptr) return;
+    // Release: our reads end before the block does. Acquire: the last one sees all reads ended. Who
+    // holds the only reference shares it with nobody who could copy it meanwhile.
+    if (block_->references.load(std::memory_order_acquire) == 1 ||
+        block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       Free(block_);
     }
   }

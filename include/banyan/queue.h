@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Queue: messages wait here until a consumer settles them. SQS's standard queue.
+// Queue: messages wait here until a consumer settles them. SQS's standard and FIFO queues.
 //
 //   Queue jobs = broker.CreateQueue("jobs", {.visibility_timeout = absl::Seconds(30)}).value();
 //   jobs.Send({.body = "resize 17"}).value();
@@ -17,12 +17,15 @@
 //           calls then answer kNotFound (deleted) or kUnavailable (broker stopped or gone, or this
 //           is a forked child).
 // Units     absl::Duration here; AWS's wire knows whole seconds.
-// Order     Roughly the order of sending, not promised; and a message may come twice.
+// Order     Standard: roughly the order of sending, not promised; and a message may come twice.
+//           FIFO: the order of sending within each message group. While a message of a group is
+//           delayed or in flight, those after it wait.
 // Source    docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference
 #ifndef BANYAN_QUEUE_H_
 #define BANYAN_QUEUE_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -33,68 +36,21 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "banyan/arn.h"
 #include "banyan/attributes.h"
 #include "banyan/export.h"
 #include "banyan/id.h"
 #include "banyan/payload.h"
+#include "banyan/queue_options.h"
+#include "banyan/received.h"
 #include "banyan/runtime.h"
 
 namespace banyan::inline v0_1 {
 
 namespace internal {
 class QueueCore;
-struct ReceivedState;
 }  // namespace internal
-
-// When a message counts as poison, and where it goes then.
-struct RedrivePolicy {
-  // The dead-letter queue: same broker, same kind, not the queue itself.
-  Arn dead_letter = {};
-
-  // Receives allowed, 1 to 1,000. After the last one the message moves at the instant it would
-  // have become visible again, so an alarm on the dead-letter queue needs no consumer. (AWS moves
-  // on the next receive. Until someone receives it from the dead-letter queue, a late Delete with
-  // the last handle that this queue gave out still removes it.)
-  int64_t max_receive_count = 10;
-
-  friend bool operator==(const RedrivePolicy&, const RedrivePolicy&) = default;
-};
-
-struct QueueOptions {
-  // How long a received message stays hidden from others. 0s to 12h. Longer means fewer double
-  // deliveries from slow consumers; shorter, a sooner second attempt.
-  absl::Duration visibility_timeout = absl::Seconds(30);
-
-  // How long a sent message stays invisible at first. 0s to 15min.
-  absl::Duration delay = absl::ZeroDuration();
-
-  // How long Receive() waits when it is not told. 0s to 20s.
-  absl::Duration receive_wait = absl::ZeroDuration();
-
-  // Messages older than this are gone, in whatever state. 1min to 14d.
-  absl::Duration retention = absl::Hours(4 * 24);
-
-  // Body and attributes of one message, in bytes. 1,024 to 1,048,576.
-  int64_t message_bytes_max = 1'048'576;
-
-  // Received and not yet settled, at most. At the limit a short poll answers kResourceExhausted
-  // (OverLimit), a long poll stays empty. 1 to 120,000.
-  int64_t in_flight_max = 120'000;
-
-  // Where a message goes after its last attempt. Unset: it comes back until retention ends it.
-  std::optional<RedrivePolicy> redrive = std::nullopt;
-
-  // Banyan's own bounds on what rests here, in messages and in bytes of bodies and attributes. At
-  // a bound Send() answers kResourceExhausted (RequestThrottled) and nothing is stored; to a
-  // delivery from a topic or bus a full queue is a transient fault, tried again. A message moved
-  // in from another queue, and a dead letter of a topic or bus, is always taken, whatever its size
-  // and beyond these bounds: it was accepted once.
-  int64_t messages_max = 10'000'000;
-  int64_t bytes_max = int64_t{8} << 30;
-
-  friend bool operator==(const QueueOptions&, const QueueOptions&) = default;
-};
 
 struct SendRequest {
   Payload body = {};
@@ -106,10 +62,25 @@ struct SendRequest {
   // X-Ray's trace header, or a W3C traceparent; carried over every hop. At most 500 bytes of
   // printable ASCII; not part of the size.
   std::string trace_header = {};
+
+  // FIFO queues: required; messages of one group keep their order. Standard queues: optional; the
+  // tenant this message belongs to, see QueueOptions::fairness. 1 to 128 letters, digits, marks.
+  std::string message_group_id = {};
+
+  // FIFO queues: required, unless deduplication is content-based. A message whose id was accepted
+  // within the last five minutes is answered like the first one and not stored. 1 to 128
+  // letters, digits, marks.
+  std::string message_deduplication_id = {};
+
+  // Ends a wait for room early (WhenFull::kBlock); the answer is then as for kReject.
+  std::stop_token stop = {};
 };
 
 struct SendResult {
   Id message_id;
+
+  // FIFO: rises within a group, not by one; always twenty digits. 0 in standard queues.
+  uint64_t sequence_number = 0;
 };
 
 struct ReceiveOptions {
@@ -124,44 +95,36 @@ struct ReceiveOptions {
 
   // Ends the wait early; the answer is then empty and nothing was taken.
   std::stop_token stop = {};
+
+  // FIFO queues: names this receive. Another one with the same id within five minutes, while none
+  // of its messages was settled, changed or due, gets the same messages and handles again, hidden
+  // anew: for a receiver that lost the answer. 1 to 128 letters, digits, marks.
+  std::string receive_request_attempt_id = {};
 };
 
-// One message in the hands of one receiver. A cheap copy; it keeps its queue's memory alive, not
-// its queue.
-class BANYAN_EXPORT Received {
- public:
-  Received() = default;
+struct VisibilityChange {
+  std::string receipt_handle;
+  absl::Duration from_now;
+};
 
-  std::string_view body() const;  // valid while a copy of this Received lives
-  const Payload& payload() const;
-  const Attributes& attributes() const;
-  Id id() const;                          // the queue's MessageId
-  Id event_id() const;                    // given at first acceptance, kept over every hop
-  std::string_view trace_header() const;  // as the sender gave it; may be empty
-  std::string trace_id() const;           // of the trace header; else the event id, as hex
-  int64_t receive_count() const;  // 1 at the first attempt; counts on in a dead-letter queue
-  absl::Time sent_time() const;
-  absl::Time first_receive_time() const;
-  std::string receipt_handle() const;                     // opaque; names this one attempt
-  std::optional<std::string> dead_letter_source() const;  // ARN of the queue it was moved from
+// A move task; see Queue::StartMessageMoveTask.
+struct MessageMoveTaskOptions {
+  std::optional<Arn> destination = std::nullopt;         // unset: each to the queue it came from
+  std::optional<int64_t> max_per_second = std::nullopt;  // 1 to 500; unset: as fast as it goes
+};
 
-  // Settles the message. OK also when it is gone already, and, without effect, when another
-  // receive has taken it since. Errors: kNotFound, kUnavailable, as every call.
-  absl::Status Delete() const;
+struct MessageMoveTask {
+  enum class State { kRunning, kCompleted, kCancelling, kCancelled, kFailed };
 
-  // Hides the message for `from_now` more; zero hands it back at once. Within 12 hours of the
-  // receive. Errors: kInvalidArgument: out of range, or the message is settled.
-  absl::Status ChangeVisibility(absl::Duration from_now) const;
-
-  // True if this attempt's visibility timeout ended before it was settled: another receiver may
-  // have the message, too.
-  bool Overrun() const;
-
- private:
-  friend class internal::QueueCore;
-  friend struct internal::ReceivedState;
-  explicit Received(std::shared_ptr<const internal::ReceivedState> state);
-  std::shared_ptr<const internal::ReceivedState> state_;
+  std::string task_handle;  // only while kRunning
+  State state = State::kRunning;
+  Arn source;
+  std::optional<Arn> destination;
+  std::optional<int64_t> max_per_second;
+  int64_t moved = 0;
+  int64_t to_move = 0;         // what rested there, in whatever state, when the task began
+  std::string failure_reason;  // of kFailed
+  absl::Time started;
 };
 
 // What rests in a queue, by state.
@@ -175,7 +138,7 @@ struct QueueDepth {
 };
 
 // The queue's books. They balance at every moment:
-//   accepted + moved_in = deleted + expired + moved_out + purged + depth.total()
+//   accepted + moved_in = deleted + expired + moved_out + purged + dropped + depth.total()
 struct QueueStats {
   QueueDepth depth;
   int64_t bytes = 0;     // of bodies and attributes resting here
@@ -184,10 +147,13 @@ struct QueueStats {
   int64_t deleted = 0;
   int64_t purged = 0;
   int64_t expired = 0;
+  int64_t dropped = 0;        // the oldest, for want of room; WhenFull::kDropOldest
   int64_t moved_out = 0;      // to the dead-letter queue, and redrives
   int64_t received = 0;       // attempts, apart from the books
   int64_t stale_deletes = 0;  // deletes that came after another receive
   int64_t rejected = 0;       // refused at a bound
+  int64_t duplicates = 0;     // FIFO: sends answered as an earlier one, and not stored
+  int64_t empty_receives = 0;
 };
 
 class BANYAN_EXPORT Queue {
@@ -196,11 +162,23 @@ class BANYAN_EXPORT Queue {
 
   // Takes a message. When it returns, a receiver can have it.
   //
-  // Errors  kInvalidArgument: empty body (MissingParameter); too long, bad attribute, delay out of
-  //         0s..15min (InvalidParameterValue); a character that XML 1.0 lacks
-  //         (InvalidMessageContents). kResourceExhausted: the queue is full.
+  // Errors  kInvalidArgument: empty body, or no group in a FIFO queue (MissingParameter); too long,
+  //         bad attribute, delay out of 0s..15min, bad group or deduplication id, or none where one
+  //         is needed, a delay above zero in a FIFO queue (InvalidParameterValue); a character that
+  //         XML 1.0 lacks (InvalidMessageContents). kResourceExhausted: the queue is full.
   // Source  .../API_SendMessage.html
   absl::StatusOr<SendResult> Send(SendRequest request) const;
+
+  // Several at once, at a fraction of the price: 1 to 10. One answer for each, in the order of the
+  // requests; one that is refused does not keep the others out.
+  //
+  // Errors  for the whole batch, which then changes nothing: kInvalidArgument: none
+  //         (EmptyBatchRequest), too many (TooManyEntriesInBatchRequest), too long together
+  //         (BatchRequestTooLong); in a FIFO queue one without group or deduplication id
+  //         (InvalidParameterValue).
+  // Source  .../API_SendMessageBatch.html
+  absl::StatusOr<std::vector<absl::StatusOr<SendResult>>> SendBatch(
+      std::vector<SendRequest> requests) const;
 
   // Takes up to `max_messages` visible messages and hides them for the visibility timeout. With a
   // wait above zero and nothing visible, waits for a first one; it does not wait for more.
@@ -220,6 +198,15 @@ class BANYAN_EXPORT Queue {
   absl::Status Delete(std::string_view receipt_handle) const;
   absl::Status ChangeVisibility(std::string_view receipt_handle, absl::Duration from_now) const;
 
+  // Several at once: 1 to 10. One answer for each, in order. What was received here, by its
+  // Received or by its handle. Errors for the whole batch: none, or too many, as SendBatch.
+  // Source  .../API_DeleteMessageBatch.html, .../API_ChangeMessageVisibilityBatch.html
+  absl::StatusOr<std::vector<absl::Status>> DeleteBatch(absl::Span<const Received> received) const;
+  absl::StatusOr<std::vector<absl::Status>> DeleteBatch(
+      absl::Span<const std::string> receipt_handles) const;
+  absl::StatusOr<std::vector<absl::Status>> ChangeVisibilityBatch(
+      absl::Span<const VisibilityChange> changes) const;
+
   // Looks at the first visible messages without receiving them: no attempt is counted, nothing is
   // hidden, nothing can be settled through the result. Banyan's own verb. 1 to 10,000.
   absl::StatusOr<std::vector<Received>> Peek(int64_t max_messages) const;
@@ -229,7 +216,30 @@ class BANYAN_EXPORT Queue {
   // that did not come from another queue, or whose queue is gone, stay.
   absl::StatusOr<int64_t> Redrive(int64_t max_messages = INT64_MAX) const;
 
-  // Forgets every message, also those in flight.
+  // The same as a background activity of the Runtime, with a rate, to be looked at and cancelled;
+  // answers its handle. Messages go oldest first, each as a new message: new id, new retention, no
+  // attempts. What was sent to this queue directly, and has no source to go back to, fails the task.
+  //
+  // Errors  kInvalidArgument: this is no queue's dead-letter queue; a task runs already; bad rate
+  //         (InvalidParameterValue). kNotFound: no such destination (ResourceNotFoundException).
+  // Source  .../API_StartMessageMoveTask.html
+  absl::StatusOr<std::string> StartMessageMoveTask(MessageMoveTaskOptions options = {}) const;
+
+  // The latest tasks of this queue, latest first. 1 to 10.
+  absl::StatusOr<std::vector<MessageMoveTask>> ListMessageMoveTasks(int64_t max_results = 1) const;
+
+  // Ends a running task soon; what was moved stays moved. Answers how many were moved so far.
+  // Errors  kInvalidArgument: not a task handle; kNotFound: no such task, or it does not run.
+  absl::StatusOr<int64_t> CancelMessageMoveTask(std::string_view task_handle) const;
+
+  // Why does nothing come? Says what rests here, what hides it and until when, in sentences; a
+  // blocked FIFO group with the message that blocks it. Banyan's own verb.
+  absl::StatusOr<std::string> Explain() const;
+  // Where is this message, and what became of its attempts?
+  absl::StatusOr<std::string> Explain(Id message_id) const;
+
+  // Forgets every message, also those in flight, and a FIFO queue what it deduplicates by. At once;
+  // a second one within 60 s is kFailedPrecondition (PurgeQueueInProgress).
   absl::Status Purge() const;
 
   // Zero of everything when the queue is gone.
@@ -237,7 +247,34 @@ class BANYAN_EXPORT Queue {
   QueueStats Stats() const;
 
   absl::StatusOr<QueueOptions> Options() const;
+  // All of it or, on an error, nothing. Whether it is a FIFO queue cannot change.
   absl::Status SetOptions(const QueueOptions& options) const;
+
+  // The options, counts and stamps under AWS's names and as AWS's strings. "All" asks for every
+  // one; none asks for none. Policy, RedrivePolicy, RedriveAllowPolicy and Kms* are there when
+  // set; setting them to "" unsets them. What is not named stays.
+  // Errors  kInvalidArgument: an unknown name (InvalidAttributeName), a bad value
+  //         (InvalidAttributeValue, InvalidParameterValue).
+  // Source  .../API_GetQueueAttributes.html, .../API_SetQueueAttributes.html
+  absl::StatusOr<std::map<std::string, std::string>> GetAttributes(
+      absl::Span<const std::string> names) const;
+  absl::Status SetAttributes(const std::map<std::string, std::string>& attributes) const;
+
+  // Adds a statement to the access policy, and takes it out. Banyan keeps the policy, shows it and
+  // lets everybody in.
+  // Source  .../API_AddPermission.html
+  absl::Status AddPermission(std::string_view label, absl::Span<const std::string> accounts,
+                             absl::Span<const std::string> actions) const;
+  absl::Status RemovePermission(std::string_view label) const;
+
+  // Names and values for people and tools; the queue does nothing with them.
+  // Source  .../API_TagQueue.html
+  absl::StatusOr<std::map<std::string, std::string>> Tags() const;
+  absl::Status SetTags(const std::map<std::string, std::string>& tags) const;
+  absl::Status RemoveTags(absl::Span<const std::string> keys) const;
+
+  // Gives back memory that a flood has left behind. Not needed, but after one. Banyan's own verb.
+  void Trim() const;
 
   const Arn& arn() const;
   std::string_view name() const;

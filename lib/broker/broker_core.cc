@@ -253,7 +253,7 @@ std::shared_ptr<QueueCore> BrokerCore::FindByArn(const Arn& arn) const {
 absl::StatusOr<Queue> BrokerCore::CreateQueue(std::string_view name, const QueueOptions& options) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  BANYAN_RETURN_IF_ERROR(ValidateQueueName(name, env_->limits));
+  BANYAN_RETURN_IF_ERROR(ValidateQueueName(name, options.fifo, env_->limits));
   BANYAN_RETURN_IF_ERROR(ValidateQueueOptions(options, env_->limits));
   if (std::shared_ptr<QueueCore> there = Find(&Registry::queues, name)) {
     return Open(std::move(there), options);

@@ -143,10 +143,10 @@ absl::Status FunctionCore::Run(const FunctionHandler& handler, const Delivery& d
   const FunctionEvent event = {
       .body = body.view(),
       .attributes = delivery.ShowsAttributes() ? &message.attributes : &no_attributes,
-      .subject = message.subject,
+      .subject = message.subject(),
       .source_arn = delivery.source_arn,
       .event_id = message.event_id,
-      .trace_header = message.trace_header,
+      .trace_header = message.trace_header(),
       .accepted_time = message.accepted.time(),
       .attempt = delivery.attempt,
   };

@@ -29,6 +29,11 @@ std::string_view TraceparentId(std::string_view header) {
 
 }  // namespace
 
+const MessageTexts& Message::NoTexts() {
+  static const MessageTexts* const none = new MessageTexts();
+  return *none;
+}
+
 std::string TraceId(std::string_view trace_header, const Id& event_id) {
   std::string_view given = XRayRoot(trace_header);
   if (given.empty()) given = TraceparentId(trace_header);

@@ -38,26 +38,70 @@ struct MessageParts {
   Id id = {};        // given by the resource that accepted it
   Id event_id = {};  // given at first acceptance, kept over every hop
   Instant accepted = {};
-  std::string trace_header = {};  // as the caller gave it; may be empty
-  std::string subject = {};       // of a topic's message
+  // Any of these may be empty. See MessageTexts.
+  std::string trace_header = {};
+  std::string subject = {};
+  std::string group_id = {};
+  std::string deduplication_id = {};
   Attributes attributes = {};
   Payload body = {};
 };
 
-class Message : public MessageParts {
+// What few messages carry. Kept apart, so that the others stay small: a queue under load makes and
+// frees one Message per send.
+struct MessageTexts {
+  std::string trace_header;      // as the caller gave it
+  std::string subject;           // of a topic's message
+  std::string group_id;          // of a FIFO queue, or a tenant's
+  std::string deduplication_id;  // as the caller gave it
+
+  bool empty() const {
+    return trace_header.empty() && subject.empty() && group_id.empty() && deduplication_id.empty();
+  }
+};
+
+class Message {
  public:
   explicit Message(MessageParts parts)
-      : MessageParts(std::move(parts)), bytes_(body.size() + attributes.bytes()) {}
+      : Message(parts.id, parts.event_id, parts.accepted, std::move(parts.body),
+                std::move(parts.attributes),
+                {std::move(parts.trace_header), std::move(parts.subject), std::move(parts.group_id),
+                 std::move(parts.deduplication_id)}) {}
+
+  Message(Id its_id, Id its_event_id, Instant its_accepted, Payload its_body,
+          Attributes its_attributes, MessageTexts texts)
+      : id(its_id),
+        event_id(its_event_id),
+        accepted(its_accepted),
+        attributes(std::move(its_attributes)),
+        body(std::move(its_body)),
+        bytes_(body.size() + attributes.bytes()),
+        texts_(texts.empty() ? nullptr : std::make_unique<MessageTexts>(std::move(texts))) {}
+
+  const Id id;        // given by the resource that accepted it
+  const Id event_id;  // given at first acceptance, kept over every hop
+  const Instant accepted;
+  const Attributes attributes;
+  const Payload body;
 
   // Body and attributes: what counts towards a message's size.
   size_t bytes() const { return bytes_; }
 
-  std::string trace_id() const { return TraceId(trace_header, event_id); }
+  const std::string& trace_header() const { return texts().trace_header; }
+  const std::string& subject() const { return texts().subject; }
+  const std::string& group_id() const { return texts().group_id; }
+  const std::string& deduplication_id() const { return texts().deduplication_id; }
+  std::string trace_id() const { return TraceId(trace_header(), event_id); }
 
  private:
   friend class MessageRef;
+
+  const MessageTexts& texts() const { return texts_ == nullptr ? NoTexts() : *texts_; }
+  static const MessageTexts& NoTexts();
+
   mutable std::atomic<int64_t> references_{1};
   const size_t bytes_;
+  const std::unique_ptr<const MessageTexts> texts_;
 };
 
 // Counts references to a Message. Null by default.
@@ -73,7 +117,11 @@ class MessageRef {
     return *this;
   }
   ~MessageRef() {
-    if (message_ != nullptr && message_->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    if (message_ == nullptr) return;
+    // Who holds the only reference shares it with nobody who could copy it meanwhile: no
+    // read-modify-write is needed then. Acquire: we see the reads of those who let go before end.
+    if (message_->references_.load(std::memory_order_acquire) == 1 ||
+        message_->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       delete message_;
     }
   }
@@ -84,13 +132,17 @@ class MessageRef {
   explicit operator bool() const { return message_ != nullptr; }
 
  private:
-  friend MessageRef MakeMessage(MessageParts parts);
+  friend MessageRef MakeMessage(std::unique_ptr<const Message> message);
   explicit MessageRef(const Message* message) : message_(message) {}
   const Message* message_ = nullptr;
 };
 
+inline MessageRef MakeMessage(std::unique_ptr<const Message> message) {
+  return MessageRef(message.release());
+}
+
 inline MessageRef MakeMessage(MessageParts parts) {
-  return MessageRef(new Message(std::move(parts)));
+  return MakeMessage(std::make_unique<const Message>(std::move(parts)));
 }
 
 // How a message looks to the reader of one destination, where that differs from the message

@@ -1,38 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// lib/queue/core.h -- floor 3, the queue room: one standard queue.
+// lib/queue/core.h -- floor 3, the queue room: one queue, standard or FIFO.
 //
-//                       delay > 0
-//   Send, Accept ------> delayed --delay ends--+
-//        |                                     v
-//        +-------------------------------> visible --Receive--> in flight --Delete--> gone
-//                                              ^                    |
-//                                              +--visibility ends---+---last attempt used up--->
-//                                                                       another queue (move.cc)
-//   any state, older than the retention --> gone
+//   senders            | receivers
+//                      |
+//   Send --> intake ---+--Drain--> delayed --delay ends--+
+//        (intake.h)    |    |                            v
+//                      |    +------------------------> visible --Receive--> in flight --Delete--> gone
+//                      |                                 ^                     |
+//                      |                                 +--visibility ends----+---last attempt used
+//                      |                                                           up---> another queue
+//   any state, older than the retention --> gone                                          (move.cc)
 //
-// Q1  A message is in exactly one of: a list of visible messages, the deadline heap (delayed or in
-//     flight), or on its way to another queue (kLeaving).
-// Q2  The books balance whenever mu_ is free:
-//     accepted + moved_in = deleted + purged + expired + moved_out + depth.
+// Q1  A message is in the intake, or in exactly one of: what is visible (lists of a standard queue,
+//     tenants' lists of a fair one, groups of a FIFO one), the deadlines (delayed or in flight), or
+//     on its way to another queue (kLeaving).
+// Q2  The books balance whenever mu_ is free and the intake is drained:
+//     accepted + moved_in = deleted + purged + expired + dropped + moved_out + depth.
 // Q3  What time does to a queue is done by whoever looks next: every operation reads the clock
 //     once and first brings the queue up to that reading, event by event in the order of time. So
 //     the answers are those of a queue that acts at each instant by itself.
 // Q4  A Runtime timer stands for the next deadline only while somebody would notice: a redrive
 //     policy is set (dead letters move by themselves), or someone waits. An idle queue has none;
 //     one that was set may fire once more and find nothing.
-// Q5  One message that becomes visible wakes one waiter. Who is woken and does not take it passes
+// Q5  One message that may be received wakes one waiter. Who is woken and does not take it passes
 //     the wake on. Blocked receivers and watchers (WaitAsync) take turns.
 // Q6  No two queues' locks are ever held together, and under mu_ no user code runs, no message is
-//     freed, and nothing is called but the Runtime's Post, PostAt and Cancel and the Journal.
+//     freed, and nothing is called but the intake's lock, the Runtime's Post, PostAt and Cancel and
+//     the Journal.
 //
-// A message that comes back after its first or second attempt keeps its place before those that
-// were never offered (again_ is served before fresh_); from the third attempt on it goes to the
-// back, so that poison does not starve the rest. That is what SQS documents.
+// Why two locks and no lock-free list: with deadlines, counts and receipts to keep, lock-free costs
+// more than it gives; with a lock for each side, a sender and a receiver on two threads do not meet.
+// What that costs one thread that does both is one more lock for each receive.
 //
-// Why one lock and not a lock-free list: with deadlines, counts and receipts to keep, lock-free
-// costs more than it gives (measured: 56 ns a cycle against 50). Sends touch fresh_ and the free
-// list, receives and deletes the rest, so that the lock can be split in two later.
+// The code: core.cc (life, time, changes of state), send.cc, receive.cc, settle.cc, wait.cc,
+// move.cc, move_tasks.cc, explain.cc.
 //
 // Threads   Any, all methods. Lifetime  Outlives its broker with any handle; Close() ended it.
 #ifndef BANYAN_LIB_QUEUE_CORE_H_
@@ -51,6 +53,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
 #include "banyan/queue.h"
 #include "base/nanoseconds.h"
@@ -58,8 +61,13 @@
 #include "message/environment.h"
 #include "message/journal.h"
 #include "message/sink.h"
-#include "queue/deadline_heap.h"
+#include "queue/deadlines.h"
+#include "queue/fair_tenants.h"
+#include "queue/fifo_groups.h"
+#include "queue/intake.h"
 #include "queue/receipt.h"
+#include "queue/receive_attempts.h"
+#include "queue/received_state.h"
 #include "queue/slots.h"
 #include "queue/validate.h"
 
@@ -68,27 +76,6 @@ namespace banyan::inline v0_1::internal {
 // Finds a queue of the same broker; null if there is none, or no broker any more. Called under no
 // lock of a queue.
 using QueueResolver = std::function<std::shared_ptr<QueueCore>(const Arn&)>;
-
-// What a Received shares with its copies. Everything but the two atomics is fixed at the receive.
-struct ReceivedState {
-  std::shared_ptr<QueueCore> queue;
-  Receipt receipt;  // attempt 0: a peek, settles nothing
-  Contents contents;
-  Payload body;  // as the receiver sees it
-  Id id;
-  int64_t receive_count = 0;
-  int64_t sent_unix_ns = 0;
-  int64_t first_received_unix_ns = 0;
-  int64_t deadline_ns = 0;  // uptime, as set by the receive
-
-  // Set when this attempt settled its message, and whether that was too late.
-  mutable std::atomic<bool> settled = false;
-  mutable std::atomic<bool> settled_late = false;
-
-  static Received Wrap(std::shared_ptr<const ReceivedState> state) {
-    return Received(std::move(state));
-  }
-};
 
 class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCore> {
  public:
@@ -101,20 +88,44 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
 
   // The verbs of banyan/queue.h. Each passes the broker's gate.
   absl::StatusOr<SendResult> Send(SendRequest request);
+  absl::StatusOr<std::vector<absl::StatusOr<SendResult>>> SendBatch(
+      std::vector<SendRequest> requests);
   absl::StatusOr<std::vector<Received>> Receive(const ReceiveOptions& options);
   absl::Status Delete(std::string_view receipt_handle);
   absl::Status ChangeVisibility(std::string_view receipt_handle, absl::Duration from_now);
+  absl::StatusOr<std::vector<absl::Status>> DeleteBatch(absl::Span<const Received> received);
+  absl::StatusOr<std::vector<absl::Status>> DeleteBatch(absl::Span<const std::string> handles);
+  absl::StatusOr<std::vector<absl::Status>> ChangeVisibilityBatch(
+      absl::Span<const VisibilityChange> changes);
   absl::StatusOr<std::vector<Received>> Peek(int64_t max_messages);
   absl::StatusOr<int64_t> Redrive(int64_t max_messages);
   absl::Status Purge();
   QueueStats Stats();
   absl::StatusOr<QueueOptions> Options();
   absl::Status SetOptions(const QueueOptions& options);
+  absl::StatusOr<std::map<std::string, std::string>> GetAttributes(
+      absl::Span<const std::string> names);
+  absl::Status SetAttributes(const std::map<std::string, std::string>& attributes);
+  absl::Status AddPermission(std::string_view label, absl::Span<const std::string> accounts,
+                             absl::Span<const std::string> actions);
+  absl::Status RemovePermission(std::string_view label);
+  absl::StatusOr<std::map<std::string, std::string>> Tags();
+  absl::Status SetTags(const std::map<std::string, std::string>& tags);
+  absl::Status RemoveTags(absl::Span<const std::string> keys);
+  void Trim();
 
   // The same for who holds a Received.
   absl::Status Delete(const ReceivedState& received);
   absl::Status ChangeVisibility(const Receipt& receipt, absl::Duration from_now);
+  absl::Status MoveToDeadLetterQueue(const Receipt& receipt, std::string_view reason);
   bool Overrun(const ReceivedState& received);
+
+  // What a message of this FIFO queue is known by.
+  std::string DeduplicationId(const ReceivedState& received) const;
+
+  // For the history of a message that goes to a dead-letter queue: what its receiver said of this
+  // attempt. No effect on an attempt that is over.
+  void NoteFailure(const Received& received, std::string_view error);
 
   // The door for topics, buses and other queues' deliveries; see Sink. Answers at once.
   std::optional<absl::Status> Accept(const Delivery& delivery, LaterFn later) override;
@@ -145,10 +156,11 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   const std::shared_ptr<Environment>& env() const { return env_; }
   const Arn& arn() const { return arn_; }
   const std::string& name() const { return name_; }
+  bool fifo() const { return fifo_; }
 
-  // Walks everything and aborts unless Q1, Q2, H1, H2 hold. For tests.
-  void CheckInvariants() const;
-  // Slots and entries held, in use or not; for tests of what an idle queue costs.
+  // Walks everything and aborts unless Q1, Q2 and the invariants of the structures hold. For tests.
+  void CheckInvariants();
+  // Slots held, in use or not; for tests of what an idle queue costs.
   size_t slots_held() const;
   bool timer_pending() const;
 
@@ -159,7 +171,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
     uint64_t number = 0;
     uint32_t attempt = 0;                   // the last one there
     std::shared_ptr<QueueCore> redrive_to;  // null: to the dead-letter queue
-    Contents contents;
+    Contents contents;                      // as the next queue will hold them
     Id id;
     int64_t enqueued_ns = 0;
     int64_t sent_unix_ns = 0;
@@ -177,60 +189,143 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   // released and then does what the lock must not see.
   class Operation;
 
-  // What Receive and Peek copy out of a slot under the lock; made into a Received outside.
-  struct Taken {
-    Receipt receipt;
-    Contents contents;
-    Id id;
-    int64_t receive_count;
-    int64_t sent_unix_ns;
-    int64_t first_received_unix_ns;
-    int64_t deadline_ns;
+  // What was taken for one receive; made under the lock, given out after.
+  struct BatchDeleter {
+    void operator()(ReceivedBlock* batch) const;
   };
-  using TakenList = absl::InlinedVector<Taken, 10>;
+  using BatchPtr = std::unique_ptr<ReceivedBlock, BatchDeleter>;
 
   QueueCore(std::shared_ptr<Environment> env, std::string name, const QueueOptions& options,
             QueueResolver resolve);
 
   absl::Status ClosedStatus() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status IntakeClosedStatus() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(intake_.mu);
+  absl::Status OverLimitStatus() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status StaleReceipt(const Receipt& receipt) const;
+  absl::Status ExpiredReceipt(const Receipt& receipt) const;
   absl::StatusOr<Receipt> ParseReceipt(std::string_view text) const;
 
+  // Options; settings.cc.
+  void TakeSettings(const QueueOptions& options) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status ChangeOptions(const QueueOptions& options, Operation* operation)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(settings_mu_);
+  absl::Status Edit(absl::FunctionRef<absl::StatusOr<QueueOptions>(const QueueOptions&)> edit);
+  void Redelay(const Instant& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   // Q3. Also keeps `now` from going back between two threads that read the clock out of order.
-  void BringUpTo(Instant* now, Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // What lies in the intake is brought in first, always or, with kIfTimeTurns, only where a message
+  // turned visible meanwhile and has to find its place among them.
+  enum class Drains { kAlways, kIfTimeTurns };
+  void BringUpTo(Instant* now, Aftermath* after, Drains drains = Drains::kAlways)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void PassTime(int64_t until_ns, const Instant& now, Aftermath* after)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Expire(const Instant& now, Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // Brings in what the intake holds, and admits `more` for whom it answers the first of as many
+  // numbers.
+  uint64_t Drain(Instant* now, Aftermath* after, const Amount& more = {})
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void BringIn(IntakeEntry* entry, const Instant& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Changes of state. Those that begin with "Leave" take a message out of one of the structures.
-  SlotIndex AddSlot(Contents contents, Id id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Rest(SlotIndex index, int64_t delay_ns, const Instant& now)
+  SlotIndex AddSlot(Contents contents, Id id, uint64_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void MakeVisible(SlotIndex index, int64_t since_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Line(SlotIndex index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Unline(SlotIndex index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Hide(SlotIndex index, SlotState state, int64_t deadline_ns, bool is_usual)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void MakeVisible(SlotIndex index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Hide(SlotIndex index, SlotState state, int64_t deadline_ns)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void LeaveState(SlotIndex index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void LeaveBooks(SlotIndex index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void LeaveState(SlotIndex index, int64_t now_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void LeaveBooks(SlotIndex index, int64_t now_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ChangeLeft(const Amount& by) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Contents FreeSlot(SlotIndex index, int64_t now_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Drop(SlotIndex index, Change why, const Instant& now, Aftermath* after)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Depart(SlotIndex index, std::shared_ptr<QueueCore> redrive_to, const Instant& now,
-              Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-
-  absl::Status ValidateDelivery(const Delivery& delivery) const;
-  // Whether a full queue refuses. Not what was accepted once, here or elsewhere.
-  enum class Bounds { kKept, kPassed };
-  absl::Status Store(Contents contents, Id id, std::optional<absl::Duration> delay, Bounds bounds,
-                     Operation* operation);
-  void Take(int64_t max_messages, int64_t visibility_ns, const Instant& now, TakenList* taken,
-            Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  Taken CopyOut(SlotIndex index, uint32_t attempt, int64_t deadline_ns) const
+  void Depart(SlotIndex index, std::shared_ptr<QueueCore> redrive_to, std::string_view reason,
+              const Instant& now, Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void AddFailure(Slot* slot, std::string_view error, const Instant& now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  std::vector<Received> MakeReceived(TakenList taken);
-  absl::Status Settle(const Receipt& receipt, bool* settled, bool* late);
+  void EndAttempt(SlotIndex index, int64_t visible_since_ns, const Instant& now, Aftermath* after)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // Sending; send.cc.
+  struct Incoming {
+    Contents contents;
+    Id id;
+    std::optional<int64_t> delay_ns;
+    DedupKey dedup_key;           // FIFO
+    bool over_the_bound = false;  // it was accepted once elsewhere: a full queue takes it
+    bool may_block = false;
+    std::stop_token stop = {};
+    size_t answer_to = 0;  // of a batch
+  };
+  absl::Status MakeSent(SendRequest* request, const Instant& now, Incoming* incoming,
+                        std::optional<SendResult>* answer);
+  DedupKey KeyOf(const SendRequest& request) const;
+  DedupKey KeyOf(std::string_view group, std::string_view deduplication_id,
+                 const Payload& body) const;
+  std::optional<SendResult> FindDuplicate(const DedupKey& key, const Instant& now);
+  absl::Status ValidateDelivery(const Delivery& delivery) const;
+  absl::StatusOr<SendResult> Admit(Incoming* incoming, Operation* operation);
+  absl::StatusOr<SendResult> AdmitLocked(Incoming* incoming, const Instant& now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(intake_.mu);
+  bool MustBringIn() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(intake_.mu);
+  void BringInNow(Operation* operation);
+  absl::StatusOr<SendResult> SendIntoFull(Incoming* incoming, Operation* operation);
+  bool HasRoom(const Amount& more) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool RemembersMore(const DedupKey& key, const Instant& now);
+  bool DropNextInLine(Operation* operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // Receiving; receive.cc.
+  bool EnoughAtHand(int64_t max_messages) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  BatchPtr Take(int64_t max_messages, int64_t visibility_ns, bool is_usual, const Instant& now,
+                Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void TakeOne(SlotIndex index, int64_t deadline_ns, bool is_usual, const Instant& now,
+               ReceivedBlock* taken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  int64_t ShortenForTest(int64_t max_messages) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool Chance(double probability);
+  SlotIndex NextInLine(const Instant& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  BatchPtr Replay(const std::string& attempt_id, int64_t visibility_ns, const Instant& now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void KeepAttempt(const std::string& attempt_id, ReceivedBlock* taken, const Instant& now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CopyOut(SlotIndex index, uint32_t attempt, int64_t deadline_ns, ReceivedBlock* to) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::vector<Received> MakeReceived(BatchPtr taken);
+
+  // Settling; settle.cc.
+  struct Settled {
+    bool settled = false;
+    bool late = false;
+    bool gone = false;  // not here: perhaps a dead letter that nobody has received since
+  };
+  // One entry of a batch.
+  struct ToSettle {
+    absl::Status refusal;
+    Receipt receipt;
+    const ReceivedState* received = nullptr;  // null: by its handle
+  };
+  absl::Status Settle(const Receipt& receipt, Settled* settled);
+  absl::StatusOr<std::vector<absl::Status>> SettleAll(absl::Span<ToSettle> entries);
+  absl::Status SettleOne(const Receipt& receipt, Operation* operation, Settled* settled)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  static void Mark(const ReceivedState& received, const Settled& settled);
+  absl::Status ChangeOne(const Receipt& receipt, absl::Duration from_now, Operation* operation)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void DeleteElsewhere(absl::Span<const Receipt> receipts,
+                       const std::vector<std::weak_ptr<QueueCore>>& places, const Instant& now);
 
   bool Exhausted(const Slot& slot) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool HasRoomInFlight() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool Takeable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   int64_t ExpiresAt(const Slot& slot) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The next end of a message's life.
+  int64_t NextExpiry() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  // Waiting.
+  // Waiting; wait.cc.
+  bool SomebodyWaits() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void TellIntake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void WakeEverybody() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void WakeOne() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SetTimer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void OnTimer(int64_t at_ns);
@@ -238,13 +333,34 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   // Moves; move.cc.
   void Finish(Aftermath* after, const Instant& now);
   std::shared_ptr<QueueCore> DeadLetterQueue();
-  bool TakeMoved(absl::Span<Departure> departures, const std::shared_ptr<const Origin>& from,
-                 Instant now, Aftermath* after);
+  bool TakeMoved(absl::Span<Departure> departures, Instant now, Aftermath* after);
   void Departed(absl::Span<Departure> departures, const std::shared_ptr<QueueCore>& taken_by,
                 const Instant& now);
-  std::shared_ptr<QueueCore> RedriveDestination(const Origin& origin) const;
   void DeleteMoved(uint64_t origin_incarnation, uint64_t number, uint32_t attempt, Instant now);
   void ForgetOrigin(Slot* slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // Redrives; redrive.cc.
+  struct Walk {
+    std::shared_ptr<QueueCore> destination;  // null: each to where it came from
+    bool refuses_strangers = false;          // what came from nowhere ends the walk
+
+    bool at_end = false;
+    bool met_stranger = false;
+    int64_t moved = 0;
+
+    // Where each origin's messages go; null if it is gone, and then they stay. Found under no lock.
+    absl::flat_hash_map<std::shared_ptr<const Origin>, std::shared_ptr<QueueCore>> destinations;
+    std::optional<uint64_t> last_number;  // what came later is not for this walk
+    std::pair<int64_t, uint64_t> next_age = {INT64_MIN, 0};
+    bool own_ages_done = false;
+    SlotIndex stayed = kNoSlot;  // the last one that was seen and stays
+    uint64_t stayed_number = 0;
+
+    void Pass(const Slot& slot, SlotIndex index, bool goes);
+  };
+  absl::Status Step(Walk* walk, int64_t messages_max, Operation* operation);
+  SlotIndex NextOf(const Walk& walk) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::shared_ptr<QueueCore> RedriveDestination(const Origin& origin) const;
 
   void Report(Change change, const Slot& slot, const Instant& now, int64_t deadline_ns = 0,
               std::string_view destination = {}) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -255,29 +371,51 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   const std::shared_ptr<Origin> origin_;  // how this queue is known to those it sends messages to
   const QueueResolver resolve_;
   const uint64_t incarnation_;
-  // A copy of options_.message_bytes_max, so that a size is checked before the lock.
+  const int64_t created_unix_ns_;
+  const bool fifo_;
+  const bool dedup_per_group_;  // the scope at creation: a later change has no effect, as on AWS
+  const SipKey dedup_secret_;
+  // Copies of options, for checks before any lock.
+  std::atomic<bool> content_based_deduplication_;
   std::atomic<int64_t> message_bytes_max_;
   std::atomic<uint64_t> tap_sequence_{0};
 
-  mutable Mutex mu_;
+  Mutex settings_mu_;  // taken before mu_
+  std::map<std::string, std::string> tags_ ABSL_GUARDED_BY(settings_mu_);
+
+  Intake intake_;
+
+  alignas(64) mutable Mutex mu_;
   std::optional<CloseKind> closing_ ABSL_GUARDED_BY(mu_);
   QueueOptions options_ ABSL_GUARDED_BY(mu_);
-  int64_t retention_ns_ ABSL_GUARDED_BY(mu_);  // options_.retention, asked for by every operation
+  int64_t retention_ns_ ABSL_GUARDED_BY(mu_) = 0;   // of options_, asked for by every operation
+  int64_t visibility_ns_ ABSL_GUARDED_BY(mu_) = 0;  // likewise
   QueueStats books_ ABSL_GUARDED_BY(mu_);
-  int64_t latest_ns_ ABSL_GUARDED_BY(mu_) = 0;  // the latest reading of the clock seen here
+  int64_t latest_ns_ ABSL_GUARDED_BY(mu_) = 0;     // the latest reading of the clock seen here
+  int64_t delete_calls_ ABSL_GUARDED_BY(mu_) = 0;  // also those that found nothing
+  int64_t modified_unix_ns_ ABSL_GUARDED_BY(mu_) = 0;
   std::optional<int64_t> purged_ns_ ABSL_GUARDED_BY(mu_);  // uptime of the last Purge
 
   SlotArena slots_ ABSL_GUARDED_BY(mu_);
-  VisibleList again_ ABSL_GUARDED_BY(mu_);
-  VisibleList fresh_ ABSL_GUARDED_BY(mu_);
-  DeadlineHeap deadlines_ ABSL_GUARDED_BY(mu_);
-  // By age, for retention. What was sent here is in order as it comes; what was moved in keeps the
-  // time it was first enqueued elsewhere, so it needs a sorted place of its own: by that time, then
-  // by number. Redrive, too, goes from the oldest.
-  AgeList by_age_ ABSL_GUARDED_BY(mu_);
+  Deadlines deadlines_ ABSL_GUARDED_BY(mu_);
+  std::vector<IntakeEntry> spare_entries_ ABSL_GUARDED_BY(mu_);  // the intake's next vector
+
+  // What is visible. Standard: plain_; strict_ in its place if the test delivery asks for it;
+  // messages with a group id in tenants_. FIFO: groups_, whatever their state.
+  VisibleLists plain_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<std::map<uint64_t, SlotIndex>> strict_ ABSL_GUARDED_BY(mu_);  // by number
+  std::unique_ptr<FairTenants> tenants_ ABSL_GUARDED_BY(mu_);
+  const std::unique_ptr<FifoGroups> groups_ ABSL_PT_GUARDED_BY(mu_);  // null: standard
+  uint64_t lined_ ABSL_GUARDED_BY(mu_) = 0;  // messages that became visible, ever
+
+  // For retention: what keeps its age from here on, in order as it came; and what was moved in and
+  // keeps the age it had elsewhere (standard queues), by that age, then by number. Redrive, too,
+  // goes from the oldest.
+  ArrivedSlots arrived_ ABSL_GUARDED_BY(mu_);
   std::map<std::pair<int64_t, uint64_t>, SlotIndex> moved_by_age_ ABSL_GUARDED_BY(mu_);
   // Messages moved in and not received yet, by (incarnation, number) in their queue of origin.
   absl::flat_hash_map<std::pair<uint64_t, uint64_t>, SlotIndex> moved_in_ ABSL_GUARDED_BY(mu_);
+  ReceiveAttempts attempts_ ABSL_GUARDED_BY(mu_);
 
   std::weak_ptr<QueueCore> dead_letter_ ABSL_GUARDED_BY(mu_);
   // Every queue that dead letters went to, for late Deletes. Usually one.
@@ -285,15 +423,18 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
 
   WaitList sleepers_ ABSL_GUARDED_BY(mu_);
   int64_t sleeping_ ABSL_GUARDED_BY(mu_) = 0;
+  WaitList senders_ ABSL_GUARDED_BY(mu_);  // waiting for room
+  int64_t senders_waiting_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<uint64_t, Task> watchers_ ABSL_GUARDED_BY(mu_);  // ids rise, so the first waited longest
   uint64_t last_watcher_ ABSL_GUARDED_BY(mu_) = 0;
   bool watchers_turn_ ABSL_GUARDED_BY(mu_) = false;
+  bool intake_told_ ABSL_GUARDED_BY(mu_) = false;  // I3: deliver_now, as last set
   TimerId timer_ ABSL_GUARDED_BY(mu_) = TimerId::kNone;
   int64_t timer_at_ns_ ABSL_GUARDED_BY(mu_) = kNever;
 };
 
 // An idle queue costs this and its name and ARN; ten thousand of them are ordinary.
-static_assert(sizeof(QueueCore) <= 1280);
+static_assert(sizeof(QueueCore) <= 2048);
 
 }  // namespace banyan::inline v0_1::internal
 

@@ -28,25 +28,37 @@
 
 namespace banyan::inline v0_1::internal {
 
-// Step 1.
-void QueueCore::Depart(SlotIndex index, std::shared_ptr<QueueCore> redrive_to, const Instant& now,
-                       Aftermath* after) {
+// Step 1. `redrive_to`: null for the dead-letter queue.
+void QueueCore::Depart(SlotIndex index, std::shared_ptr<QueueCore> redrive_to,
+                       std::string_view reason, const Instant& now, Aftermath* after) {
   Slot& slot = slots_[index];
+  const bool is_redrive = redrive_to != nullptr;
   Report(Change::kMoved, slot, now, 0,
-         redrive_to != nullptr ? redrive_to->arn_text() : options_.redrive->dead_letter.ToString());
-  LeaveBooks(index);
-  slot.state = SlotState::kLeaving;
+         is_redrive ? redrive_to->arn_text() : options_.redrive->dead_letter.ToString());
+  LeaveBooks(index, now.uptime_ns);
   ++books_.moved_out;
-  after->departures.push_back({.slot = index,
-                               .number = slot.number,
-                               .attempt = slot.attempts,
-                               .redrive_to = std::move(redrive_to),
-                               .contents = slot.contents,
-                               .id = slot.id,
-                               .enqueued_ns = slot.enqueued_ns,
-                               .sent_unix_ns = slot.sent_unix_ns,
-                               .first_received_unix_ns = slot.first_received_unix_ns,
-                               .receive_count = slot.receive_count});
+  Departure departure = {.slot = index,
+                         .number = slot.number,
+                         .attempt = slot.attempts,
+                         .redrive_to = std::move(redrive_to),
+                         .contents = slot.contents,
+                         .id = slot.id,
+                         .enqueued_ns = slot.enqueued_ns,
+                         .sent_unix_ns = slot.sent_unix_ns,
+                         .first_received_unix_ns = slot.first_received_unix_ns,
+                         .receive_count = slot.receive_count};
+  departure.contents.provenance = nullptr;  // a redrive begins anew
+  if (!is_redrive) {
+    auto provenance = std::make_shared<Provenance>();
+    provenance->origin = origin_;
+    provenance->number = slot.number;
+    provenance->attempt = slot.attempts;
+    provenance->reason = reason;
+    provenance->moved_ns = now.uptime_ns;
+    if (slot.history != nullptr) provenance->history = *slot.history;
+    departure.contents.provenance = std::move(provenance);
+  }
+  after->departures.push_back(std::move(departure));
 }
 
 // Steps 2 and 3 for all that an operation sent away; those with one destination go together.
@@ -64,7 +76,7 @@ void QueueCore::Finish(Aftermath* after, const Instant& now) {
     const bool is_dead_letter = destination == nullptr;
     if (is_dead_letter) destination = DeadLetterQueue();
     Aftermath there;
-    if (destination != nullptr && !destination->TakeMoved(together, origin_, now, &there)) {
+    if (destination != nullptr && !destination->TakeMoved(together, now, &there)) {
       destination = nullptr;
     }
     Departed(together, destination, now);
@@ -102,40 +114,43 @@ std::shared_ptr<QueueCore> QueueCore::DeadLetterQueue() {
   return queue;
 }
 
-// Step 2, in the destination. Never refused for want of room: it was accepted once.
-bool QueueCore::TakeMoved(absl::Span<Departure> departures,
-                          const std::shared_ptr<const Origin>& from, Instant now,
-                          Aftermath* after) {
+// Step 2, in the destination. Never refused for want of room: it was accepted once. Nor as a
+// duplicate: a FIFO queue knows what was moved in by its message id, which is its own.
+bool QueueCore::TakeMoved(absl::Span<Departure> departures, Instant now, Aftermath* after) {
   MutexLock lock(&mu_);
   if (closing_.has_value()) return false;
   BringUpTo(&now, after);
+  Amount more = {static_cast<int64_t>(departures.size()), 0};
+  for (const Departure& departure : departures) {
+    more.bytes += static_cast<int64_t>(departure.contents.message->bytes());
+  }
+  uint64_t number = Drain(&now, after, more);
   for (const Departure& departure : departures) {
     const bool is_redrive = departure.redrive_to != nullptr;
-    const Contents& contents = departure.contents;
     const SlotIndex index =
-        AddSlot({contents.message, contents.presentation, is_redrive ? nullptr : from},
-                is_redrive ? env_->ids.Next() : departure.id);
+        AddSlot(departure.contents, is_redrive ? env_->ids.Next() : departure.id, number++);
     Slot& slot = slots_[index];
     ++books_.moved_in;
-    if (is_redrive) {
-      // A new message to its receivers: AWS gives it a new id, a new life and no attempts.
-      slot.enqueued_ns = now.uptime_ns;
-      slot.sent_unix_ns = now.unix_ns;
-      slot.in_age_list = true;
-      by_age_.PushBack(slots_, index);
+    slot.moved_in = true;
+    // To its receivers what a redrive brings is a new message: AWS gives it a new id, a new life and
+    // no attempts. A dead letter of a FIFO queue gets a new life, too.
+    slot.enqueued_ns = is_redrive || fifo_ ? now.uptime_ns : departure.enqueued_ns;
+    slot.sent_unix_ns = is_redrive ? now.unix_ns : departure.sent_unix_ns;
+    if (is_redrive || fifo_) {
+      arrived_.PushBack(slots_, index);
     } else {
-      slot.enqueued_ns = departure.enqueued_ns;
-      slot.sent_unix_ns = departure.sent_unix_ns;
+      slot.own_age = true;
+      moved_by_age_.emplace(std::pair(slot.enqueued_ns, slot.number), index);
+    }
+    if (!is_redrive) {
       slot.first_received_unix_ns = departure.first_received_unix_ns;
       slot.receive_count = departure.receive_count;
-      moved_by_age_.emplace(std::pair(slot.enqueued_ns, slot.number), index);
-      slot.origin_number = departure.number;
-      slot.origin_attempt = departure.attempt;
       slot.moved_in_unreceived = true;
-      moved_in_.emplace(std::pair(from->incarnation, departure.number), index);
+      const Provenance& from = *departure.contents.provenance;
+      moved_in_.emplace(std::pair(from.origin->incarnation, from.number), index);
     }
     Report(Change::kAccepted, slot, now);
-    MakeVisible(index);
+    MakeVisible(index, now.uptime_ns);
   }
   SetTimer();
   return true;
@@ -157,7 +172,7 @@ void QueueCore::Departed(absl::Span<Departure> departures,
       const bool was_deleted = slot.delete_on_arrival;
       if (taken_by != nullptr) {
         if (was_deleted) deleted_meanwhile.push_back(&departure);
-        dropped.push_back(slots_.Free(index));
+        dropped.push_back(FreeSlot(index, now.uptime_ns));
         continue;
       }
       slot.delete_on_arrival = false;
@@ -165,13 +180,16 @@ void QueueCore::Departed(absl::Span<Departure> departures,
       if (was_deleted) {
         ++books_.deleted;
         Report(Change::kSettled, slot, now);
-        dropped.push_back(slots_.Free(index));
+        dropped.push_back(FreeSlot(index, now.uptime_ns));
         continue;
       }
-      books_.bytes += static_cast<int64_t>(slot.contents.message->bytes());
+      const int64_t bytes = static_cast<int64_t>(slot.contents.message->bytes());
+      books_.bytes += bytes;
+      ChangeLeft({-1, -bytes});
+      slot.own_age = true;
       moved_by_age_.emplace(std::pair(slot.enqueued_ns, slot.number), index);
       Report(Change::kAccepted, slot, now);
-      MakeVisible(index);
+      MakeVisible(index, now.uptime_ns);
     }
     SetTimer();
   }
@@ -192,7 +210,7 @@ void QueueCore::DeleteMoved(uint64_t origin_incarnation, uint64_t number, uint32
     auto at = moved_in_.find({origin_incarnation, number});
     if (at != moved_in_.end()) {
       const SlotIndex index = at->second;
-      if (slots_[index].origin_attempt == attempt) {
+      if (slots_[index].contents.provenance->attempt == attempt) {
         ++books_.deleted;
         Drop(index, Change::kSettled, now, &after);
       } else {
@@ -206,7 +224,8 @@ void QueueCore::DeleteMoved(uint64_t origin_incarnation, uint64_t number, uint32
 void QueueCore::ForgetOrigin(Slot* slot) {
   if (!slot->moved_in_unreceived) return;
   slot->moved_in_unreceived = false;
-  moved_in_.erase({slot->contents.origin->incarnation, slot->origin_number});
+  const Provenance& from = *slot->contents.provenance;
+  moved_in_.erase({from.origin->incarnation, from.number});
 }
 
 void QueueCore::SetDeadLetter(std::weak_ptr<QueueCore> dead_letter) {
@@ -225,68 +244,6 @@ absl::StatusOr<std::shared_ptr<QueueCore>> QueueCore::ResolveDeadLetter(
   }
   return Error(AwsError::kQueueInvalidParameterValue, "Value ", policy.dead_letter.ToString(),
                " for parameter RedrivePolicy is invalid. Reason: ", fault);
-}
-
-absl::StatusOr<int64_t> QueueCore::Redrive(int64_t max_messages) {
-  Operation operation(this);
-  BANYAN_RETURN_IF_ERROR(operation.entered());
-  if (max_messages < 1) {
-    return Error(AwsError::kQueueInvalidParameterValue, "Value ", max_messages,
-                 " for parameter max_messages is invalid. Reason: Must be at least 1.");
-  }
-
-  // Where each origin's messages go; null if it is gone, and then they stay. Found under no lock.
-  absl::flat_hash_map<std::shared_ptr<const Origin>, std::shared_ptr<QueueCore>> destinations;
-  int64_t moved = 0;
-  // One walk from the oldest on, in steps. It never turns back, so what stays is seen once; and it
-  // leaves out what came after its start, so that a message which fails again meanwhile does not go
-  // round in circles.
-  std::pair<int64_t, uint64_t> next = {INT64_MIN, 0};
-  std::optional<uint64_t> last_number;
-  for (bool at_end = false; !at_end;) {
-    std::shared_ptr<const Origin> unknown;
-    {
-      MutexLock lock(&mu_);
-      if (closing_.has_value()) return ClosedStatus();
-      BringUpTo(&operation.now, &operation.after);
-      if (!last_number.has_value()) last_number = slots_.last_number();
-      constexpr int kTogether = 100;  // how long others may have to wait for the lock
-      auto at = moved_by_age_.lower_bound(next);
-      for (int seen = 0; at != moved_by_age_.end() && moved < max_messages && seen < kTogether;
-           ++seen) {
-        const auto [age, index] = *at;
-        const Slot& slot = slots_[index];
-        next = age;
-        ++at;  // before its place is gone
-        if (slot.state != SlotState::kVisible || slot.number > *last_number ||
-            slot.contents.origin == nullptr) {
-          continue;
-        }
-        const auto destination = destinations.find(slot.contents.origin);
-        if (destination == destinations.end()) {
-          unknown = slot.contents.origin;
-          break;
-        }
-        if (destination->second == nullptr) continue;
-        Depart(index, destination->second, operation.now, &operation.after);
-        ++moved;
-      }
-      if (unknown == nullptr) {
-        at_end = at == moved_by_age_.end() || moved == max_messages;
-        ++next.second;
-      }
-    }
-    operation.Finish();
-    if (unknown != nullptr) destinations.emplace(unknown, RedriveDestination(*unknown));
-  }
-  return moved;
-}
-
-std::shared_ptr<QueueCore> QueueCore::RedriveDestination(const Origin& origin) const {
-  std::shared_ptr<QueueCore> queue = origin.queue.lock();
-  if (queue != nullptr && !queue->closed()) return queue;
-  const absl::StatusOr<Arn> arn = Arn::Parse(origin.arn);
-  return resolve_ != nullptr && arn.ok() ? resolve_(*arn) : nullptr;
 }
 
 }  // namespace banyan::inline v0_1::internal

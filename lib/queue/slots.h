@@ -7,8 +7,9 @@
 //
 // S1  A slot in use has a number that no other message of this queue ever had or will have; a free
 //     slot has number 0. So (index, number) names one message for ever: what was written down
-//     before the slot was reused finds nothing.
+//     before the slot was reused finds nothing. Numbers rise in the order of arrival.
 // S2  A slot is in a list at most once per pair of link fields.
+// S3  A chunk without a used slot may be given back (Trim); its indexes then name nothing.
 //
 // Why not std::deque, std::list and a hash map of receipts: a message would cost three allocations
 // and a lookup would hash; here a receipt is an index, and a queue that has settled into its load
@@ -31,6 +32,8 @@
 namespace banyan::inline v0_1::internal {
 
 class QueueCore;
+struct FifoGroup;
+struct Tenant;
 
 using SlotIndex = uint32_t;
 inline constexpr SlotIndex kNoSlot = UINT32_MAX;
@@ -42,12 +45,29 @@ struct Origin {
   std::weak_ptr<QueueCore> queue;
 };
 
+// One attempt that did not settle its message.
+struct FailedAttempt {
+  uint32_t attempt;
+  int64_t received_unix_ns;
+  std::string error;  // what the receiver said; may be empty
+};
+
+// What a move to a dead-letter queue adds to a message. Never changes after.
+struct Provenance {
+  std::shared_ptr<const Origin> origin;
+  uint64_t number = 0;   // the message's in the queue it was moved from
+  uint32_t attempt = 0;  // its last one there
+  std::string reason;    // given by a receiver who wanted it moved; may be empty
+  int64_t moved_ns = 0;  // uptime
+  std::vector<FailedAttempt> history;
+};
+
 // What a slot refers to. Dropping it may free a message and run a user's release function, so it
 // leaves the slot under the lock and dies outside.
 struct Contents {
   MessageRef message;
   std::shared_ptr<const Presentation> presentation;  // null: as it is
-  std::shared_ptr<const Origin> origin;              // null: sent here
+  std::shared_ptr<const Provenance> provenance;      // null: sent here
 };
 
 enum class SlotState : uint8_t {
@@ -66,20 +86,28 @@ struct Slot {
   int64_t sent_unix_ns = 0;
   int64_t first_received_unix_ns = 0;  // 0: never
   int64_t received_ns = 0;             // uptime of the latest attempt
-  uint64_t origin_number = 0;          // its number in the queue it was moved from
-  uint32_t origin_attempt = 0;         // and its last attempt there
+  int64_t turning_ns = 0;              // hidden: when it becomes visible; visible: since when it is
+  uint64_t turning_order = 0;          // among equal turning_ns
   uint32_t receive_count = 0;          // over all queues it went through
   uint32_t attempts = 0;               // in this queue
-  uint32_t heap_position = 0;          // DeadlineHeap's, while delayed or in flight
-  SlotIndex next = kNoSlot;            // in a list of visible messages, or of free slots
-  SlotIndex previous = kNoSlot;
-  SlotIndex younger = kNoSlot;  // in the list of all messages by age
+  SlotIndex next = kNoSlot;            // FIFO: in its group. Standard: in a list of visible
+  SlotIndex previous = kNoSlot;        //   messages. Free: in the list of free slots
+  SlotIndex due_next = kNoSlot;        // Deadlines' list
+  SlotIndex due_previous = kNoSlot;    //   or the place in its heap
+  SlotIndex younger = kNoSlot;         // in the list of messages by arrival
   SlotIndex older = kNoSlot;
+  union {
+    FifoGroup* group = nullptr;  // of a FIFO queue
+    Tenant* tenant;              // of a standard queue; null: none
+  };
+  std::unique_ptr<std::vector<FailedAttempt>> history;  // null: none failed
   SlotState state = SlotState::kFree;
-  bool in_age_list = false;          // false: it came with an age of its own, see core.h
-  bool offered_again = false;        // which list of visible messages it is in
+  bool moved_in = false;             // it came from another queue
+  bool own_age = false;              //   with the age it had there
   bool moved_in_unreceived = false;  // a late Delete in the queue of origin still reaches it
-  bool delete_on_arrival = false;    // kLeaving: deleted while nobody could find it
+  bool offered_again = false;        // which list of visible messages it is in
+  bool due_in_heap = false;
+  bool delete_on_arrival = false;  // kLeaving: deleted while nobody could find it
 };
 
 class SlotArena {
@@ -89,19 +117,19 @@ class SlotArena {
 
   // The slot with this index and number; null if that message is gone.
   Slot* Find(SlotIndex index, uint64_t number) {
-    if (index >= size_ || number == 0) return nullptr;
+    if (index >= size() || number == 0 || chunks_[index / kChunk] == nullptr) return nullptr;
     Slot& slot = (*this)[index];
     return slot.number == number ? &slot : nullptr;
   }
 
-  // A slot with a fresh number and all else as new.
-  SlotIndex Allocate() {
+  // A slot with this number, which is higher than any before, and all else as new.
+  SlotIndex Allocate(uint64_t number) {
     if (free_ == kNoSlot) Grow();
     const SlotIndex index = free_;
     Slot& slot = (*this)[index];
     free_ = slot.next;
     slot.next = kNoSlot;
-    slot.number = ++last_number_;
+    slot.number = number;
     ++used_;
     return index;
   }
@@ -117,28 +145,25 @@ class SlotArena {
     return contents;
   }
 
-  size_t size() const { return size_; }  // slots, free ones too
+  // True if a slot has this index, in use or not.
+  bool Holds(SlotIndex index) const { return index < size() && chunks_[index / kChunk] != nullptr; }
+  size_t size() const { return chunks_.size() * kChunk; }  // bounds every index
+  size_t held() const { return held_; }                    // slots, free ones too
   size_t used() const { return used_; }
-  uint64_t last_number() const { return last_number_; }
+
+  // Gives back every chunk that holds no message (S3). Walks them all.
+  void Trim();
 
  private:
   static constexpr size_t kChunk = 32;
 
-  void Grow() {
-    chunks_.push_back(std::make_unique<Slot[]>(kChunk));
-    const SlotIndex first = static_cast<SlotIndex>(size_);
-    size_ += kChunk;
-    for (SlotIndex i = kChunk; i-- > 0;) {  // the lowest index is handed out first
-      (*this)[first + i].next = free_;
-      free_ = first + i;
-    }
-  }
+  void Grow();
 
-  std::vector<std::unique_ptr<Slot[]>> chunks_;
-  size_t size_ = 0;
+  std::vector<std::unique_ptr<Slot[]>> chunks_;  // null: given back
+  std::vector<uint32_t> given_back_;             // their places, to be used first
+  size_t held_ = 0;
   size_t used_ = 0;
   SlotIndex free_ = kNoSlot;
-  uint64_t last_number_ = 0;
 };
 
 // A doubly linked list through two fields of the slots.
@@ -146,6 +171,7 @@ template <SlotIndex Slot::*kNext, SlotIndex Slot::*kPrevious>
 class SlotList {
  public:
   SlotIndex front() const { return head_; }
+  SlotIndex back() const { return tail_; }
   bool empty() const { return head_ == kNoSlot; }
 
   void PushBack(SlotArena& slots, SlotIndex index) {
@@ -171,8 +197,9 @@ class SlotList {
   SlotIndex tail_ = kNoSlot;
 };
 
-using VisibleList = SlotList<&Slot::next, &Slot::previous>;
-using AgeList = SlotList<&Slot::younger, &Slot::older>;
+using ChainedSlots = SlotList<&Slot::next, &Slot::previous>;
+using DueSlots = SlotList<&Slot::due_next, &Slot::due_previous>;
+using ArrivedSlots = SlotList<&Slot::younger, &Slot::older>;
 
 }  // namespace banyan::inline v0_1::internal
 

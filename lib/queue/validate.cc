@@ -2,8 +2,11 @@
 #include "queue/validate.h"
 
 #include <cstdint>
+#include <cstring>
+#include <set>
 #include <string>
 
+#include "absl/base/optimization.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/status_macros.h"
@@ -30,6 +33,15 @@ bool AllPrintable64(const char* bytes) {
   return others == 0;
 }
 
+// The same of 8 bytes: none has its high bit, and adding 0x60 sets it in each that is 0x20 or more.
+// Where a byte has it already, what is carried over spoils nothing: the answer is no anyhow.
+bool AllPrintable8(const char* bytes) {
+  constexpr uint64_t kHighBits = 0x8080808080808080;
+  uint64_t word;
+  std::memcpy(&word, bytes, sizeof(word));
+  return ((word + 0x6060606060606060) & ~word & kHighBits) == kHighBits;
+}
+
 // Empty if every character of `text` is allowed; else the first other one: "#x0", or "a byte that
 // is not UTF-8".
 std::string FirstForbiddenCharacter(std::string_view text) {
@@ -38,9 +50,13 @@ std::string FirstForbiddenCharacter(std::string_view text) {
       text.remove_prefix(64);
       continue;
     }
-    // The rest of these 64 bytes one character at a time.
+    // The rest of these 64 bytes in smaller steps.
     const size_t stop = text.size() > 64 ? text.size() - 64 : 0;
     while (text.size() > stop) {
+      if (text.size() >= 8 && AllPrintable8(text.data())) {
+        text.remove_prefix(8);
+        continue;
+      }
       const unsigned char byte = static_cast<unsigned char>(text[0]);
       if (byte < 0x80) {
         if (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') {
@@ -179,79 +195,66 @@ absl::Status ValidateAttribute(std::string_view name, const AttributeValue& attr
   return absl::OkStatus();
 }
 
-absl::Status BadOption(std::string_view name, std::string_view value, std::string_view low,
-                       std::string_view high) {
-  return Error(AwsError::kQueueInvalidAttributeValue, "Invalid value for the parameter ", name,
-               ". Reason: ", value, " is outside ", low, " to ", high, ".");
+absl::Status BadParameter(std::string_view name, std::string_view value, std::string_view reason) {
+  return Error(AwsError::kQueueInvalidParameterValue, "Value ", value, " for parameter ", name,
+               " is invalid. Reason: ", reason);
 }
 
-absl::Status CheckOption(std::string_view name, absl::Duration value, absl::Duration low,
-                         absl::Duration high) {
-  if (value >= low && value <= high) return absl::OkStatus();
-  return BadOption(name, SecondsText(value), SecondsText(low), SecondsText(high));
-}
-
-absl::Status CheckOption(std::string_view name, int64_t value, int64_t low, int64_t high) {
-  if (value >= low && value <= high) return absl::OkStatus();
-  return BadOption(name, StrCat(value), StrCat(low), StrCat(high));
+absl::Status NotForThisQueueType(std::string_view name, std::string_view value) {
+  return BadParameter(name, value,
+                      "The request include parameter that is not valid for this queue type.");
 }
 
 absl::Status CheckParameter(std::string_view name, absl::Duration value, absl::Duration high) {
   if (value >= absl::ZeroDuration() && value <= high) return absl::OkStatus();
-  return Error(AwsError::kQueueInvalidParameterValue, "Value ", SecondsText(value),
-               " for parameter ", name,
-               " is invalid. Reason: Must be >= 0 and <= ", SecondsText(high), ", if provided.");
+  return BadParameter(name, SecondsText(value),
+                      StrCat("Must be >= 0 and <= ", SecondsText(high), ", if provided."));
 }
 
-}  // namespace
-
-absl::Status ValidateQueueName(std::string_view name, const Limits& limits) {
-  bool good = !name.empty() && name.size() <= static_cast<size_t>(limits.queue.name_max);
-  for (const char c : name) {
-    good = good && (absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_');
-  }
-  if (good) return absl::OkStatus();
-  return Error(AwsError::kQueueInvalidParameterValue, "Value ", name,
-               " for parameter QueueName is invalid. Reason: Can only include alphanumeric "
-               "characters, hyphens, or underscores. 1 to ",
-               limits.queue.name_max, " in length");
+absl::Status CheckParameter(std::string_view name, int64_t value, int64_t low, int64_t high) {
+  if (value >= low && value <= high) return absl::OkStatus();
+  return BadParameter(name, StrCat(value),
+                      StrCat("Must be between ", low, " and ", high, ", if provided."));
 }
 
-absl::Status ValidateQueueOptions(const QueueOptions& options, const Limits& limits) {
-  const Limits::Queue& l = limits.queue;
-  const absl::Duration zero = absl::ZeroDuration();
-  BANYAN_RETURN_IF_ERROR(
-      CheckOption("VisibilityTimeout", options.visibility_timeout, zero, l.visibility_max));
-  BANYAN_RETURN_IF_ERROR(CheckOption("DelaySeconds", options.delay, zero, l.delay_max));
-  BANYAN_RETURN_IF_ERROR(
-      CheckOption("ReceiveMessageWaitTimeSeconds", options.receive_wait, zero, l.wait_max));
-  BANYAN_RETURN_IF_ERROR(
-      CheckOption("MessageRetentionPeriod", options.retention, l.retention_min, l.retention_max));
-  BANYAN_RETURN_IF_ERROR(CheckOption("MaximumMessageSize", options.message_bytes_max,
-                                     l.message_bytes_floor, l.message_bytes_max));
-  BANYAN_RETURN_IF_ERROR(CheckOption("in_flight_max", options.in_flight_max, 1, l.in_flight_max));
-  // A slot's index is 32 bits.
-  BANYAN_RETURN_IF_ERROR(CheckOption("messages_max", options.messages_max, 1, 4'000'000'000));
-  BANYAN_RETURN_IF_ERROR(CheckOption("bytes_max", options.bytes_max, 1, INT64_MAX));
-  if (!options.redrive.has_value()) return absl::OkStatus();
+// Group, deduplication and attempt ids: letters, digits and punctuation of ASCII are together just
+// the printable characters but the space.
+absl::Status CheckId(std::string_view name, std::string_view id) {
+  constexpr size_t kIdMax = 128;
+  bool good = !id.empty() && id.size() <= kIdMax;
+  for (const char c : id.substr(0, kIdMax)) good &= c > ' ' && c < '\x7F';
+  if (ABSL_PREDICT_TRUE(good)) return absl::OkStatus();
+  return BadParameter(name, id,
+                      StrCat(name,
+                             " can only include alphanumeric and punctuation characters. 1 "
+                             "to 128 in length."));
+}
 
-  const RedrivePolicy& redrive = *options.redrive;
-  if (redrive.max_receive_count < 1 || redrive.max_receive_count > l.receive_count_max) {
-    return Error(AwsError::kQueueInvalidParameterValue, "Value ", redrive.max_receive_count,
-                 " for parameter RedrivePolicy is invalid. Reason: Invalid value for "
-                 "maxReceiveCount: ",
-                 redrive.max_receive_count, ", valid values are from 1 to ", l.receive_count_max,
-                 " both inclusive.");
+// The ids that a FIFO queue cannot do without. What a missing group is called depends on how many
+// were sent.
+absl::Status CheckFifoIds(const SendRequest& request, bool content_based_deduplication,
+                          AwsError missing_group) {
+  if (request.message_group_id.empty()) {
+    return Error(missing_group, "The request must contain the parameter MessageGroupId.");
   }
-  if (redrive.dead_letter.service != "sqs") {
-    return Error(AwsError::kQueueInvalidParameterValue, "Value ", redrive.dead_letter.ToString(),
-                 " for parameter RedrivePolicy is invalid. Reason: deadLetterTargetArn is not the "
-                 "ARN of a queue.");
+  if (request.message_deduplication_id.empty() && !content_based_deduplication) {
+    return Error(AwsError::kQueueInvalidParameterValue,
+                 "The queue should either have ContentBasedDeduplication enabled or "
+                 "MessageDeduplicationId provided explicitly");
   }
   return absl::OkStatus();
 }
 
-absl::Status ValidateSend(const SendRequest& request, const Limits& limits) {
+size_t BytesOf(const SendRequest& request) {
+  return request.body.size() + request.attributes.bytes();
+}
+
+}  // namespace
+
+// Every sent message comes through here: with neither attributes nor ids it costs a few comparisons
+// beside the look at the body.
+absl::Status ValidateSend(const SendRequest& request, bool fifo, bool content_based_deduplication,
+                          const Limits& limits) {
   if (request.body.empty()) {
     return Error(AwsError::kQueueMissingParameter,
                  "The request must contain the parameter MessageBody.");
@@ -263,33 +266,76 @@ absl::Status ValidateSend(const SendRequest& request, const Limits& limits) {
   }
   if (request.delay.has_value()) {
     BANYAN_RETURN_IF_ERROR(CheckParameter("DelaySeconds", *request.delay, limits.queue.delay_max));
+    // An explicit zero passes, and means as much as none.
+    if (fifo && *request.delay > absl::ZeroDuration()) {
+      return NotForThisQueueType("DelaySeconds", SecondsText(*request.delay));
+    }
   }
-  if (request.attributes.size() > static_cast<size_t>(limits.queue.attributes_max)) {
-    return Error(AwsError::kQueueInvalidParameterValue, "Number of message attributes [",
-                 request.attributes.size(), "] exceeds the allowed maximum [",
-                 limits.queue.attributes_max, "].");
+  if (fifo) {
+    BANYAN_RETURN_IF_ERROR(
+        CheckFifoIds(request, content_based_deduplication, AwsError::kQueueMissingParameter));
   }
-  for (const auto& [name, value] : request.attributes) {
-    BANYAN_RETURN_IF_ERROR(ValidateAttribute(name, value, limits.queue));
+  if (!request.message_group_id.empty()) {
+    BANYAN_RETURN_IF_ERROR(CheckId("MessageGroupId", request.message_group_id));
   }
-  if (const std::string rule = BrokenTraceRule(request.trace_header); !rule.empty()) {
-    return Error(AwsError::kQueueInvalidParameterValue,
-                 "Value for parameter AWSTraceHeader is invalid. Reason: Must ", rule, ".");
+  if (!request.message_deduplication_id.empty()) {
+    if (!fifo) {
+      return NotForThisQueueType("MessageDeduplicationId", request.message_deduplication_id);
+    }
+    BANYAN_RETURN_IF_ERROR(CheckId("MessageDeduplicationId", request.message_deduplication_id));
+  }
+  if (!request.attributes.empty()) {
+    if (request.attributes.size() > static_cast<size_t>(limits.queue.attributes_max)) {
+      return Error(AwsError::kQueueInvalidParameterValue, "Number of message attributes [",
+                   request.attributes.size(), "] exceeds the allowed maximum [",
+                   limits.queue.attributes_max, "].");
+    }
+    for (const auto& [name, value] : request.attributes) {
+      BANYAN_RETURN_IF_ERROR(ValidateAttribute(name, value, limits.queue));
+    }
+  }
+  if (!request.trace_header.empty()) {
+    if (const std::string rule = BrokenTraceRule(request.trace_header); !rule.empty()) {
+      return Error(AwsError::kQueueInvalidParameterValue,
+                   "Value for parameter AWSTraceHeader is invalid. Reason: Must ", rule, ".");
+    }
   }
   return absl::OkStatus();
 }
 
-absl::Status ValidateReceive(const ReceiveOptions& options, const Limits& limits) {
-  if (options.max_messages < 1 || options.max_messages > limits.queue.receive_max) {
-    return Error(AwsError::kQueueInvalidParameterValue, "Value ", options.max_messages,
-                 " for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and ",
-                 limits.queue.receive_max, ", if provided.");
+absl::Status ValidateBatchSend(absl::Span<const SendRequest> requests, bool fifo,
+                               bool content_based_deduplication, const Limits& limits) {
+  BANYAN_RETURN_IF_ERROR(ValidateBatchCount(requests.size(), limits));
+  size_t bytes = 0;
+  for (const SendRequest& request : requests) bytes += BytesOf(request);
+  BANYAN_RETURN_IF_ERROR(ValidateBatchBytes(bytes, limits));
+  if (!fifo) return absl::OkStatus();
+  for (const SendRequest& request : requests) {
+    BANYAN_RETURN_IF_ERROR(
+        CheckFifoIds(request, content_based_deduplication, AwsError::kQueueInvalidParameterValue));
   }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateSize(size_t bytes, int64_t bytes_max, Asked asked) {
+  if (bytes <= static_cast<size_t>(bytes_max)) return absl::OkStatus();
+  return Error(AwsError::kQueueInvalidParameterValue, "One or more parameters ",
+               asked == Asked::kSingly ? "are invalid" : "cannot be validated",
+               ". Reason: Message must be shorter than ", bytes_max, " bytes. It has ", bytes, ".");
+}
+
+absl::Status ValidateReceive(const ReceiveOptions& options, bool fifo, const Limits& limits) {
+  BANYAN_RETURN_IF_ERROR(
+      CheckParameter("MaxNumberOfMessages", options.max_messages, 1, limits.queue.receive_max));
   if (options.wait.has_value()) {
     BANYAN_RETURN_IF_ERROR(CheckParameter("WaitTimeSeconds", *options.wait, limits.queue.wait_max));
   }
   if (options.visibility_timeout.has_value()) {
     BANYAN_RETURN_IF_ERROR(ValidateVisibility(*options.visibility_timeout, limits));
+  }
+  if (const std::string& attempt = options.receive_request_attempt_id; !attempt.empty()) {
+    if (!fifo) return NotForThisQueueType("ReceiveRequestAttemptId", attempt);
+    BANYAN_RETURN_IF_ERROR(CheckId("ReceiveRequestAttemptId", attempt));
   }
   return absl::OkStatus();
 }
@@ -298,11 +344,76 @@ absl::Status ValidateVisibility(absl::Duration from_now, const Limits& limits) {
   return CheckParameter("VisibilityTimeout", from_now, limits.queue.visibility_max);
 }
 
-absl::Status ValidateSize(size_t bytes, int64_t bytes_max) {
-  if (bytes <= static_cast<size_t>(bytes_max)) return absl::OkStatus();
+absl::Status ValidateBatchCount(size_t count, const Limits& limits) {
+  if (count == 0) {
+    return Error(AwsError::kQueueEmptyBatch, "The batch request doesn't contain any entries.");
+  }
+  if (count > static_cast<size_t>(limits.queue.batch_entries_max)) {
+    return Error(AwsError::kQueueTooManyEntriesInBatch,
+                 "Maximum number of entries per request are ", limits.queue.batch_entries_max,
+                 ". You have sent ", count, ".");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateBatchEntryIds(absl::Span<const std::string_view> ids) {
+  constexpr size_t kIdMax = 80;
+  for (const std::string_view id : ids) {
+    bool good = !id.empty() && id.size() <= kIdMax;
+    for (const char c : id.substr(0, kIdMax)) {
+      good = good && (absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_');
+    }
+    if (!good) {
+      return Error(AwsError::kQueueInvalidBatchEntryId,
+                   "A batch entry id can only contain alphanumeric characters, hyphens and "
+                   "underscores. It can be at most 80 letters long.");
+    }
+  }
+  std::set<std::string_view> seen;
+  for (const std::string_view id : ids) {
+    if (seen.insert(id).second) continue;
+    return Error(AwsError::kQueueBatchEntryIdsNotDistinct, "Id ", id, " repeated.");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateBatchBytes(size_t bytes, const Limits& limits) {
+  if (bytes <= static_cast<size_t>(limits.queue.batch_bytes_max)) return absl::OkStatus();
+  return Error(AwsError::kQueueBatchTooLong, "Batch requests cannot be longer than ",
+               limits.queue.batch_bytes_max, " bytes. You have sent ", bytes, " bytes.");
+}
+
+absl::Status ValidateMoveTask(const MessageMoveTaskOptions& options) {
+  if (!options.max_per_second.has_value()) return absl::OkStatus();
+  return CheckParameter("MaxNumberOfMessagesPerSecond", *options.max_per_second, 1, 500);
+}
+
+absl::Status ValidateListMoveTasks(int64_t max_results) {
+  return CheckParameter("MaxResults", max_results, 1, 10);
+}
+
+absl::Status MoveSourceIsNoDeadLetterQueue() {
   return Error(AwsError::kQueueInvalidParameterValue,
-               "One or more parameters are invalid. Reason: Message must be shorter than ",
-               bytes_max, " bytes. It has ", bytes, ".");
+               "Source queue must be configured as a Dead Letter Queue.");
+}
+
+absl::Status MoveTaskRunsAlready() {
+  return Error(AwsError::kQueueInvalidParameterValue,
+               "There is already a task running. Only one active task is allowed for a source "
+               "queue arn at a given time.");
+}
+
+absl::Status NoMoveDestination() {
+  return Error(AwsError::kQueueResourceNotFound,
+               "The resource that you specified for the DestinationArn parameter doesn't exist.");
+}
+
+absl::Status BadMoveTaskHandle() {
+  return Error(AwsError::kQueueInvalidParameterValue, "Value for parameter TaskHandle is invalid.");
+}
+
+absl::Status NoMoveTask() {
+  return Error(AwsError::kQueueResourceNotFound, "Task does not exist.");
 }
 
 }  // namespace banyan::inline v0_1::internal

@@ -64,7 +64,7 @@ Delivery MakeBusDeadLetter(const Delivery& event, const GivenUp& why, std::strin
   return {.message = MakeMessage({.id = original.id,
                                   .event_id = original.event_id,
                                   .accepted = original.accepted,
-                                  .trace_header = original.trace_header,
+                                  .trace_header = original.trace_header(),
                                   .attributes = std::move(attributes),
                                   .body = original.body})};
 }

@@ -167,7 +167,7 @@ void EventBusCore::Route(Event event, std::string trace_header, const Instant& n
         env_->tap->Accepted({.resource_arn = arn_text_,
                              .sequence = tap_sequence_.fetch_add(1, std::memory_order_relaxed) + 1,
                              .event_id = message.event_id,
-                             .trace_header = message.trace_header,
+                             .trace_header = message.trace_header(),
                              .accepted = message.accepted,
                              .body = message.body,
                              .attributes = &message.attributes,

@@ -48,7 +48,7 @@ std::string Notification::Render(const Message& message, std::string_view body) 
   AppendMember(&text, "Type", "Notification");
   AppendMember(&text, "MessageId", message.id.ToString());
   AppendMember(&text, "TopicArn", topic_arn_);
-  if (!message.subject.empty()) AppendMember(&text, "Subject", message.subject);
+  if (!message.subject().empty()) AppendMember(&text, "Subject", message.subject());
   AppendMember(&text, "Message", body);
   AppendMember(
       &text, "Timestamp",

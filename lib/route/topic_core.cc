@@ -132,7 +132,7 @@ absl::StatusOr<PublishResult> TopicCore::Publish(PublishRequest request) {
         env_->tap->Accepted({.resource_arn = arn_text_,
                              .sequence = tap_sequence_.fetch_add(1, std::memory_order_relaxed) + 1,
                              .event_id = message->event_id,
-                             .trace_header = message->trace_header,
+                             .trace_header = message->trace_header(),
                              .accepted = message->accepted,
                              .body = message->body,
                              .attributes = &message->attributes,
@@ -152,7 +152,7 @@ std::optional<absl::Status> TopicCore::Accept(const Delivery& delivery, LaterFn)
   const MessageRef message = MakeMessage({.id = env_->ids.Next(),
                                           .event_id = delivery.message->event_id,
                                           .accepted = env_->runtime.Read(),
-                                          .trace_header = delivery.message->trace_header,
+                                          .trace_header = delivery.message->trace_header(),
                                           .body = std::move(body)});
   published_.fetch_add(1, std::memory_order_relaxed);
   FanOut(message, &subscriptions);

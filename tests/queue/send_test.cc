@@ -217,12 +217,12 @@ TEST_F(SendTest, ExpiredMessagesMakeRoom) {
 
 TEST(QueueNameTest, FollowsTheSheet) {
   const Limits aws = Limits::Aws();
-  EXPECT_TRUE(ValidateQueueName("a", aws).ok());
-  EXPECT_TRUE(ValidateQueueName("A-b_9", aws).ok());
-  EXPECT_TRUE(ValidateQueueName(std::string(80, 'q'), aws).ok());
+  EXPECT_TRUE(ValidateQueueName("a", false, aws).ok());
+  EXPECT_TRUE(ValidateQueueName("A-b_9", false, aws).ok());
+  EXPECT_TRUE(ValidateQueueName(std::string(80, 'q'), false, aws).ok());
   for (const std::string& bad : {std::string(), std::string(81, 'q'), std::string("a b"),
                                  std::string("jobs.fifo"), std::string("caf\xC3\xA9")}) {
-    const absl::Status status = ValidateQueueName(bad, aws);
+    const absl::Status status = ValidateQueueName(bad, false, aws);
     EXPECT_EQ(AwsCode(status), "InvalidParameterValue") << bad;
     EXPECT_THAT(std::string(status.message()),
                 HasSubstr("Can only include alphanumeric characters, hyphens, or underscores. 1 "

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "queue/policy.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "base/json.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "message/errors.h"
+#include "queue/json_members.h"
+
+namespace banyan::inline v0_1::internal {
+
+namespace {
+
+constexpr size_t kPolicyBytesMax = 8'192;
+constexpr size_t kStatementsMax = 20;
+constexpr size_t kActionsMax = 7;
+constexpr size_t kPrincipalsMax = 50;
+constexpr size_t kLabelMax = 80;
+constexpr std::string_view kStatement = "Statement";
+
+// What an owner can share; everything else stays with him.
+constexpr std::array<std::string_view, 9> kActions = {
+    "*",           "ChangeMessageVisibility",    "DeleteMessage", "GetQueueAttributes",
+    "GetQueueUrl", "ListDeadLetterSourceQueues", "PurgeQueue",    "ReceiveMessage",
+    "SendMessage"};
+
+// A policy taken apart. Views are into its text.
+struct Policy {
+  std::vector<std::pair<std::string, std::string_view>> others;  // name and value, but Statement
+  std::vector<std::string_view> statements;
+};
+
+// Nothing if it is not a JSON object whose Statement, if any, is an object or a list of objects.
+std::optional<Policy> ReadPolicy(std::string_view text) {
+  const std::optional<std::vector<JsonMember>> members = ReadJsonObject(text);
+  if (!members.has_value()) return std::nullopt;
+  Policy policy;
+  for (const JsonMember& member : *members) {
+    if (member.name != kStatement) policy.others.emplace_back(member.name, member.raw);
+  }
+  const JsonMember* statement = FindMember(*members, kStatement);
+  if (statement == nullptr) return policy;
+  if (statement->kind == JsonToken::kStartObject) {
+    policy.statements.push_back(statement->raw);
+    return policy;
+  }
+  const std::optional<std::vector<JsonMember>> list = ReadJsonArray(statement->raw);
+  if (!list.has_value()) return std::nullopt;
+  for (const JsonMember& one : *list) {
+    if (one.kind != JsonToken::kStartObject) return std::nullopt;
+    policy.statements.push_back(one.raw);
+  }
+  return policy;
+}
+
+std::string WritePolicy(const Policy& policy) {
+  std::string text = "{";
+  for (const auto& [name, value] : policy.others) {
+    StrAppend(&text, JsonString(name), ":", value, ",");
+  }
+  StrAppend(&text, JsonString(kStatement), ":[");
+  for (size_t i = 0; i < policy.statements.size(); ++i) {
+    StrAppend(&text, i == 0 ? "" : ",", policy.statements[i]);
+  }
+  text += "]}";
+  return text;
+}
+
+absl::Status BadPolicy(std::string_view reason) {
+  return Error(AwsError::kQueueInvalidAttributeValue,
+               "Invalid value for the parameter Policy. Reason: ", reason);
+}
+
+absl::Status BadValue(std::string_view parameter, std::string_view value, std::string_view reason) {
+  return Error(AwsError::kQueueInvalidParameterValue, "Value ", value, " for parameter ", parameter,
+               " is invalid. Reason: ", reason);
+}
+
+bool HasLabel(std::string_view statement, std::string_view label) {
+  const std::optional<std::vector<JsonMember>> members = ReadJsonObject(statement);
+  if (!members.has_value()) return false;
+  const JsonMember* sid = FindMember(*members, "Sid");
+  return sid != nullptr && sid->kind == JsonToken::kString && sid->text == label;
+}
+
+// One value as it is, several as a list: so AWS writes principals and actions.
+std::string OneOrMany(const std::vector<std::string>& values) {
+  std::string text = values.size() == 1 ? "" : "[";
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (i > 0) text.push_back(',');
+    AppendJsonString(&text, values[i]);
+  }
+  if (values.size() != 1) text.push_back(']');
+  return text;
+}
+
+absl::Status ValidatePermission(std::string_view label, absl::Span<const std::string> accounts,
+                                absl::Span<const std::string> actions) {
+  const auto is_label_char = [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
+  };
+  if (label.empty() || label.size() > kLabelMax ||
+      !std::all_of(label.begin(), label.end(), is_label_char)) {
+    return BadValue("Label", label,
+                    "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in "
+                    "length.");
+  }
+  if (actions.empty()) {
+    return Error(AwsError::kQueueMissingParameter,
+                 "The request must contain the parameter Actions.");
+  }
+  if (accounts.empty()) return BadValue("PrincipalId", "[]", "Unable to verify.");
+  if (actions.size() > kActionsMax) {
+    return Error(AwsError::kQueueOverLimit, actions.size(),
+                 " Actions were found, maximum allowed is ", kActionsMax, ".");
+  }
+  if (accounts.size() > kPrincipalsMax) {
+    return Error(AwsError::kQueueOverLimit, accounts.size(),
+                 " Principals were found, maximum allowed is ", kPrincipalsMax, ".");
+  }
+  for (const std::string& action : actions) {
+    if (std::find(kActions.begin(), kActions.end(), std::string_view(action)) == kActions.end()) {
+      return BadValue("ActionName", StrCat("SQS:", action),
+                      "Only the queue owner is allowed to invoke this action.");
+    }
+  }
+  for (const std::string& account : accounts) {
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    if (account.size() != 12 || !std::all_of(account.begin(), account.end(), is_digit)) {
+      return BadValue("PrincipalId", StrCat("[", account, "]"), "Unable to verify.");
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::string WriteStatement(std::string_view queue_arn, std::string_view label,
+                           absl::Span<const std::string> accounts,
+                           absl::Span<const std::string> actions) {
+  std::vector<std::string> principals;
+  for (const std::string& account : accounts) {
+    principals.push_back(StrCat("arn:aws:iam::", account, ":root"));
+  }
+  std::vector<std::string> names;
+  for (const std::string& action : actions) names.push_back(StrCat("SQS:", action));
+  return StrCat("{\"Sid\":", JsonString(label),
+                ",\"Effect\":\"Allow\",\"Principal\":{\"AWS\":", OneOrMany(principals),
+                "},\"Action\":", OneOrMany(names), ",\"Resource\":", JsonString(queue_arn), "}");
+}
+
+}  // namespace
+
+absl::Status ValidatePolicy(std::string_view policy) {
+  if (policy.empty()) return absl::OkStatus();
+  if (policy.size() > kPolicyBytesMax) {
+    return BadPolicy(
+        StrCat("It has ", policy.size(), " bytes, and at most ", kPolicyBytesMax, " are allowed."));
+  }
+  const std::optional<Policy> parts = ReadPolicy(policy);
+  if (!parts.has_value()) return BadPolicy("It is not a JSON object with statements.");
+  if (parts->statements.size() > kStatementsMax) {
+    return Error(AwsError::kQueueOverLimit, parts->statements.size(),
+                 " statements were found in the submitted policy, max allowed is ", kStatementsMax);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> AddPermission(std::string_view policy, std::string_view queue_arn,
+                                          std::string_view label,
+                                          absl::Span<const std::string> accounts,
+                                          absl::Span<const std::string> actions) {
+  BANYAN_RETURN_IF_ERROR(ValidatePermission(label, accounts, actions));
+  const std::string fresh = StrCat("{\"Version\":\"2008-10-17\",\"Id\":",
+                                   JsonString(StrCat(queue_arn, "/SQSDefaultPolicy")), "}");
+  std::optional<Policy> parts = ReadPolicy(policy.empty() ? std::string_view(fresh) : policy);
+  if (!parts.has_value()) return BadPolicy("It is not a JSON object with statements.");
+  for (const std::string_view statement : parts->statements) {
+    if (HasLabel(statement, label)) return BadValue("Label", label, "Already exists.");
+  }
+  const std::string statement = WriteStatement(queue_arn, label, accounts, actions);
+  parts->statements.push_back(statement);
+  std::string text = WritePolicy(*parts);
+  BANYAN_RETURN_IF_ERROR(ValidatePolicy(text));
+  return text;
+}
+
+absl::StatusOr<std::string> RemovePermission(std::string_view policy, std::string_view label) {
+  std::optional<Policy> parts;
+  if (!policy.empty()) parts = ReadPolicy(policy);
+  const size_t removed =
+      !parts.has_value() ? 0
+                         : std::erase_if(parts->statements, [label](std::string_view statement) {
+                             return HasLabel(statement, label);
+                           });
+  if (removed == 0) return BadValue("Label", label, "can't find label.");
+  if (parts->statements.empty()) return std::string();
+  return WritePolicy(*parts);
+}
+
+}  // namespace banyan::inline v0_1::internal

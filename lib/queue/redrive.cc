@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// lib/queue/redrive.cc -- floor 3, the queue room: a walk over a dead-letter queue that sends its
+// messages on.
+//
+// The walk goes in steps, so that others need not wait long for the lock. It never turns back, so
+// what stays is seen once; and it leaves out what came after its start, so that a message which
+// fails again meanwhile does not go round in circles. Only visible messages go; in a FIFO queue
+// only those of which no earlier one of their group stays.
+#include <optional>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "message/errors.h"
+#include "queue/core.h"
+#include "queue/operation.h"
+
+namespace banyan::inline v0_1::internal {
+
+absl::StatusOr<int64_t> QueueCore::Redrive(int64_t max_messages) {
+  Operation operation(this);
+  BANYAN_RETURN_IF_ERROR(operation.entered());
+  if (max_messages < 1) {
+    return Error(AwsError::kQueueInvalidParameterValue, "Value ", max_messages,
+                 " for parameter max_messages is invalid. Reason: Must be at least 1.");
+  }
+  Walk walk;
+  while (!walk.at_end && walk.moved < max_messages) {
+    BANYAN_RETURN_IF_ERROR(Step(&walk, max_messages - walk.moved, &operation));
+  }
+  return walk.moved;
+}
+
+// Moves at most `messages_max`, or finds out where those of one more origin go.
+absl::Status QueueCore::Step(Walk* walk, int64_t messages_max, Operation* operation) {
+  constexpr int kTogether = 100;  // how long others may have to wait for the lock
+  std::shared_ptr<const Origin> unknown;
+  {
+    MutexLock lock(&mu_);
+    if (closing_.has_value()) return ClosedStatus();
+    BringUpTo(&operation->now, &operation->after);
+    if (!walk->last_number.has_value()) {
+      MutexLock intake_lock(&intake_.mu);
+      walk->last_number = intake_.last_number;
+    }
+    const int64_t goal = walk->moved + messages_max;
+    for (int seen = 0; seen < kTogether && walk->moved < goal; ++seen) {
+      const SlotIndex index = NextOf(*walk);
+      if (index == kNoSlot || slots_[index].number > *walk->last_number) {
+        walk->at_end = index == kNoSlot || walk->own_ages_done;
+        if (walk->at_end) break;
+        walk->own_ages_done = true;
+        continue;
+      }
+      const Slot& slot = slots_[index];
+      std::shared_ptr<QueueCore> destination = walk->destination;
+      bool goes = slot.state == SlotState::kVisible;
+      if (fifo_ && slot.previous != kNoSlot) {
+        goes = goes && slots_[slot.previous].state == SlotState::kLeaving;
+      }
+      if (goes && destination == nullptr) {
+        if (slot.contents.provenance == nullptr) {
+          if (walk->refuses_strangers) {
+            walk->met_stranger = true;
+            break;
+          }
+          goes = false;
+        } else {
+          const auto known = walk->destinations.find(slot.contents.provenance->origin);
+          if (known == walk->destinations.end()) {
+            unknown = slot.contents.provenance->origin;
+            break;
+          }
+          destination = known->second;
+          goes = destination != nullptr;
+        }
+      }
+      walk->Pass(slot, index, goes);
+      if (!goes) continue;
+      Depart(index, std::move(destination), {}, operation->now, &operation->after);
+      ++walk->moved;
+    }
+  }
+  operation->Finish();
+  if (unknown != nullptr) walk->destinations.emplace(unknown, RedriveDestination(*unknown));
+  return absl::OkStatus();
+}
+
+// First what was moved in and kept its age, then the others, each from the oldest.
+SlotIndex QueueCore::NextOf(const Walk& walk) const {
+  if (!walk.own_ages_done) {
+    const auto at = moved_by_age_.lower_bound(walk.next_age);
+    if (at != moved_by_age_.end()) return at->second;
+  }
+  // What has left the queue since left the list: the walk goes on behind the last that stayed.
+  if (walk.stayed == kNoSlot) return arrived_.front();
+  if (walk.stayed < slots_.size() && slots_.Holds(walk.stayed) &&
+      slots_[walk.stayed].number == walk.stayed_number &&
+      slots_[walk.stayed].state != SlotState::kLeaving) {
+    return slots_[walk.stayed].younger;
+  }
+  SlotIndex index = arrived_.front();
+  while (index != kNoSlot && slots_[index].number <= walk.stayed_number) {
+    index = slots_[index].younger;
+  }
+  return index;
+}
+
+void QueueCore::Walk::Pass(const Slot& slot, SlotIndex index, bool goes) {
+  if (slot.own_age) {
+    next_age = {slot.enqueued_ns, slot.number + 1};
+    return;
+  }
+  own_ages_done = true;
+  if (goes) return;
+  stayed = index;
+  stayed_number = slot.number;
+}
+
+std::shared_ptr<QueueCore> QueueCore::RedriveDestination(const Origin& origin) const {
+  std::shared_ptr<QueueCore> queue = origin.queue.lock();
+  if (queue != nullptr && !queue->closed()) return queue;
+  const absl::StatusOr<Arn> arn = Arn::Parse(origin.arn);
+  return resolve_ != nullptr && arn.ok() ? resolve_(*arn) : nullptr;
+}
+
+}  // namespace banyan::inline v0_1::internal

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// lib/queue/send.cc -- floor 3, the queue room: how messages come in. Everything here but MakeRoom
+// and BringInNow happens under the intake's lock alone.
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "message/errors.h"
+#include "queue/core.h"
+#include "queue/operation.h"
+
+namespace banyan::inline v0_1::internal {
+
+absl::StatusOr<SendResult> QueueCore::Send(SendRequest request) {
+  Operation operation(this);
+  BANYAN_RETURN_IF_ERROR(operation.entered());
+  BANYAN_RETURN_IF_ERROR(ValidateSend(
+      request, fifo_, content_based_deduplication_.load(std::memory_order_relaxed), env_->limits));
+  BANYAN_RETURN_IF_ERROR(ValidateSize(request.body.size() + request.attributes.bytes(),
+                                      message_bytes_max_.load(std::memory_order_relaxed)));
+  Incoming incoming;
+  std::optional<SendResult> answer;
+  BANYAN_RETURN_IF_ERROR(MakeSent(&request, operation.now, &incoming, &answer));
+  if (answer.has_value()) return *answer;
+  absl::StatusOr<SendResult> admitted = Admit(&incoming, &operation);
+  if (!admitted.ok() && admitted.status().code() == absl::StatusCode::kResourceExhausted) {
+    return SendIntoFull(&incoming, &operation);
+  }
+  return admitted;
+}
+
+absl::StatusOr<std::vector<absl::StatusOr<SendResult>>> QueueCore::SendBatch(
+    std::vector<SendRequest> requests) {
+  Operation operation(this);
+  BANYAN_RETURN_IF_ERROR(operation.entered());
+  const bool content_based = content_based_deduplication_.load(std::memory_order_relaxed);
+  BANYAN_RETURN_IF_ERROR(ValidateBatchSend(requests, fifo_, content_based, env_->limits));
+
+  const int64_t bytes_max = message_bytes_max_.load(std::memory_order_relaxed);
+  std::vector<absl::StatusOr<SendResult>> answers;
+  answers.reserve(requests.size());
+  absl::InlinedVector<Incoming, 10> incoming;
+  for (SendRequest& request : requests) {
+    absl::Status refusal = ValidateSend(request, fifo_, content_based, env_->limits);
+    if (refusal.ok()) {
+      refusal = ValidateSize(request.body.size() + request.attributes.bytes(), bytes_max,
+                             Asked::kInBatch);
+    }
+    std::optional<SendResult> answer;
+    Incoming one;
+    if (refusal.ok()) refusal = MakeSent(&request, operation.now, &one, &answer);
+    if (!refusal.ok()) {
+      answers.emplace_back(std::move(refusal));
+    } else if (answer.has_value()) {
+      answers.emplace_back(*answer);
+    } else {
+      one.answer_to = answers.size();
+      answers.emplace_back(SendResult());
+      incoming.push_back(std::move(one));
+    }
+  }
+  // All under one lock, unless one finds no room: it, and those after it, then go singly.
+  size_t done = 0;
+  bool bring_in_now = false;
+  {
+    MutexLock lock(&intake_.mu);
+    for (; done < incoming.size(); ++done) {
+      absl::StatusOr<SendResult> admitted = AdmitLocked(&incoming[done], operation.now);
+      const size_t answer_to = incoming[done].answer_to;
+      if (!admitted.ok() && admitted.status().code() == absl::StatusCode::kResourceExhausted) break;
+      answers[answer_to] = std::move(admitted);
+    }
+    bring_in_now = MustBringIn();
+  }
+  if (bring_in_now) BringInNow(&operation);
+  for (; done < incoming.size(); ++done) {
+    answers[incoming[done].answer_to] = SendIntoFull(&incoming[done], &operation);
+  }
+  return answers;
+}
+
+// Makes what is to be stored of a valid request; or the answer, if nothing is to be stored: a
+// duplicate, or a tap has taken it over.
+absl::Status QueueCore::MakeSent(SendRequest* request, const Instant& now, Incoming* incoming,
+                                 std::optional<SendResult>* answer) {
+  const Id id = env_->ids.Next();
+  if (env_->tap != nullptr) {
+    {
+      MutexLock lock(&intake_.mu);
+      if (intake_.closed) return IntakeClosedStatus();
+    }
+    // What the queue would not store must not be mirrored. Two equal sends at the same moment may
+    // both pass; the other side has a deduplication of its own.
+    if (fifo_) {
+      *answer = FindDuplicate(KeyOf(*request), now);
+      if (answer->has_value()) return absl::OkStatus();
+    }
+    const TapVerdict verdict =
+        env_->tap->Accepted({.resource_arn = arn_text(),
+                             .sequence = tap_sequence_.fetch_add(1, std::memory_order_relaxed) + 1,
+                             .event_id = id,
+                             .trace_header = request->trace_header,
+                             .accepted = now,
+                             .body = request->body,
+                             .attributes = &request->attributes,
+                             .key = {}});
+    if (verdict == TapVerdict::kTakeOver) {
+      *answer = SendResult{.message_id = id};
+      return absl::OkStatus();
+    }
+  }
+  if (fifo_) incoming->dedup_key = KeyOf(*request);
+  if (request->delay.has_value() && !fifo_) incoming->delay_ns = CeilNanoseconds(*request->delay);
+  incoming->id = id;
+  incoming->may_block = true;
+  incoming->stop = std::move(request->stop);
+  incoming->contents.message = MakeMessage(std::make_unique<const Message>(
+      id, id, now, std::move(request->body), std::move(request->attributes),
+      MessageTexts{std::move(request->trace_header),
+                   {},
+                   std::move(request->message_group_id),
+                   std::move(request->message_deduplication_id)}));
+  return absl::OkStatus();
+}
+
+DedupKey QueueCore::KeyOf(const SendRequest& request) const {
+  return KeyOf(request.message_group_id, request.message_deduplication_id, request.body);
+}
+
+DedupKey QueueCore::KeyOf(std::string_view group, std::string_view deduplication_id,
+                          const Payload& body) const {
+  const std::string_view scope = dedup_per_group_ ? group : std::string_view();
+  if (!deduplication_id.empty()) return MakeDedupKey(scope, deduplication_id, dedup_secret_);
+  // As text, since an explicit id may be just that.
+  return MakeDedupKey(scope, Sha256Hex(body.view()), dedup_secret_);
+}
+
+std::string QueueCore::DeduplicationId(const ReceivedState& received) const {
+  if (received.contents.provenance != nullptr) return received.id.ToString();
+  const std::string& given = received.contents.message->deduplication_id();
+  return given.empty() ? Sha256Hex(received.body().view()) : given;
+}
+
+std::optional<SendResult> QueueCore::FindDuplicate(const DedupKey& key, const Instant& now) {
+  MutexLock lock(&intake_.mu);
+  const FifoDedupWindow::Original* original =
+      intake_.dedup.Find(key, std::max(intake_.latest_ns, now.uptime_ns));
+  if (original == nullptr) return std::nullopt;
+  ++intake_.duplicates;
+  return SendResult{original->message_id, original->sequence_number};
+}
+
+std::optional<absl::Status> QueueCore::Accept(const Delivery& delivery, LaterFn) {
+  // No gate: the publish that delivers here has passed it. A queue that the broker closed refuses.
+  const Message& message = *delivery.message;
+  if (!delivery.accepted_before) BANYAN_RETURN_IF_ERROR(ValidateDelivery(delivery));
+  Operation operation(this, Operation::kAlreadyInside);
+  Incoming incoming;
+  incoming.contents = {delivery.message, delivery.presentation, nullptr};
+  incoming.id = env_->ids.Next();
+  incoming.over_the_bound = delivery.accepted_before;
+  if (fifo_) {
+    if (message.group_id().empty()) {
+      return Error(AwsError::kQueueMissingParameter,
+                   "The request must contain the parameter MessageGroupId.");
+    }
+    if (message.deduplication_id().empty() &&
+        !content_based_deduplication_.load(std::memory_order_relaxed)) {
+      return Error(AwsError::kQueueInvalidParameterValue,
+                   "The queue should either have ContentBasedDeduplication enabled or "
+                   "MessageDeduplicationId provided explicitly");
+    }
+    incoming.dedup_key = KeyOf(message.group_id(), message.deduplication_id(), delivery.Body());
+  }
+  absl::StatusOr<SendResult> admitted = Admit(&incoming, &operation);
+  if (!admitted.ok() && admitted.status().code() == absl::StatusCode::kResourceExhausted) {
+    admitted = SendIntoFull(&incoming, &operation);
+  }
+  return admitted.status();
+}
+
+absl::Status QueueCore::ValidateDelivery(const Delivery& delivery) const {
+  if (delivery.ShowsAttributes() && delivery.message->attributes.size() >
+                                        static_cast<size_t>(env_->limits.queue.attributes_max)) {
+    return Error(AwsError::kQueueInvalidParameterValue, "Number of message attributes [",
+                 delivery.message->attributes.size(), "] exceeds the allowed maximum [",
+                 env_->limits.queue.attributes_max, "].");
+  }
+  const int64_t bytes_max = message_bytes_max_.load(std::memory_order_relaxed);
+  // An envelope is made when it is read, and its size counted only where it might not fit in the
+  // worst case: every byte escaped.
+  constexpr int64_t kEscaped = 6, kEnvelope = 4096;
+  if (delivery.presentation != nullptr &&
+      static_cast<int64_t>(delivery.message->bytes()) * kEscaped + kEnvelope <= bytes_max) {
+    return absl::OkStatus();
+  }
+  return ValidateSize(delivery.PresentedBytes(), bytes_max);
+}
+
+// kResourceExhausted: there was no room, and nothing has changed; see SendIntoFull.
+absl::StatusOr<SendResult> QueueCore::Admit(Incoming* incoming, Operation* operation) {
+  bool bring_in_now = false;
+  absl::StatusOr<SendResult> result;
+  {
+    MutexLock lock(&intake_.mu);
+    result = AdmitLocked(incoming, operation->now);
+    bring_in_now = MustBringIn();
+  }
+  if (bring_in_now) BringInNow(operation);
+  return result;
+}
+
+absl::StatusOr<SendResult> QueueCore::AdmitLocked(Incoming* incoming, const Instant& now) {
+  if (intake_.closed) return IntakeClosedStatus();
+  Instant at = now;
+  at.uptime_ns = intake_.latest_ns = std::max(intake_.latest_ns, now.uptime_ns);  // I2
+  if (fifo_) {
+    if (const auto* original = intake_.dedup.Find(incoming->dedup_key, at.uptime_ns)) {
+      ++intake_.duplicates;
+      return SendResult{original->message_id, original->sequence_number};
+    }
+  }
+  const Amount more = {1, static_cast<int64_t>(incoming->contents.message->bytes())};
+  const bool remembers = !fifo_ || !intake_.dedup.full();
+  if ((!intake_.HasRoom(more) && !incoming->over_the_bound) || !remembers) {
+    // The words are SendIntoFull's business: this is made again under load.
+    return absl::ResourceExhaustedError("");
+  }
+  intake_.admitted.messages += more.messages;
+  intake_.admitted.bytes += more.bytes;
+  const uint64_t number = ++intake_.last_number;
+  const SendResult result = {incoming->id, fifo_ ? kFirstSequence + number : 0};
+  if (fifo_) {
+    intake_.dedup.Insert(incoming->dedup_key, {result.message_id, result.sequence_number},
+                         at.uptime_ns);
+  }
+  intake_.entries.push_back({.contents = std::move(incoming->contents),
+                             .id = incoming->id,
+                             .at = at,
+                             .number = number,
+                             .delay_ns = incoming->delay_ns.value_or(intake_.delay_ns),
+                             .usual_delay = !incoming->delay_ns.has_value()});
+  intake_.waiting.store(intake_.entries.size(), std::memory_order_relaxed);
+  return result;
+}
+
+bool QueueCore::MustBringIn() const {
+  return intake_.deliver_now || intake_.entries.size() >= Intake::kEntriesMax;
+}
+
+void QueueCore::BringInNow(Operation* operation) {
+  MutexLock lock(&mu_);
+  if (closing_.has_value()) return;
+  BringUpTo(&operation->now, &operation->after);
+  TellIntake();
+  SetTimer();
+}
+
+// Admits into a queue that has no room by the intake's own count, as options_.when_full says. The
+// passage of time may have made room: the queue itself is asked first.
+absl::StatusOr<SendResult> QueueCore::SendIntoFull(Incoming* incoming, Operation* operation) {
+  const Amount needed = {1, static_cast<int64_t>(incoming->contents.message->bytes())};
+  std::optional<Sleepers::Bed> bed;
+  int64_t wait_end_ns = -1;
+  for (;;) {
+    {
+      MutexLock lock(&mu_);
+      if (closing_.has_value()) return ClosedStatus();
+      BringUpTo(&operation->now, &operation->after);
+      bool has_room = HasRoom(needed);
+      if (!has_room && options_.when_full == WhenFull::kDropOldest &&
+          needed.bytes <= options_.bytes_max) {
+        while (!has_room && DropNextInLine(operation)) has_room = HasRoom(needed);
+      }
+      const bool blocks = options_.when_full == WhenFull::kBlock && incoming->may_block &&
+                          needed.bytes <= options_.bytes_max;
+      if (!has_room && blocks && wait_end_ns < 0) {
+        wait_end_ns = AddClamped(operation->now.uptime_ns, CeilNanoseconds(options_.block_max));
+      }
+      if (fifo_ && !RemembersMore(incoming->dedup_key, operation->now)) {
+        ++books_.rejected;
+        return Error(AwsError::kQueueRequestThrottled, "The queue ", name_,
+                     " cannot take more deduplication ids within five minutes.");
+      }
+      if (!has_room &&
+          (!blocks || operation->now.uptime_ns >= wait_end_ns || incoming->stop.stop_requested())) {
+        ++books_.rejected;
+        return Error(AwsError::kQueueRequestThrottled, "The queue ", name_, " is full: it holds ",
+                     books_.depth.total(), " of ", options_.messages_max, " messages and ",
+                     books_.bytes, " of ", options_.bytes_max, " bytes.");
+      }
+      if (!has_room && operation->after.departures.empty()) {
+        if (!bed.has_value()) bed.emplace(env_->sleepers);
+        operation->StepOut();
+        ++senders_waiting_;
+        SetTimer();
+        env_->runtime.Await(
+            mu_, senders_,
+            [this, &needed] {
+              mu_.AssertHeld();
+              return closing_.has_value() || env_->sleepers.sent_home() || HasRoom(needed);
+            },
+            FromNanoseconds(wait_end_ns), incoming->stop);
+        --senders_waiting_;
+        if (closing_.has_value()) return ClosedStatus();
+        if (env_->sleepers.sent_home() || !operation->StepIn()) return env_->Refusal();
+      }
+      SetTimer();
+    }
+    operation->Finish();
+    absl::StatusOr<SendResult> admitted = Admit(incoming, operation);
+    if (admitted.ok() || admitted.status().code() != absl::StatusCode::kResourceExhausted) {
+      return admitted;
+    }
+    operation->now = env_->runtime.Read();  // another sender was quicker
+  }
+}
+
+bool QueueCore::HasRoom(const Amount& more) const {
+  return books_.depth.total() + more.messages <= options_.messages_max &&
+         books_.bytes + more.bytes <= options_.bytes_max;
+}
+
+// False: one more deduplication id would displace one that must be remembered.
+bool QueueCore::RemembersMore(const DedupKey& key, const Instant& now) {
+  MutexLock lock(&intake_.mu);
+  return intake_.dedup.Find(key, std::max(intake_.latest_ns, now.uptime_ns)) != nullptr ||
+         !intake_.dedup.full();
+}
+
+// Drops the message that would be received next. False: none is visible.
+bool QueueCore::DropNextInLine(Operation* operation) {
+  const SlotIndex index = NextInLine(operation->now);
+  if (index == kNoSlot) return false;
+  ++books_.dropped;
+  Drop(index, Change::kExpired, operation->now, &operation->after);
+  return true;
+}
+
+}  // namespace banyan::inline v0_1::internal
