@@ -27,6 +27,7 @@
 #include "banyan/id.h"
 #include "banyan/payload.h"
 #include "banyan/runtime.h"
+#include "base/memory.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -83,6 +84,10 @@ class Message {
   const Instant accepted;
   const Attributes attributes;
   const Payload body;
+
+  // Beside the payloads: made on one thread, freed on another, all of one size.
+  static void* operator new(size_t size) { return Allocate(size); }
+  static void operator delete(void* block) { Free(block); }
 
   // Body and attributes: what counts towards a message's size.
   size_t bytes() const { return bytes_; }

@@ -26,6 +26,9 @@ std::shared_ptr<QueueCore> QueueCore::Create(std::shared_ptr<Environment> env, s
   std::shared_ptr<QueueCore> core(
       new QueueCore(std::move(env), std::move(name), options, std::move(resolve)));
   core->origin_->queue = core;
+  if (options.redrive.has_value() && core->resolve_ != nullptr) {
+    core->SetDeadLetter(core->resolve_(options.redrive->dead_letter));
+  }
   return core;
 }
 
@@ -41,6 +44,7 @@ QueueCore::QueueCore(std::shared_ptr<Environment> env, std::string name,
       fifo_(options.fifo),
       dedup_per_group_(options.deduplication_scope == DeduplicationScope::kMessageGroup),
       dedup_secret_{Mix64(incarnation_), Mix64(incarnation_ + kMixStep)},
+      deadlines_(/*equal_ones_by_arrival=*/fifo_),
       groups_(fifo_ ? std::make_unique<FifoGroups>() : nullptr) {
   origin_->arn = arn_.ToString();
   origin_->incarnation = incarnation_;
@@ -424,7 +428,7 @@ QueueDepth QueueCore::Close(CloseKind why) {
     strict_ = nullptr;
     tenants_ = nullptr;
     if (groups_ != nullptr) *groups_ = {};
-    deadlines_ = {};
+    deadlines_ = Deadlines(fifo_);
     arrived_ = {};
     moved_by_age_.clear();
     moved_in_ = {};

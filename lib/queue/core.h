@@ -33,8 +33,8 @@
 // more than it gives; with a lock for each side, a sender and a receiver on two threads do not meet.
 // What that costs one thread that does both is one more lock for each receive.
 //
-// The code: core.cc (life, time, changes of state), send.cc, receive.cc, settle.cc, wait.cc,
-// move.cc, move_tasks.cc, explain.cc.
+// The code: core.cc (life, time, changes of state), settings.cc, send.cc, receive.cc,
+// settle.cc, wait.cc, move.cc, redrive.cc, move_tasks.cc, explain.cc, metrics.cc, check.cc.
 //
 // Threads   Any, all methods. Lifetime  Outlives its broker with any handle; Close() ended it.
 #ifndef BANYAN_LIB_QUEUE_CORE_H_
@@ -52,6 +52,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
@@ -99,6 +100,9 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
       absl::Span<const VisibilityChange> changes);
   absl::StatusOr<std::vector<Received>> Peek(int64_t max_messages);
   absl::StatusOr<int64_t> Redrive(int64_t max_messages);
+  absl::StatusOr<std::string> StartMessageMoveTask(MessageMoveTaskOptions options);
+  absl::StatusOr<std::vector<MessageMoveTask>> ListMessageMoveTasks(int64_t max_results);
+  absl::StatusOr<int64_t> CancelMessageMoveTask(std::string_view task_handle);
   absl::Status Purge();
   QueueStats Stats();
   absl::StatusOr<QueueOptions> Options();
@@ -139,7 +143,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   void PassOn();
 
   // Where dead letters go, while options().redrive is set. Found by ARN if never set or gone.
-  void SetDeadLetter(std::weak_ptr<QueueCore> dead_letter);
+  void SetDeadLetter(const std::shared_ptr<QueueCore>& dead_letter);
 
   // The queue that a policy of this queue may name; an error if it does not exist or is `this`.
   absl::StatusOr<std::shared_ptr<QueueCore>> ResolveDeadLetter(const RedrivePolicy& policy) const;
@@ -182,7 +186,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   // What an operation leaves to be done once mu_ is free.
   struct Aftermath {
     std::vector<Departure> departures;
-    absl::InlinedVector<Contents, 1> dropped;
+    absl::InlinedVector<Contents, 10> dropped;
   };
 
   // The frame of every operation. Declared before the lock is taken, so it ends after the lock is
@@ -266,6 +270,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
                  const Payload& body) const;
   std::optional<SendResult> FindDuplicate(const DedupKey& key, const Instant& now);
   absl::Status ValidateDelivery(const Delivery& delivery) const;
+  absl::StatusOr<SendResult> AdmitOrMakeRoom(Incoming* incoming, Operation* operation);
   absl::StatusOr<SendResult> Admit(Incoming* incoming, Operation* operation);
   absl::StatusOr<SendResult> AdmitLocked(Incoming* incoming, const Instant& now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(intake_.mu);
@@ -274,7 +279,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   absl::StatusOr<SendResult> SendIntoFull(Incoming* incoming, Operation* operation);
   bool HasRoom(const Amount& more) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool RemembersMore(const DedupKey& key, const Instant& now);
-  bool DropNextInLine(Operation* operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool DropOldest(Operation* operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Receiving; receive.cc.
   bool EnoughAtHand(int64_t max_messages) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -285,8 +290,8 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   int64_t ShortenForTest(int64_t max_messages) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool Chance(double probability);
   SlotIndex NextInLine(const Instant& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  BatchPtr Replay(const std::string& attempt_id, int64_t visibility_ns, const Instant& now)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  BatchPtr Replay(const std::string& attempt_id, int64_t visibility_ns, const Instant& now,
+                  Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void KeepAttempt(const std::string& attempt_id, ReceivedBlock* taken, const Instant& now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void CopyOut(SlotIndex index, uint32_t attempt, int64_t deadline_ns, ReceivedBlock* to) const
@@ -342,15 +347,19 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   // Redrives; redrive.cc.
   struct Walk {
     std::shared_ptr<QueueCore> destination;  // null: each to where it came from
-    bool refuses_strangers = false;          // what came from nowhere ends the walk
+    // A message without a place to go back to ends the walk; else it stays.
+    bool ends_at_strangers = false;
 
     bool at_end = false;
-    bool met_stranger = false;
+    bool met_stranger = false;    // it came from no queue
+    bool origin_is_gone = false;  // or from one that is not there any more
     int64_t moved = 0;
+    bool Ended() const { return at_end || met_stranger || origin_is_gone; }
 
     // Where each origin's messages go; null if it is gone, and then they stay. Found under no lock.
     absl::flat_hash_map<std::shared_ptr<const Origin>, std::shared_ptr<QueueCore>> destinations;
-    std::optional<uint64_t> last_number;  // what came later is not for this walk
+    absl::flat_hash_set<std::string> blocked;  // FIFO groups of which an earlier message stays
+    std::optional<uint64_t> last_number;       // what came later is not for this walk
     std::pair<int64_t, uint64_t> next_age = {INT64_MIN, 0};
     bool own_ages_done = false;
     SlotIndex stayed = kNoSlot;  // the last one that was seen and stays
@@ -361,6 +370,14 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   absl::Status Step(Walk* walk, int64_t messages_max, Operation* operation);
   SlotIndex NextOf(const Walk& walk) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::shared_ptr<QueueCore> RedriveDestination(const Origin& origin) const;
+
+  // In the background; move_tasks.cc.
+  struct MoveTask;
+  std::string MoveTaskHandle(const MoveTask& task) const;
+  void PostMoveTask(std::shared_ptr<MoveTask> task, int64_t at_ns);
+  void RunMoveTask(const std::shared_ptr<MoveTask>& task);
+  bool IsDeadLetterQueue();
+  void AddSource(const std::shared_ptr<QueueCore>& source);
 
   void Report(Change change, const Slot& slot, const Instant& now, int64_t deadline_ns = 0,
               std::string_view destination = {}) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -382,6 +399,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
 
   Mutex settings_mu_;  // taken before mu_
   std::map<std::string, std::string> tags_ ABSL_GUARDED_BY(settings_mu_);
+  std::vector<std::shared_ptr<MoveTask>> move_tasks_ ABSL_GUARDED_BY(settings_mu_);  // latest first
 
   Intake intake_;
 
@@ -421,6 +439,9 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   // Every queue that dead letters went to, for late Deletes. Usually one.
   std::vector<std::weak_ptr<QueueCore>> moved_to_ ABSL_GUARDED_BY(mu_);
 
+  // Queues that have named this one as theirs for dead letters; see IsDeadLetterQueue().
+  std::vector<std::weak_ptr<QueueCore>> sources_ ABSL_GUARDED_BY(mu_);
+
   WaitList sleepers_ ABSL_GUARDED_BY(mu_);
   int64_t sleeping_ ABSL_GUARDED_BY(mu_) = 0;
   WaitList senders_ ABSL_GUARDED_BY(mu_);  // waiting for room
@@ -434,7 +455,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
 };
 
 // An idle queue costs this and its name and ARN; ten thousand of them are ordinary.
-static_assert(sizeof(QueueCore) <= 2048);
+static_assert(sizeof(QueueCore) <= 2560);
 
 }  // namespace banyan::inline v0_1::internal
 

@@ -7,7 +7,8 @@
 //   heap:  the others             shortened, prolonged, delayed by a time of their own
 //
 // D1  The list is sorted by (turning_ns, turning_order); the next to turn is the earlier of its
-//     front and the heap's. Equal deadlines turn in the order they were set.
+//     front and the heap's. Equal deadlines turn in the order they were set; in a FIFO queue in
+//     the order of arrival, which dead letters must keep.
 // D2  A message in either has due_in_heap to say where; in the heap due_previous is its place.
 //
 // Why both: a list costs two links to join and to leave where a heap costs its depth. One far
@@ -32,6 +33,8 @@ namespace banyan::inline v0_1::internal {
 
 class Deadlines {
  public:
+  explicit Deadlines(bool equal_ones_by_arrival) : by_arrival_(equal_ones_by_arrival) {}
+
   size_t size() const { return listed_ + heap_.size(); }
 
   // kNever if there is none.
@@ -48,9 +51,8 @@ class Deadlines {
   void Push(SlotArena& slots, SlotIndex index, int64_t deadline_ns, bool is_usual) {
     Slot& slot = slots[index];
     slot.turning_ns = deadline_ns;
-    slot.turning_order = ++pushed_;
-    slot.due_in_heap =
-        !is_usual || (!list_.empty() && deadline_ns < slots[list_.back()].turning_ns);
+    slot.turning_order = by_arrival_ ? slot.number : ++pushed_;
+    slot.due_in_heap = !is_usual || (!list_.empty() && KeyOf(slot) < KeyOf(slots[list_.back()]));
     if (slot.due_in_heap) {
       heap_.Push(KeyOf(slot), index, Teller{slots});
       return;
@@ -100,6 +102,7 @@ class Deadlines {
 
   static Key KeyOf(const Slot& slot) { return {slot.turning_ns, slot.turning_order}; }
 
+  bool by_arrival_;
   DueSlots list_;
   Key list_front_ = kNone;  // kept here, so that asking for it touches no slot
   size_t listed_ = 0;

@@ -102,6 +102,7 @@ std::shared_ptr<QueueCore> QueueCore::DeadLetterQueue() {
   if ((queue == nullptr || queue->closed()) && resolve_ != nullptr) queue = resolve_(arn);
   if (queue == nullptr || queue.get() == this) return nullptr;
 
+  queue->AddSource(shared_from_this());
   MutexLock lock(&mu_);
   dead_letter_ = queue;
   const auto same = [&queue](const std::weak_ptr<QueueCore>& other) {
@@ -228,9 +229,10 @@ void QueueCore::ForgetOrigin(Slot* slot) {
   moved_in_.erase({from.origin->incarnation, from.number});
 }
 
-void QueueCore::SetDeadLetter(std::weak_ptr<QueueCore> dead_letter) {
+void QueueCore::SetDeadLetter(const std::shared_ptr<QueueCore>& dead_letter) {
+  if (dead_letter != nullptr) dead_letter->AddSource(shared_from_this());
   MutexLock lock(&mu_);
-  dead_letter_ = std::move(dead_letter);
+  dead_letter_ = dead_letter;
 }
 
 absl::StatusOr<std::shared_ptr<QueueCore>> QueueCore::ResolveDeadLetter(

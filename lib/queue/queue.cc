@@ -72,6 +72,22 @@ absl::StatusOr<int64_t> Queue::Redrive(int64_t max_messages) const {
   return core_->Redrive(max_messages);
 }
 
+absl::StatusOr<std::string> Queue::StartMessageMoveTask(MessageMoveTaskOptions options) const {
+  if (core_ == nullptr) return NoQueue();
+  return core_->StartMessageMoveTask(std::move(options));
+}
+
+absl::StatusOr<std::vector<MessageMoveTask>> Queue::ListMessageMoveTasks(
+    int64_t max_results) const {
+  if (core_ == nullptr) return NoQueue();
+  return core_->ListMessageMoveTasks(max_results);
+}
+
+absl::StatusOr<int64_t> Queue::CancelMessageMoveTask(std::string_view task_handle) const {
+  if (core_ == nullptr) return NoQueue();
+  return core_->CancelMessageMoveTask(task_handle);
+}
+
 absl::Status Queue::Purge() const { return core_ == nullptr ? NoQueue() : core_->Purge(); }
 
 QueueDepth Queue::Depth() const { return Stats().depth; }

@@ -43,7 +43,8 @@ absl::StatusOr<std::vector<Received>> QueueCore::Receive(const ReceiveOptions& o
                                           : visibility_ns_;
         if (may_replay) {
           may_replay = false;
-          taken = Replay(options.receive_request_attempt_id, visibility_ns, operation.now);
+          taken = Replay(options.receive_request_attempt_id, visibility_ns, operation.now,
+                         &operation.after);
         }
         if (taken == nullptr) {
           taken = Take(options.max_messages, visibility_ns, visibility_ns == visibility_ns_,
@@ -174,25 +175,29 @@ int64_t QueueCore::ShortenForTest(int64_t available) {
 
 // What an earlier receive of this name was given, hidden anew; null if that cannot be given again.
 QueueCore::BatchPtr QueueCore::Replay(const std::string& attempt_id, int64_t visibility_ns,
-                                      const Instant& now) {
+                                      const Instant& now, Aftermath* after) {
   std::vector<ReceiveAttempts::Given>* given = attempts_.Find(attempt_id, now.uptime_ns);
   if (given == nullptr) return nullptr;
   for (const ReceiveAttempts::Given& one : *given) {
     const Slot* slot = slots_.Find(one.receipt.slot, one.receipt.number);
     if (slot == nullptr || slot->state != SlotState::kInFlight ||
-        slot->attempts != one.receipt.attempt || slot->turning_ns != one.deadline_ns) {
+        slot->attempts != one.receipt.attempt || slot->changes != one.changes) {
       return nullptr;
     }
   }
   BatchPtr again(ReceivedBlock::New(given->size()));
   const int64_t deadline_ns = AddClamped(now.uptime_ns, visibility_ns);
-  for (ReceiveAttempts::Given& one : *given) {
+  for (const ReceiveAttempts::Given& one : *given) {
     const SlotIndex index = one.receipt.slot;
     LeaveState(index, now.uptime_ns);
     Hide(index, SlotState::kInFlight, deadline_ns, /*is_usual=*/false);
-    one.deadline_ns = deadline_ns;
     CopyOut(index, one.receipt.attempt, deadline_ns, again.get());
     Report(Change::kReceived, slots_[index], now, deadline_ns);
+  }
+  if (visibility_ns == 0) {
+    for (const ReceiveAttempts::Given& one : *given) {
+      EndAttempt(one.receipt.slot, now.uptime_ns, now, after);
+    }
   }
   return again;
 }
@@ -203,7 +208,7 @@ void QueueCore::KeepAttempt(const std::string& attempt_id, ReceivedBlock* taken,
   given.reserve(taken->size());
   for (size_t i = 0; i < taken->size(); ++i) {
     const ReceivedState& state = taken->states()[i];
-    given.push_back({state.receipt, state.deadline_ns});
+    given.push_back({state.receipt, slots_[state.receipt.slot].changes});
   }
   attempts_.Keep(attempt_id, std::move(given), now.uptime_ns);
 }
@@ -211,15 +216,16 @@ void QueueCore::KeepAttempt(const std::string& attempt_id, ReceivedBlock* taken,
 void QueueCore::CopyOut(SlotIndex index, uint32_t attempt, int64_t deadline_ns,
                         ReceivedBlock* to) const {
   const Slot& slot = slots_[index];
-  ReceivedState* state = to->Add();
-  state->receipt = {incarnation_, index, slot.number, attempt};
-  state->contents = slot.contents;
-  state->id = slot.id;
-  state->sequence_number = fifo_ ? kFirstSequence + slot.number : 0;
-  state->receive_count = slot.receive_count;
-  state->sent_unix_ns = slot.sent_unix_ns;
-  state->first_received_unix_ns = slot.first_received_unix_ns;
-  state->deadline_ns = deadline_ns;
+  ::new (to->next()) ReceivedState{.batch = to,
+                                   .receipt = {incarnation_, index, slot.number, attempt},
+                                   .contents = slot.contents,
+                                   .id = slot.id,
+                                   .sequence_number = fifo_ ? kFirstSequence + slot.number : 0,
+                                   .receive_count = slot.receive_count,
+                                   .sent_unix_ns = slot.sent_unix_ns,
+                                   .first_received_unix_ns = slot.first_received_unix_ns,
+                                   .deadline_ns = deadline_ns};
+  to->Grow();
 }
 
 // Envelopes are made here, under no lock.

@@ -26,7 +26,7 @@ class ReceiveAttempts {
  public:
   struct Given {
     Receipt receipt;
-    int64_t deadline_ns;  // as the receive set it; another one now means it was changed since
+    uint32_t changes;  // Slot::changes then; another number now means it was changed since
   };
 
   // What was given to this attempt less than five minutes ago; null if nothing.

@@ -39,7 +39,8 @@ struct ReceivedState {
 
   Receipt receipt;  // attempt 0: a peek, settles nothing
   Contents contents;
-  std::optional<Payload> presented;  // the body as the receiver sees it, if it is not the message's
+  std::optional<Payload> presented =
+      std::nullopt;  // the body as the receiver sees it, if it is not the message's
   Id id;
   uint64_t sequence_number = 0;
   int64_t receive_count = 0;
@@ -68,12 +69,9 @@ class ReceivedBlock {
   }
 
   size_t size() const { return size_; }
-  ReceivedState* Add() {
-    ReceivedState* state = ::new (states() + size_) ReceivedState;
-    state->batch = this;
-    ++size_;
-    return state;
-  }
+  // The place for the next state, to be filled by placement; and that it was.
+  ReceivedState* next() { return states() + size_; }
+  void Grow() { ++size_; }
 
   // The answer of a receive. Once; from then on the batch belongs to what it gave out.
   std::vector<Received> Give(std::shared_ptr<QueueCore> queue) {

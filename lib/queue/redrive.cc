@@ -6,7 +6,7 @@
 // The walk goes in steps, so that others need not wait long for the lock. It never turns back, so
 // what stays is seen once; and it leaves out what came after its start, so that a message which
 // fails again meanwhile does not go round in circles. Only visible messages go; in a FIFO queue
-// only those of which no earlier one of their group stays.
+// only those of which no earlier one of their group is delayed or in flight.
 #include <optional>
 #include <utility>
 
@@ -56,24 +56,23 @@ absl::Status QueueCore::Step(Walk* walk, int64_t messages_max, Operation* operat
       const Slot& slot = slots_[index];
       std::shared_ptr<QueueCore> destination = walk->destination;
       bool goes = slot.state == SlotState::kVisible;
-      if (fifo_ && slot.previous != kNoSlot) {
-        goes = goes && slots_[slot.previous].state == SlotState::kLeaving;
+      if (fifo_) {
+        if (!goes) walk->blocked.insert(slot.group->name);
+        goes = !walk->blocked.contains(slot.group->name);
       }
       if (goes && destination == nullptr) {
-        if (slot.contents.provenance == nullptr) {
-          if (walk->refuses_strangers) {
-            walk->met_stranger = true;
-            break;
-          }
-          goes = false;
-        } else {
-          const auto known = walk->destinations.find(slot.contents.provenance->origin);
-          if (known == walk->destinations.end()) {
-            unknown = slot.contents.provenance->origin;
-            break;
-          }
-          destination = known->second;
-          goes = destination != nullptr;
+        const Provenance* from = slot.contents.provenance.get();
+        const auto known =
+            from == nullptr ? walk->destinations.end() : walk->destinations.find(from->origin);
+        if (from != nullptr && known == walk->destinations.end()) {
+          unknown = from->origin;
+          break;
+        }
+        if (from != nullptr) destination = known->second;
+        goes = destination != nullptr;
+        if (!goes && walk->ends_at_strangers) {
+          (from == nullptr ? walk->met_stranger : walk->origin_is_gone) = true;
+          break;
         }
       }
       walk->Pass(slot, index, goes);

@@ -27,11 +27,7 @@ absl::StatusOr<SendResult> QueueCore::Send(SendRequest request) {
   std::optional<SendResult> answer;
   BANYAN_RETURN_IF_ERROR(MakeSent(&request, operation.now, &incoming, &answer));
   if (answer.has_value()) return *answer;
-  absl::StatusOr<SendResult> admitted = Admit(&incoming, &operation);
-  if (!admitted.ok() && admitted.status().code() == absl::StatusCode::kResourceExhausted) {
-    return SendIntoFull(&incoming, &operation);
-  }
-  return admitted;
+  return AdmitOrMakeRoom(&incoming, &operation);
 }
 
 absl::StatusOr<std::vector<absl::StatusOr<SendResult>>> QueueCore::SendBatch(
@@ -52,17 +48,16 @@ absl::StatusOr<std::vector<absl::StatusOr<SendResult>>> QueueCore::SendBatch(
                              Asked::kInBatch);
     }
     std::optional<SendResult> answer;
-    Incoming one;
+    Incoming& one = incoming.emplace_back();
     if (refusal.ok()) refusal = MakeSent(&request, operation.now, &one, &answer);
+    one.answer_to = answers.size();
+    const bool is_answered = !refusal.ok() || answer.has_value();
     if (!refusal.ok()) {
       answers.emplace_back(std::move(refusal));
-    } else if (answer.has_value()) {
-      answers.emplace_back(*answer);
     } else {
-      one.answer_to = answers.size();
-      answers.emplace_back(SendResult());
-      incoming.push_back(std::move(one));
+      answers.emplace_back(answer.value_or(SendResult()));
     }
+    if (is_answered) incoming.pop_back();
   }
   // All under one lock, unless one finds no room: it, and those after it, then go singly.
   size_t done = 0;
@@ -79,7 +74,7 @@ absl::StatusOr<std::vector<absl::StatusOr<SendResult>>> QueueCore::SendBatch(
   }
   if (bring_in_now) BringInNow(&operation);
   for (; done < incoming.size(); ++done) {
-    answers[incoming[done].answer_to] = SendIntoFull(&incoming[done], &operation);
+    answers[incoming[done].answer_to] = AdmitOrMakeRoom(&incoming[done], &operation);
   }
   return answers;
 }
@@ -177,11 +172,7 @@ std::optional<absl::Status> QueueCore::Accept(const Delivery& delivery, LaterFn)
     }
     incoming.dedup_key = KeyOf(message.group_id(), message.deduplication_id(), delivery.Body());
   }
-  absl::StatusOr<SendResult> admitted = Admit(&incoming, &operation);
-  if (!admitted.ok() && admitted.status().code() == absl::StatusCode::kResourceExhausted) {
-    admitted = SendIntoFull(&incoming, &operation);
-  }
-  return admitted.status();
+  return AdmitOrMakeRoom(&incoming, &operation).status();
 }
 
 absl::Status QueueCore::ValidateDelivery(const Delivery& delivery) const {
@@ -202,7 +193,15 @@ absl::Status QueueCore::ValidateDelivery(const Delivery& delivery) const {
   return ValidateSize(delivery.PresentedBytes(), bytes_max);
 }
 
-// kResourceExhausted: there was no room, and nothing has changed; see SendIntoFull.
+absl::StatusOr<SendResult> QueueCore::AdmitOrMakeRoom(Incoming* incoming, Operation* operation) {
+  absl::StatusOr<SendResult> admitted = Admit(incoming, operation);
+  if (admitted.ok() || admitted.status().code() != absl::StatusCode::kResourceExhausted) {
+    return admitted;
+  }
+  return SendIntoFull(incoming, operation);
+}
+
+// kResourceExhausted: there was no room, and nothing has changed.
 absl::StatusOr<SendResult> QueueCore::Admit(Incoming* incoming, Operation* operation) {
   bool bring_in_now = false;
   absl::StatusOr<SendResult> result;
@@ -275,7 +274,7 @@ absl::StatusOr<SendResult> QueueCore::SendIntoFull(Incoming* incoming, Operation
       bool has_room = HasRoom(needed);
       if (!has_room && options_.when_full == WhenFull::kDropOldest &&
           needed.bytes <= options_.bytes_max) {
-        while (!has_room && DropNextInLine(operation)) has_room = HasRoom(needed);
+        while (!has_room && DropOldest(operation)) has_room = HasRoom(needed);
       }
       const bool blocks = options_.when_full == WhenFull::kBlock && incoming->may_block &&
                           needed.bytes <= options_.bytes_max;
@@ -333,12 +332,24 @@ bool QueueCore::RemembersMore(const DedupKey& key, const Instant& now) {
          !intake_.dedup.full();
 }
 
-// Drops the message that would be received next. False: none is visible.
-bool QueueCore::DropNextInLine(Operation* operation) {
-  const SlotIndex index = NextInLine(operation->now);
-  if (index == kNoSlot) return false;
+// Drops the oldest message that is not in flight; false if there is none. Looks past those that are
+// in flight and older.
+bool QueueCore::DropOldest(Operation* operation) {
+  const auto may_go = [this](SlotIndex index) {
+    mu_.AssertHeld();
+    return slots_[index].state != SlotState::kInFlight;
+  };
+  SlotIndex oldest = arrived_.front();
+  while (oldest != kNoSlot && !may_go(oldest)) oldest = slots_[oldest].younger;
+  for (const auto& [age, index] : moved_by_age_) {
+    if (oldest != kNoSlot && slots_[oldest].enqueued_ns <= age.first) break;
+    if (!may_go(index)) continue;
+    oldest = index;
+    break;
+  }
+  if (oldest == kNoSlot) return false;
   ++books_.dropped;
-  Drop(index, Change::kExpired, operation->now, &operation->after);
+  Drop(oldest, Change::kExpired, operation->now, &operation->after);
   return true;
 }
 

@@ -67,6 +67,7 @@ absl::Status QueueCore::ChangeOptions(const QueueOptions& options, Operation* op
     BANYAN_ASSIGN_OR_RETURN(dead_letter, ResolveDeadLetter(*options.redrive));
     BANYAN_ASSIGN_OR_RETURN(const QueueOptions its_options, dead_letter->Options());
     BANYAN_RETURN_IF_ERROR(CheckRedriveAllowed(options, arn_, its_options));
+    dead_letter->AddSource(shared_from_this());
   }
 
   MutexLock lock(&mu_);

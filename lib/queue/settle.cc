@@ -204,7 +204,7 @@ absl::StatusOr<std::vector<absl::Status>> QueueCore::ChangeVisibilityBatch(
 absl::Status QueueCore::ChangeOne(const Receipt& receipt, absl::Duration from_now,
                                   Operation* operation) {
   const int64_t from_now_ns = CeilNanoseconds(from_now);
-  const Slot* slot = slots_.Find(receipt.slot, receipt.number);
+  Slot* slot = slots_.Find(receipt.slot, receipt.number);
   if (slot == nullptr || slot->state == SlotState::kLeaving) return StaleReceipt(receipt);
   // In a standard queue an older attempt's receipt moves the deadline of the newer one: so does AWS.
   if (fifo_ && (slot->attempts != receipt.attempt || slot->state != SlotState::kInFlight)) {
@@ -225,6 +225,7 @@ absl::Status QueueCore::ChangeOne(const Receipt& receipt, absl::Duration from_no
     if (!HasRoomInFlight()) return OverLimitStatus();
   }
   const int64_t deadline_ns = AddClamped(now_ns, from_now_ns);
+  ++slot->changes;
   Report(Change::kReceived, *slot, operation->now, deadline_ns);
   if (from_now_ns == 0) {
     EndAttempt(receipt.slot, now_ns, operation->now, &operation->after);
@@ -244,7 +245,7 @@ absl::Status QueueCore::MoveToDeadLetterQueue(const Receipt& receipt, std::strin
   if (closing_.has_value()) return ClosedStatus();
   BringUpTo(&operation.now, &operation.after, Drains::kIfTimeTurns);
   if (!options_.redrive.has_value()) {
-    return Error(AwsError::kQueueUnsupportedOperation, "The queue ", name_,
+    return Error(AwsError::kQueueInvalidParameterValue, "The queue ", name_,
                  " has no redrive policy, so there is no dead-letter queue to move to.");
   }
   Slot* slot = slots_.Find(receipt.slot, receipt.number);

@@ -90,6 +90,7 @@ struct Slot {
   uint64_t turning_order = 0;          // among equal turning_ns
   uint32_t receive_count = 0;          // over all queues it went through
   uint32_t attempts = 0;               // in this queue
+  uint32_t changes = 0;                // of visibility, by receivers
   SlotIndex next = kNoSlot;            // FIFO: in its group. Standard: in a list of visible
   SlotIndex previous = kNoSlot;        //   messages. Free: in the list of free slots
   SlotIndex due_next = kNoSlot;        // Deadlines' list
@@ -108,6 +109,22 @@ struct Slot {
   bool offered_again = false;        // which list of visible messages it is in
   bool due_in_heap = false;
   bool delete_on_arrival = false;  // kLeaving: deleted while nobody could find it
+
+  // All but what a new message sets anyway, and the links, which lists set: a slot is a few cache
+  // lines, and this is done for every message.
+  void BeAsNew() {
+    number = 0;
+    first_received_unix_ns = 0;
+    receive_count = 0;
+    attempts = 0;
+    group = nullptr;
+    history = nullptr;
+    state = SlotState::kFree;
+    moved_in = false;
+    own_age = false;
+    moved_in_unreceived = false;
+    delete_on_arrival = false;
+  }
 };
 
 class SlotArena {
@@ -138,7 +155,7 @@ class SlotArena {
   Contents Free(SlotIndex index) {
     Slot& slot = (*this)[index];
     Contents contents = std::move(slot.contents);
-    slot = Slot();
+    slot.BeAsNew();
     slot.next = free_;
     free_ = index;
     --used_;

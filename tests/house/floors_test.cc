@@ -39,7 +39,7 @@ const std::vector<Room>& Rooms() {
       {"message", 1, {"arn", "attributes", "error", "id", "limits", "payload", "tap"}},
       {"pattern", 2, {"lint", "pattern", "rule_set"}},
       {"storage", 2, {"storage"}},
-      {"queue", 3, {"queue"}},
+      {"queue", 3, {"message_md5", "metrics", "queue", "queue_options", "received"}},
       {"stream", 3, {"stream"}},
       {"deliver", 4, {"function", "target"}},
       {"route", 5, {"event_bus", "topic"}},

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// lib/queue/move_tasks.cc -- floor 3, the queue room: a redrive in the background.
+//
+//   Start --> [run: a few messages] --> PostAt --> [run] --> ... --> completed, cancelled or failed
+//
+// Each run is a task of the Runtime that takes one step of a walk (redrive.cc) and posts the next:
+// at once, or when the rate allows. At most one task of a queue runs; ended ones are kept to be
+// looked at.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "queue/core.h"
+#include "queue/operation.h"
+
+namespace banyan::inline v0_1::internal {
+
+namespace {
+
+using State = MessageMoveTask::State;
+
+constexpr size_t kTasksKept = 10;
+
+// With a rate, a run takes what falls due in so long.
+constexpr int64_t kRunsPerSecond = 10;
+
+// What AWS calls the reasons why a task failed.
+constexpr std::string_view kNoSuchQueue = "AWS.SimpleQueueService.NonExistentQueue";
+constexpr std::string_view kNoSource = "CouldNotDetermineMessageSource";
+
+}  // namespace
+
+struct QueueCore::MoveTask {
+  std::string id;
+  MessageMoveTask shown;  // all but the handle
+  Walk walk;              // touched by runs only, one at a time
+};
+
+absl::StatusOr<std::string> QueueCore::StartMessageMoveTask(MessageMoveTaskOptions options) {
+  Operation operation(this);
+  BANYAN_RETURN_IF_ERROR(operation.entered());
+  BANYAN_RETURN_IF_ERROR(ValidateMoveTask(options));
+  if (!IsDeadLetterQueue()) return MoveSourceIsNoDeadLetterQueue();
+  auto task = std::make_shared<MoveTask>();
+  if (options.destination.has_value()) {
+    if (resolve_ != nullptr) task->walk.destination = resolve_(*options.destination);
+    const std::shared_ptr<QueueCore>& destination = task->walk.destination;
+    if (destination == nullptr || destination->closed() || destination->fifo() != fifo_ ||
+        destination.get() == this) {
+      return NoMoveDestination();
+    }
+  }
+  task->walk.ends_at_strangers = true;
+  task->id = env_->ids.Next().ToString();
+  task->shown = {.task_handle = {},
+                 .state = State::kRunning,
+                 .source = arn_,
+                 .destination = options.destination,
+                 .max_per_second = options.max_per_second,
+                 .moved = 0,
+                 .to_move = 0,
+                 .failure_reason = {},
+                 .started = operation.now.time()};
+  {
+    MutexLock lock(&mu_);
+    if (closing_.has_value()) return ClosedStatus();
+    BringUpTo(&operation.now, &operation.after);
+    task->shown.to_move = books_.depth.total();
+  }
+  {
+    MutexLock lock(&settings_mu_);
+    if (!move_tasks_.empty() && (move_tasks_.front()->shown.state == State::kRunning ||
+                                 move_tasks_.front()->shown.state == State::kCancelling)) {
+      return MoveTaskRunsAlready();
+    }
+    move_tasks_.insert(move_tasks_.begin(), task);
+    if (move_tasks_.size() > kTasksKept) move_tasks_.pop_back();
+  }
+  PostMoveTask(task, operation.now.uptime_ns);
+  return MoveTaskHandle(*task);
+}
+
+std::string QueueCore::MoveTaskHandle(const MoveTask& task) const {
+  const std::string text =
+      StrCat(R"({"taskId":")", task.id, R"(","sourceArn":")", arn_text(), R"("})");
+  std::string handle;
+  absl::Base64Escape(ToAbsl(text), &handle);
+  return handle;
+}
+
+void QueueCore::PostMoveTask(std::shared_ptr<MoveTask> task, int64_t at_ns) {
+  env_->runtime.PostAt(FromNanoseconds(at_ns), [weak = weak_from_this(), task = std::move(task)] {
+    if (const std::shared_ptr<QueueCore> core = weak.lock()) core->RunMoveTask(task);
+  });
+}
+
+void QueueCore::RunMoveTask(const std::shared_ptr<MoveTask>& task) {
+  const Gate::Pass pass = env_->tasks.Enter();  // as the timer that moves dead letters
+  if (!pass) return;
+  const auto end = [&](State state, std::string_view reason) {
+    MutexLock lock(&settings_mu_);
+    task->shown.moved = task->walk.moved;
+    task->shown.state = state;
+    task->shown.failure_reason = reason;
+  };
+  std::optional<int64_t> rate;
+  {
+    MutexLock lock(&settings_mu_);
+    if (task->shown.state == State::kCancelling) task->shown.state = State::kCancelled;
+    if (task->shown.state != State::kRunning) return;
+    rate = task->shown.max_per_second;
+  }
+  Walk& walk = task->walk;
+  if (walk.destination != nullptr && walk.destination->closed()) {
+    return end(State::kFailed, kNoSuchQueue);
+  }
+  Operation operation(this, Operation::kAlreadyInside);
+  const int64_t before = walk.moved;
+  const int64_t at_once =
+      rate.has_value() ? std::max<int64_t>(*rate / kRunsPerSecond, 1) : INT64_MAX;
+  do {
+    if (!Step(&walk, at_once - (walk.moved - before), &operation).ok()) {
+      return end(State::kFailed, kNoSuchQueue);  // this queue was deleted
+    }
+  } while (rate.has_value() && walk.moved - before < at_once && !walk.Ended());
+  if (walk.met_stranger) return end(State::kFailed, kNoSource);
+  if (walk.origin_is_gone) return end(State::kFailed, kNoSuchQueue);
+  if (walk.at_end) return end(State::kCompleted, {});
+  {
+    MutexLock lock(&settings_mu_);
+    task->shown.moved = walk.moved;
+  }
+  const int64_t moved = walk.moved - before;
+  const int64_t pause_ns = rate.has_value() ? moved * 1'000'000'000 / *rate : 0;
+  PostMoveTask(task, AddClamped(operation.now.uptime_ns, pause_ns));
+}
+
+absl::StatusOr<std::vector<MessageMoveTask>> QueueCore::ListMessageMoveTasks(int64_t max_results) {
+  Operation operation(this);
+  BANYAN_RETURN_IF_ERROR(operation.entered());
+  BANYAN_RETURN_IF_ERROR(ValidateListMoveTasks(max_results));
+  if (closed()) return Options().status();
+  std::vector<MessageMoveTask> shown;
+  MutexLock lock(&settings_mu_);
+  for (const std::shared_ptr<MoveTask>& task : move_tasks_) {
+    if (static_cast<int64_t>(shown.size()) == max_results) break;
+    shown.push_back(task->shown);
+    if (task->shown.state == State::kRunning) shown.back().task_handle = MoveTaskHandle(*task);
+  }
+  return shown;
+}
+
+absl::StatusOr<int64_t> QueueCore::CancelMessageMoveTask(std::string_view task_handle) {
+  Operation operation(this);
+  BANYAN_RETURN_IF_ERROR(operation.entered());
+  if (closed()) return Options().status();
+  std::string text;
+  if (!absl::Base64Unescape(ToAbsl(task_handle), &text) ||
+      text.find(R"("taskId":)") == std::string::npos ||
+      text.find(R"("sourceArn":)") == std::string::npos) {
+    return BadMoveTaskHandle();
+  }
+  MutexLock lock(&settings_mu_);
+  for (const std::shared_ptr<MoveTask>& task : move_tasks_) {
+    if (task->shown.state != State::kRunning || MoveTaskHandle(*task) != task_handle) continue;
+    task->shown.state = State::kCancelling;
+    return task->shown.moved;
+  }
+  return NoMoveTask();
+}
+
+// Whether some queue's redrive policy names this one.
+bool QueueCore::IsDeadLetterQueue() {
+  std::vector<std::weak_ptr<QueueCore>> sources;
+  {
+    MutexLock lock(&mu_);
+    sources = sources_;
+  }
+  return std::any_of(sources.begin(), sources.end(), [this](const std::weak_ptr<QueueCore>& weak) {
+    const std::shared_ptr<QueueCore> source = weak.lock();
+    if (source == nullptr) return false;
+    const absl::StatusOr<QueueOptions> options = source->Options();
+    return options.ok() && options->redrive.has_value() && options->redrive->dead_letter == arn_;
+  });
+}
+
+void QueueCore::AddSource(const std::shared_ptr<QueueCore>& source) {
+  MutexLock lock(&mu_);
+  std::erase_if(sources_, [&](const std::weak_ptr<QueueCore>& other) {
+    return other.expired() || other.lock() == source;
+  });
+  sources_.push_back(source);
+}
+
+}  // namespace banyan::inline v0_1::internal
