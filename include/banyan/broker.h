@@ -22,6 +22,7 @@
 #define BANYAN_BROKER_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -66,6 +67,11 @@ struct StopReport {
   bool drained() const { return calls_running == 0 && deliveries_pending == 0; }
 };
 
+struct QueuePage {
+  std::vector<Queue> queues = {};
+  std::string next_token = {};  // empty: there is no more
+};
+
 class BANYAN_EXPORT Broker {
  public:
   // Errors  kInvalidArgument: account is not twelve digits, region is malformed.
@@ -76,13 +82,24 @@ class BANYAN_EXPORT Broker {
   ~Broker();
 
   // Create or open. Errors, each: kInvalidArgument: a bad name or option; a dead-letter queue that
-  // is not there, or the queue itself. kResourceExhausted: as many as the limits allow.
+  // is not there, of the other kind (FIFO or standard), keeps this one out by its redrive allow
+  // policy, or is the queue itself. kResourceExhausted: as many as the limits allow.
   // kUnavailable: stopping. There under other options: the service's own error, which is
   // kAlreadyExists for queues and buses, kInvalidArgument for topics, kFailedPrecondition for
   // streams (ResourceInUseException).
   // A queue's name can be used again 60 s after it was deleted (kFailedPrecondition,
   // QueueDeletedRecently), unless the limits say otherwise.
   absl::StatusOr<Queue> CreateQueue(std::string_view name, QueueOptions options = {});
+
+  // The same with AWS's own attributes and tags, as strings. Here every attribute that is named was
+  // given, also one that has its default; tags do not count, and are for a new queue only. Errors
+  // also: kInvalidArgument: an attribute that AWS does not know (InvalidAttributeName) or a bad
+  // value of one (InvalidAttributeValue, InvalidParameterValue), a bad tag.
+  // Source: docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
+  absl::StatusOr<Queue> CreateQueueFromAttributes(
+      std::string_view name, const std::map<std::string, std::string>& attributes,
+      const std::map<std::string, std::string>& tags = {});
+
   absl::StatusOr<Topic> CreateTopic(std::string_view name, TopicOptions options = {});
   absl::StatusOr<EventBus> CreateEventBus(std::string_view name, EventBusOptions options = {});
   absl::StatusOr<Stream> CreateStream(std::string_view name, StreamOptions options = {});
@@ -104,6 +121,16 @@ class BANYAN_EXPORT Broker {
   std::vector<EventBus> ListEventBuses(std::string_view prefix = {}) const;
   std::vector<Stream> ListStreams(std::string_view prefix = {}) const;
   std::vector<Function> ListFunctions(std::string_view prefix = {}) const;
+
+  // The same queues, 1 to 1,000 at a time. `next_token` is that of the page before; empty begins.
+  // Queues that come and go meanwhile are in it or not, but none is there twice. Errors:
+  // kInvalidArgument: max_results; a token that belongs to another prefix.
+  absl::StatusOr<QueuePage> ListQueuesPage(std::string_view prefix, int64_t max_results,
+                                           std::string_view next_token = {}) const;
+
+  // The queues whose redrive policy names this one, by name. Looks at every queue. Errors:
+  // kNotFound.
+  absl::StatusOr<std::vector<Queue>> ListDeadLetterSourceQueues(std::string_view name) const;
 
   // Deletes a resource and what rests in it. Handles to it answer kNotFound from now on, waiting
   // receives end. DeleteFunction waits until the function's handlers have ended, or `stop` is

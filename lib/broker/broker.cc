@@ -47,6 +47,12 @@ absl::StatusOr<Queue> Broker::CreateQueue(std::string_view name, QueueOptions op
   if (core_ == nullptr) return MovedFrom();
   return core_->CreateQueue(name, options);
 }
+absl::StatusOr<Queue> Broker::CreateQueueFromAttributes(
+    std::string_view name, const std::map<std::string, std::string>& attributes,
+    const std::map<std::string, std::string>& tags) {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->CreateQueueFromAttributes(name, attributes, tags);
+}
 absl::StatusOr<Topic> Broker::CreateTopic(std::string_view name, TopicOptions options) {
   if (core_ == nullptr) return MovedFrom();
   return core_->CreateTopic(name, options);
@@ -89,6 +95,15 @@ absl::StatusOr<Function> Broker::FindFunction(std::string_view name) const {
 std::vector<Queue> Broker::ListQueues(std::string_view prefix) const {
   if (core_ == nullptr) return {};
   return core_->ListQueues(prefix);
+}
+absl::StatusOr<QueuePage> Broker::ListQueuesPage(std::string_view prefix, int64_t max_results,
+                                                 std::string_view next_token) const {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->ListQueuesPage(prefix, max_results, next_token);
+}
+absl::StatusOr<std::vector<Queue>> Broker::ListDeadLetterSourceQueues(std::string_view name) const {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->ListDeadLetterSourceQueues(name);
 }
 std::vector<Topic> Broker::ListTopics(std::string_view prefix) const {
   if (core_ == nullptr) return {};

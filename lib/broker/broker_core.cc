@@ -2,12 +2,11 @@
 #include "broker/broker_core.h"
 
 #include <algorithm>
-#include <type_traits>
 
 #include "base/check.h"
-#include "base/nanoseconds.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "broker/registry.h"
 #include "deliver/function_core.h"
 #include "message/errors.h"
 #include "queue/core.h"
@@ -48,21 +47,6 @@ bool Differs(const Options& asked, const Options& stored, Field Options::*field)
   return asked.*field != stored.*field && asked.*field != Options().*field;
 }
 
-// The AWS name of the first attribute that differs; empty if none does.
-std::string_view FirstDifference(const QueueOptions& asked, const QueueOptions& stored) {
-  if (Differs(asked, stored, &QueueOptions::visibility_timeout)) return "VisibilityTimeout";
-  if (Differs(asked, stored, &QueueOptions::delay)) return "DelaySeconds";
-  if (Differs(asked, stored, &QueueOptions::receive_wait)) return "ReceiveMessageWaitTimeSeconds";
-  if (Differs(asked, stored, &QueueOptions::retention)) return "MessageRetentionPeriod";
-  if (Differs(asked, stored, &QueueOptions::message_bytes_max)) return "MaximumMessageSize";
-  if (Differs(asked, stored, &QueueOptions::redrive)) return "RedrivePolicy";
-  // Banyan's own.
-  if (Differs(asked, stored, &QueueOptions::in_flight_max)) return "InFlightMax";
-  if (Differs(asked, stored, &QueueOptions::messages_max)) return "MessagesMax";
-  if (Differs(asked, stored, &QueueOptions::bytes_max)) return "BytesMax";
-  return {};
-}
-
 bool HasDifference(const StreamOptions& asked, const StreamOptions& stored) {
   return Differs(asked, stored, &StreamOptions::shards) ||
          Differs(asked, stored, &StreamOptions::retention) ||
@@ -70,9 +54,6 @@ bool HasDifference(const StreamOptions& asked, const StreamOptions& stored) {
          Differs(asked, stored, &StreamOptions::shard_bytes_max);
 }
 
-absl::Status NoQueue() {
-  return Error(AwsError::kQueueDoesNotExist, "The specified queue does not exist.");
-}
 absl::Status NoTopic() { return Error(AwsError::kTopicNotFound, "Topic does not exist"); }
 absl::Status NoBus(std::string_view name) {
   return Error(AwsError::kBusResourceNotFound, "Event bus ", name, " does not exist.");
@@ -86,17 +67,6 @@ absl::Status NoFunction(std::string_view name) {
 }
 
 // What is there under the name, as a handle, if it is what was asked for.
-absl::StatusOr<Queue> Open(std::shared_ptr<QueueCore> core, const QueueOptions& asked) {
-  BANYAN_ASSIGN_OR_RETURN(const QueueOptions stored, core->Options());
-  const std::string_view difference = FirstDifference(asked, stored);
-  if (!difference.empty()) {
-    return Error(AwsError::kQueueNameExists,
-                 "A queue already exists with the same name and a different value for attribute ",
-                 difference);
-  }
-  return Queue(std::move(core));
-}
-
 absl::StatusOr<Topic> Open(std::shared_ptr<TopicCore> core, const TopicOptions& asked) {
   if (Differs(asked, core->options(), &TopicOptions::display_name)) {
     return Error(AwsError::kTopicInvalidParameter,
@@ -121,14 +91,6 @@ absl::StatusOr<Stream> Open(std::shared_ptr<StreamCore> core, const StreamOption
                  core->arn().account, " already exists.");
   }
   return Stream(std::move(core));
-}
-
-template <typename Handle, typename Core>
-std::vector<Handle> AsHandles(std::vector<std::shared_ptr<Core>> cores) {
-  std::vector<Handle> handles;
-  handles.reserve(cores.size());
-  for (std::shared_ptr<Core>& core : cores) handles.emplace_back(std::move(core));
-  return handles;
 }
 
 }  // namespace
@@ -161,142 +123,6 @@ absl::StatusOr<Broker> BrokerCore::CreateBroker(Runtime& runtime, BrokerOptions 
 void BrokerCore::AddDefaultBus(Registry* registry) const {
   registry->buses.emplace(kDefaultBus,
                           EventBusCore::Create(env_, std::string(kDefaultBus), EventBusOptions()));
-}
-
-// --- The registry --------------------------------------------------------------------------------
-
-template <typename Core>
-std::shared_ptr<Core> BrokerCore::Find(Names<Core> Registry::*kind, std::string_view name) const {
-  MutexLock lock(&mu_);
-  const Names<Core>& names = registry_.*kind;
-  const auto found = names.find(name);
-  return found == names.end() ? nullptr : found->second;
-}
-
-template <typename Core>
-std::vector<std::shared_ptr<Core>> BrokerCore::List(Names<Core> Registry::*kind,
-                                                    std::string_view prefix) const {
-  std::vector<std::shared_ptr<Core>> cores;
-  MutexLock lock(&mu_);
-  const Names<Core>& names = registry_.*kind;
-  for (auto at = names.lower_bound(prefix); at != names.end(); ++at) {
-    if (!std::string_view(at->first).starts_with(prefix)) break;
-    cores.push_back(at->second);
-  }
-  return cores;
-}
-
-template <typename Core>
-std::shared_ptr<Core> BrokerCore::TakeOut(Names<Core> Registry::*kind, std::string_view name) {
-  MutexLock lock(&mu_);
-  Names<Core>& names = registry_.*kind;
-  const auto found = names.find(name);
-  if (found == names.end()) return nullptr;
-  std::shared_ptr<Core> core = std::move(found->second);
-  names.erase(found);
-  if constexpr (std::is_same_v<Core, QueueCore>) LetNameRest(name);
-  return core;
-}
-
-template <typename Core>
-absl::StatusOr<std::shared_ptr<Core>> BrokerCore::Enter(Names<Core> Registry::*kind,
-                                                        std::string_view name,
-                                                        std::shared_ptr<Core> made, int64_t max,
-                                                        AwsError over_max) {
-  MutexLock lock(&mu_);
-  if (closed_) return env_->Refusal();
-  Names<Core>& names = registry_.*kind;
-  const auto found = names.find(name);
-  if (found != names.end()) return found->second;
-  if (static_cast<int64_t>(names.size()) >= max) {
-    return Error(over_max, "There are ", names.size(), " of this kind, and the limit is ", max,
-                 "; ", name, " would be one more.");
-  }
-  if constexpr (std::is_same_v<Core, QueueCore>) BANYAN_RETURN_IF_ERROR(CheckNameIsFree(name));
-  names.emplace(std::string(name), made);
-  return made;
-}
-
-absl::Status BrokerCore::CheckNameIsFree(std::string_view queue) {
-  const auto rests = rests_until_.find(queue);
-  if (rests == rests_until_.end() || rests->second <= env_->runtime.Read().uptime_ns) {
-    return absl::OkStatus();
-  }
-  return Error(AwsError::kQueueDeletedRecently, "You must wait ",
-               SecondsText(env_->limits.queue.recreate_after),
-               " seconds after deleting a queue before you can create another with the same name.");
-}
-
-void BrokerCore::LetNameRest(std::string_view queue) {
-  const int64_t rest_ns = CeilNanoseconds(env_->limits.queue.recreate_after);
-  if (rest_ns <= 0) return;
-  const int64_t now_ns = env_->runtime.Read().uptime_ns;
-  while (!resting_names_.empty()) {
-    const auto oldest = rests_until_.find(resting_names_.front());
-    const bool full = static_cast<int64_t>(resting_names_.size()) >= env_->limits.broker.queues_max;
-    if (oldest->second > now_ns && !full) break;
-    rests_until_.erase(oldest);
-    resting_names_.pop_front();
-  }
-  // A name that was taken again and deleted again within its rest cannot be: it was not free.
-  rests_until_.emplace(std::string(queue), AddClamped(now_ns, rest_ns));
-  resting_names_.emplace_back(queue);
-}
-
-std::shared_ptr<QueueCore> BrokerCore::FindByArn(const Arn& arn) const {
-  std::shared_ptr<QueueCore> core = Find(&Registry::queues, arn.resource);
-  return core != nullptr && core->arn() == arn ? core : nullptr;
-}
-
-// --- Queues --------------------------------------------------------------------------------------
-
-absl::StatusOr<Queue> BrokerCore::CreateQueue(std::string_view name, const QueueOptions& options) {
-  const Gate::Pass pass = env_->gate.Enter();
-  if (!pass) return env_->Refusal();
-  BANYAN_RETURN_IF_ERROR(ValidateQueueName(name, options.fifo, env_->limits));
-  BANYAN_RETURN_IF_ERROR(ValidateQueueOptions(options, env_->limits));
-  if (std::shared_ptr<QueueCore> there = Find(&Registry::queues, name)) {
-    return Open(std::move(there), options);
-  }
-  std::shared_ptr<QueueCore> made =
-      QueueCore::Create(env_, std::string(name), options,
-                        [weak = weak_from_this()](const Arn& arn) -> std::shared_ptr<QueueCore> {
-                          const std::shared_ptr<BrokerCore> self = weak.lock();
-                          return self == nullptr ? nullptr : self->FindByArn(arn);
-                        });
-  if (options.redrive.has_value()) {
-    BANYAN_ASSIGN_OR_RETURN(std::shared_ptr<QueueCore> dead_letter,
-                            made->ResolveDeadLetter(*options.redrive));
-    made->SetDeadLetter(dead_letter);
-  }
-  BANYAN_ASSIGN_OR_RETURN(std::shared_ptr<QueueCore> entered,
-                          Enter(&Registry::queues, name, made, env_->limits.broker.queues_max,
-                                AwsError::kQueueOverLimit));
-  if (entered != made) return Open(std::move(entered), options);  // somebody was quicker
-  return Queue(std::move(entered));
-}
-
-absl::StatusOr<Queue> BrokerCore::FindQueue(std::string_view name) const {
-  const Gate::Pass pass = env_->gate.Enter();
-  if (!pass) return env_->Refusal();
-  std::shared_ptr<QueueCore> core = Find(&Registry::queues, name);
-  if (core == nullptr) return NoQueue();
-  return Queue(std::move(core));
-}
-
-std::vector<Queue> BrokerCore::ListQueues(std::string_view prefix) const {
-  const Gate::Pass pass = env_->gate.Enter();
-  if (!pass) return {};
-  return AsHandles<Queue>(List(&Registry::queues, prefix));
-}
-
-absl::Status BrokerCore::DeleteQueue(std::string_view name) {
-  const Gate::Pass pass = env_->gate.Enter();
-  if (!pass) return env_->Refusal();
-  const std::shared_ptr<QueueCore> core = TakeOut(&Registry::queues, name);
-  if (core == nullptr) return NoQueue();
-  core->Close(CloseKind::kDeleted);
-  return absl::OkStatus();
 }
 
 // --- Topics --------------------------------------------------------------------------------------

@@ -71,6 +71,9 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
 
   // The verbs of banyan/broker.h.
   absl::StatusOr<Queue> CreateQueue(std::string_view name, const QueueOptions& options);
+  absl::StatusOr<Queue> CreateQueueFromAttributes(
+      std::string_view name, const std::map<std::string, std::string>& attributes,
+      const std::map<std::string, std::string>& tags);
   absl::StatusOr<Topic> CreateTopic(std::string_view name, const TopicOptions& options);
   absl::StatusOr<EventBus> CreateEventBus(std::string_view name, const EventBusOptions& options);
   absl::StatusOr<Stream> CreateStream(std::string_view name, const StreamOptions& options);
@@ -84,6 +87,9 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   absl::StatusOr<Function> FindFunction(std::string_view name) const;
 
   std::vector<Queue> ListQueues(std::string_view prefix) const;
+  absl::StatusOr<QueuePage> ListQueuesPage(std::string_view prefix, int64_t max_results,
+                                           std::string_view next_token) const;
+  absl::StatusOr<std::vector<Queue>> ListDeadLetterSourceQueues(std::string_view name) const;
   std::vector<Topic> ListTopics(std::string_view prefix) const;
   std::vector<EventBus> ListEventBuses(std::string_view prefix) const;
   std::vector<Stream> ListStreams(std::string_view prefix) const;
@@ -115,6 +121,7 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
     Names<FunctionCore> functions;
   };
 
+  // registry.h.
   template <typename Core>
   std::shared_ptr<Core> Find(Names<Core> Registry::*kind, std::string_view name) const;
   template <typename Core>
@@ -129,6 +136,11 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
                                               std::shared_ptr<Core> made, int64_t max,
                                               AwsError over_max);
 
+  // queues.cc. `first_difference` names what is not as asked for in the queue that is there.
+  absl::StatusOr<Queue> CreateOrOpenQueue(
+      std::string_view name, const QueueOptions& options,
+      const std::map<std::string, std::string>& tags,
+      absl::FunctionRef<std::string_view(const QueueOptions& stored)> first_difference);
   std::shared_ptr<QueueCore> FindByArn(const Arn& arn) const;
   absl::Status CheckNameIsFree(std::string_view queue) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void LetNameRest(std::string_view queue) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

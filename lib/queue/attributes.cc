@@ -4,15 +4,13 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/time/time.h"
-#include "base/json.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "message/errors.h"
-#include "queue/json_members.h"
+#include "queue/redrive_policy.h"
 #include "queue/validate.h"
 
 namespace banyan::inline v0_1::internal {
@@ -65,106 +63,6 @@ std::string ShowBoolean(bool value) { return value ? "true" : "false"; }
 std::optional<std::string> ShowIfSet(const std::string& value) {
   if (value.empty()) return std::nullopt;
   return value;
-}
-
-// --- Policies ------------------------------------------------------------------------------------
-
-constexpr std::string_view kDeadLetterKey = "deadLetterTargetArn";
-constexpr std::string_view kReceiveCountKey = "maxReceiveCount";
-constexpr std::string_view kPermissionKey = "redrivePermission";
-constexpr std::string_view kSourcesKey = "sourceQueueArns";
-
-absl::StatusOr<RedrivePolicy> ParseRedrivePolicy(std::string_view text) {
-  const std::optional<std::vector<JsonMember>> members = ReadJsonObject(text);
-  if (!members.has_value()) {
-    return Error(AwsError::kQueueInvalidParameterValue,
-                 "Invalid value for the parameter RedrivePolicy. Reason: Redrive policy is not a "
-                 "valid JSON map.");
-  }
-  for (const std::string_view key : {kDeadLetterKey, kReceiveCountKey}) {
-    if (FindMember(*members, key) != nullptr) continue;
-    return BadRedrivePolicy(
-        text, StrCat("Redrive policy does not contain mandatory attribute: ", key, "."));
-  }
-  for (const JsonMember& member : *members) {
-    if (member.name == kDeadLetterKey || member.name == kReceiveCountKey) continue;
-    return BadRedrivePolicy(text, StrCat("Only following attributes are supported: [",
-                                         kDeadLetterKey, ", ", kReceiveCountKey, "]."));
-  }
-
-  RedrivePolicy policy;
-  const JsonMember& target = *FindMember(*members, kDeadLetterKey);
-  absl::StatusOr<Arn> arn = Arn::Parse(target.text);
-  if (target.kind != JsonToken::kString || !arn.ok()) {
-    return BadRedrivePolicy(text, "Dead-letter target ARN should be fully qualified ARN.");
-  }
-  policy.dead_letter = *std::move(arn);
-
-  // AWS's own tools write a number, many others a string; it takes both.
-  const JsonMember& count = *FindMember(*members, kReceiveCountKey);
-  const bool is_number = count.kind == JsonToken::kNumber || count.kind == JsonToken::kString;
-  const absl::StatusOr<int64_t> parsed = ParseWholeNumber(kReceiveCountKey, count.text);
-  if (!is_number || !parsed.ok()) {
-    return BadRedrivePolicy(text, StrCat("Invalid value for maxReceiveCount: ", count.text,
-                                         ", which is not a whole number."));
-  }
-  policy.max_receive_count = *parsed;
-  return policy;
-}
-
-std::string_view PermissionName(RedriveAllowPolicy::Permission permission) {
-  switch (permission) {
-    case RedriveAllowPolicy::Permission::kAllowAll:
-      return "allowAll";
-    case RedriveAllowPolicy::Permission::kDenyAll:
-      return "denyAll";
-    case RedriveAllowPolicy::Permission::kByQueue:
-      return "byQueue";
-  }
-  return "";
-}
-
-// Nothing if it cannot be read; AWS says no more than that either.
-std::optional<RedriveAllowPolicy> ReadRedriveAllowPolicy(std::string_view text) {
-  using Permission = RedriveAllowPolicy::Permission;
-  const std::optional<std::vector<JsonMember>> members = ReadJsonObject(text);
-  if (!members.has_value()) return std::nullopt;
-  RedriveAllowPolicy policy;
-  bool has_permission = false;
-  for (const JsonMember& member : *members) {
-    if (member.name == kPermissionKey) {
-      if (member.kind != JsonToken::kString) return std::nullopt;
-      has_permission = false;
-      for (const Permission permission :
-           {Permission::kAllowAll, Permission::kDenyAll, Permission::kByQueue}) {
-        if (member.text != PermissionName(permission)) continue;
-        policy.permission = permission;
-        has_permission = true;
-      }
-    } else if (member.name == kSourcesKey) {
-      const std::optional<std::vector<JsonMember>> sources = ReadJsonArray(member.raw);
-      if (!sources.has_value()) return std::nullopt;
-      policy.source_queues.clear();
-      for (const JsonMember& source : *sources) {
-        absl::StatusOr<Arn> arn = Arn::Parse(source.text);
-        if (source.kind != JsonToken::kString || !arn.ok()) return std::nullopt;
-        policy.source_queues.push_back(*std::move(arn));
-      }
-    } else {
-      return std::nullopt;
-    }
-  }
-  if (!has_permission) return std::nullopt;
-  return policy;
-}
-
-absl::StatusOr<RedriveAllowPolicy> ParseRedriveAllowPolicy(std::string_view text) {
-  std::optional<RedriveAllowPolicy> policy = ReadRedriveAllowPolicy(text);
-  if (policy.has_value()) return *std::move(policy);
-  return Error(
-      AwsError::kQueueInvalidParameterValue,
-      "Invalid value for the parameter RedriveAllowPolicy. Reason: Amazon SQS can't create "
-      "the redrive allow policy, as it\xE2\x80\x99s in an unsupported format.");
 }
 
 // --- The table -----------------------------------------------------------------------------------
@@ -442,51 +340,6 @@ absl::Status QueueExistsWithAnother(std::string_view attribute) {
   return Error(AwsError::kQueueNameExists,
                "A queue already exists with the same name and a different value for attribute ",
                attribute);
-}
-
-absl::Status CheckRedriveAllowed(const QueueOptions& options, const Arn& source,
-                                 const QueueOptions& dead_letter) {
-  using Permission = RedriveAllowPolicy::Permission;
-  if (options.fifo != dead_letter.fifo) {
-    return BadRedrivePolicy(RedrivePolicyText(*options.redrive),
-                            "Dead-letter queue must be same type of queue as the source.");
-  }
-  const RedriveAllowPolicy& allow = dead_letter.redrive_allow;
-  const auto& sources = allow.source_queues;
-  const bool allowed = allow.permission == Permission::kAllowAll ||
-                       (allow.permission == Permission::kByQueue &&
-                        std::find(sources.begin(), sources.end(), source) != sources.end());
-  if (allowed) return absl::OkStatus();
-  return BadRedrivePolicy(RedrivePolicyText(*options.redrive),
-                          StrCat("The redrive allow policy of the dead-letter queue (",
-                                 PermissionName(allow.permission), ") keeps this queue out."));
-}
-
-std::string RedrivePolicyText(const RedrivePolicy& policy) {
-  return StrCat("{", JsonString(kDeadLetterKey), ":", JsonString(policy.dead_letter.ToString()),
-                ",", JsonString(kReceiveCountKey), ":", policy.max_receive_count, "}");
-}
-
-std::string RedriveAllowPolicyText(const RedriveAllowPolicy& policy) {
-  std::string text =
-      StrCat("{", JsonString(kPermissionKey), ":", JsonString(PermissionName(policy.permission)));
-  if (!policy.source_queues.empty()) {
-    StrAppend(&text, ",", JsonString(kSourcesKey), ":");
-    char separator = '[';
-    for (const Arn& source : policy.source_queues) {
-      text.push_back(separator);
-      AppendJsonString(&text, source.ToString());
-      separator = ',';
-    }
-    text.push_back(']');
-  }
-  text.push_back('}');
-  return text;
-}
-
-absl::Status BadRedrivePolicy(std::string_view policy_text, std::string_view reason) {
-  return Error(AwsError::kQueueInvalidParameterValue, "Value ", policy_text,
-               " for parameter RedrivePolicy is invalid. Reason: ", reason);
 }
 
 absl::Status OnlyForFifoQueues(std::string_view attribute) {

@@ -18,9 +18,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "banyan/arn.h"
 #include "banyan/limits.h"
 #include "banyan/queue.h"
+#include "queue/redrive_policy.h"  // IWYU pragma: export
 
 namespace banyan::inline v0_1::internal {
 
@@ -41,8 +41,8 @@ absl::StatusOr<QueueOptions> ApplyAttributes(QueueOptions base, const AttributeM
 
 // What a queue shows beside its options.
 struct QueueFacts {
-  std::string arn;
-  QueueDepth depth;
+  std::string arn = {};
+  QueueDepth depth = {};
   int64_t created_unix_seconds = 0;
   int64_t modified_unix_seconds = 0;
 };
@@ -63,21 +63,7 @@ std::string_view FirstDifference(const QueueOptions& asked, const QueueOptions& 
 
 absl::Status QueueExistsWithAnother(std::string_view attribute);
 
-// --- Dead letters
-
-// What the queue that `options.redrive` names has to say to it: it must be of the same kind, and
-// its redrive allow policy must let `source` in. `options.redrive` is set.
-absl::Status CheckRedriveAllowed(const QueueOptions& options, const Arn& source,
-                                 const QueueOptions& dead_letter);
-
-// As AWS writes them.
-std::string RedrivePolicyText(const RedrivePolicy& policy);
-std::string RedriveAllowPolicyText(const RedriveAllowPolicy& policy);
-
-// --- What several places refuse in the same words
-
-absl::Status BadRedrivePolicy(std::string_view policy_text, std::string_view reason);
-// `attribute` was named for a standard queue.
+// Refuses `attribute`, one of the four that only FIFO queues have.
 absl::Status OnlyForFifoQueues(std::string_view attribute);
 
 }  // namespace banyan::inline v0_1::internal

@@ -62,8 +62,12 @@ absl::Status QueueCore::ChangeOptions(const QueueOptions& options, Operation* op
                  "supported.");
   }
   BANYAN_RETURN_IF_ERROR(ValidateQueueOptions(options, env_->limits));
+  // What was agreed on stays: only naming a dead-letter queue, or counting anew, asks it. Otherwise
+  // nothing could be set here any more once it is gone or has changed its mind.
+  BANYAN_ASSIGN_OR_RETURN(const QueueOptions present, Options());
+  const bool redrive_changes = options.redrive != present.redrive;
   std::shared_ptr<QueueCore> dead_letter;
-  if (options.redrive.has_value()) {
+  if (redrive_changes && options.redrive.has_value()) {
     BANYAN_ASSIGN_OR_RETURN(dead_letter, ResolveDeadLetter(*options.redrive));
     BANYAN_ASSIGN_OR_RETURN(const QueueOptions its_options, dead_letter->Options());
     BANYAN_RETURN_IF_ERROR(CheckRedriveAllowed(options, arn_, its_options));
@@ -76,7 +80,7 @@ absl::Status QueueCore::ChangeOptions(const QueueOptions& options, Operation* op
   const bool delay_changed = options.delay != options_.delay;
   TakeSettings(options);
   modified_unix_ns_ = operation->now.unix_ns;
-  dead_letter_ = dead_letter;
+  if (redrive_changes) dead_letter_ = dead_letter;
   Expire(operation->now, &operation->after);  // a shorter retention ends some at once
 
   if (fifo_ && delay_changed) Redelay(operation->now);

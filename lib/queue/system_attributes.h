@@ -15,15 +15,15 @@ namespace banyan::inline v0_1::internal {
 
 // What is empty or zero does not apply, and is left out.
 struct SystemAttributeValues {
-  std::string_view sender_id;  // the account
+  std::string_view sender_id = {};  // the account
   int64_t sent_unix_ns = 0;
   int64_t receive_count = 0;           // 0: looked at, never received
   int64_t first_received_unix_ns = 0;  // of a message that was
   uint64_t sequence_number = 0;
-  std::string_view message_group_id;
-  std::string_view message_deduplication_id;
-  std::string_view trace_header;
-  std::string_view dead_letter_source;  // ARN
+  std::string_view message_group_id = {};
+  std::string_view message_deduplication_id = {};
+  std::string_view trace_header = {};
+  std::string_view dead_letter_source = {};  // ARN
 };
 
 std::map<std::string, std::string> MakeSystemAttributes(const SystemAttributeValues& values);

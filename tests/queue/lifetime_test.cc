@@ -151,14 +151,14 @@ TEST_F(LifetimeTest, DeadLetterQueueClosedBetweenDecisionAndArrivalLosesNothing)
 TEST_F(LifetimeTest, DeleteWhileAMessageIsOnItsWayEndsIt) {
   Queue dead = broker_.Make("dead");
   Received held;
-  std::shared_ptr<QueueCore> source = QueueCore::Create(
-      broker_.env, "source", {.redrive = RedrivePolicy{dead.arn(), 1}},
-      [&](const Arn&) -> std::shared_ptr<QueueCore> {
-        if (source == nullptr) return nullptr;  // not made yet
-        EXPECT_EQ(AwsCode(held.Delete()), "OK");
-        source->CheckInvariants();
-        return dead.core();
-      });
+  std::shared_ptr<QueueCore> source;
+  source = QueueCore::Create(broker_.env, "source", {.redrive = RedrivePolicy{dead.arn(), 1}},
+                             [&](const Arn&) -> std::shared_ptr<QueueCore> {
+                               if (source == nullptr) return nullptr;  // not made yet
+                               EXPECT_EQ(AwsCode(held.Delete()), "OK");
+                               source->CheckInvariants();
+                               return dead.core();
+                             });
   Send(Queue(source), "slow success");
   held = ReceiveOne(Queue(source));
   runtime_.Advance(absl::Seconds(30));
