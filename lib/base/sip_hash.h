@@ -9,11 +9,11 @@
 //   SipDigest digest = hasher.Finish(id); // then the rest, of any length
 //
 // Where a collision would be believed rather than checked, this and not a faster hash: those of
-// the multiply-and-fold kind have no such claim behind them. Where texts are compared in the end, as
-// in a hash map, it is too dear.
+// the multiply-and-fold kind have no such claim behind them. Where texts are compared in the end,
+// as in a hash map, it is too dear.
 //
-// Source   Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012; 128 bits as in the authors'
-//          reference code.
+// Source   Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012; 128 bits as in the
+//          authors' reference code.
 // Threads  A value.
 #ifndef BANYAN_LIB_BASE_SIP_HASH_H_
 #define BANYAN_LIB_BASE_SIP_HASH_H_

@@ -90,12 +90,6 @@ class FifoDedupWindow::Table {
 
   const Record& oldest() const { return oldest_->records[first_]; }
 
-  void Prefetch(const DedupKey& key) const {
-    const Block& bucket = BucketAt(BucketOf(HashOf(key)));
-    __builtin_prefetch(&bucket.hashes);
-    __builtin_prefetch(&bucket.records.back());
-  }
-
   // The record of `key` that was accepted after `after_ns`.
   const Record* Find(const DedupKey& key, int64_t after_ns) {
     const uint32_t hash = HashOf(key);
@@ -135,7 +129,6 @@ class FifoDedupWindow::Table {
       first_ = 0;
     }
     if (size_ < kRecordsPerBucketMin * (buckets_ - 1)) Merge();
-    PrefetchForgetting();
   }
 
   void CheckInvariants() const {
@@ -175,18 +168,7 @@ class FifoDedupWindow::Table {
   }
 
  private:
-  // The records that are forgotten next are known: their buckets can be on their way already.
-  void PrefetchForgetting() const {
-    constexpr size_t kAhead = 4;
-    const size_t i = first_ + kAhead;
-    if (i < Chunk::kRecords) {
-      Prefetch(oldest_->records[i].key);  // behind the newest it is any key: no harm
-    } else if (oldest_->next != nullptr) {
-      Prefetch(oldest_->next->records[i - Chunk::kRecords].key);
-    }
-  }
-
-  // --- the index: linear hashing (Litwin, 1980), with buckets of blocks ---------------------------
+  // --- the index: linear hashing (Litwin, 1980), with buckets of blocks -------------------------
 
   size_t BucketOf(uint32_t hash) const {
     const size_t mask = std::bit_ceil(buckets_) - 1;
@@ -292,7 +274,7 @@ class FifoDedupWindow::Table {
     }
   }
 
-  // --- the directory: arrays of 1, 1, 2, 4, 8 ... pointers to segments; none is ever copied -------
+  // --- the directory: arrays of 1, 1, 2, 4, 8 ... pointers to segments; none is ever copied -----
 
   static size_t ArrayOf(size_t segment) { return static_cast<size_t>(std::bit_width(segment)); }
   static size_t PlaceOf(size_t segment) { return segment - std::bit_floor(segment); }
@@ -310,7 +292,7 @@ class FifoDedupWindow::Table {
   void GrowDirectory() {
     const size_t array = ArrayOf(segments_);
     if (PlaceOf(segments_) == 0) {
-      // Not made zero: that would be a piece of work, and each pointer is written before it is read.
+      // Not made zero: that would be work, and each pointer is written before it is read.
       directory_[array] = std::make_unique_for_overwrite<Segment*[]>(SizeOf(array));
       bytes_ += SizeOf(array) * sizeof(Segment*);
     }
@@ -364,12 +346,7 @@ FifoDedupWindow::FifoDedupWindow(FifoDedupWindow&&) noexcept = default;
 FifoDedupWindow& FifoDedupWindow::operator=(FifoDedupWindow&&) noexcept = default;
 FifoDedupWindow::~FifoDedupWindow() = default;
 
-void FifoDedupWindow::Prefetch(const DedupKey& key) const {
-  if (table_ != nullptr) table_->Prefetch(key);
-}
-
 const FifoDedupWindow::Original* FifoDedupWindow::Find(const DedupKey& key, int64_t now_ns) {
-  Prefetch(key);  // comes while others are forgotten
   Forget(now_ns, kForgottenPerFind);
   if (table_ == nullptr) return nullptr;
   const Record* record = table_->Find(key, now_ns - window_ns_);

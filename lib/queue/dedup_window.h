@@ -9,8 +9,8 @@
 //                |
 //                +-> overflow block
 //
-// W1  A key is a duplicate if it was accepted at t and the time is less than t + window. A duplicate
-//     prolongs nothing, and receive and delete change nothing: no message is known here.
+// W1  A key is a duplicate if it was accepted at t and the time is less than t + window. A
+//     duplicate prolongs nothing, and receive and delete change nothing: no message is known here.
 // W2  Records lie in the order of their acceptance, so that those to forget are in front.
 // W3  Each record is in the index once, in the bucket that its key addresses: hash mod 2^k, where
 //     2^k >= B is the least such power; or, if there is no such bucket yet, mod 2^(k-1).
@@ -31,11 +31,15 @@
 //     five minutes.)
 //
 // Why not absl::flat_hash_map and a deque   Measured with a million ids: its growth from half a
-//     million stops the queue for 20 to 40 ms, and it holds 127 bytes an id; here the worst call
-//     that recurs is some microseconds, and an id is 76 bytes. bench/dedup_window_bench.cc.
+//     million stops the queue for 47 ms, and it holds 128 bytes an id, 231 after a flood. Here the
+//     slowest call that recurs takes some 10 microseconds, and an id 72 bytes, 76 after a flood.
+//     The price: a send that finds nothing, adds one and forgets one touches two blocks of the
+//     index. Where they come from memory it costs two to three times as much (230 ns against 110 on
+//     an idle machine); with 30,000 ids 47. bench/dedup_window_bench.cc.
 // Why not the records in chains from an array of heads   Each look costs a cache miss for the head
 //     and one for each record behind it, splits too. A bucket's hashes lie side by side: one miss
-//     tells who is new, and a split reads no record.
+//     tells who is new, and a split reads no record. Fetching ahead what is forgotten next, or the
+//     buckets of a whole batch, was tried and gained nothing that could be measured.
 //
 // Threads: none of its own; the queue's send lock guards it. Time: uptime in nanoseconds, which is
 // passed in and never goes back.
@@ -54,8 +58,8 @@ namespace banyan::inline v0_1::internal {
 
 // A digest that stands for a deduplication id within its scope. Only digests are kept and compared,
 // so two ids with one digest would lose a message. SipHash is a pseudorandom function: to who does
-// not know the queue's secret, whatever ids he chooses, digests are random numbers. Then among a
-// million live ids a new one meets an equal digest with probability 2^-108, and a pair of equal ones
+// not know the queue's secret, whatever ids he chooses, digests are random numbers. Then a new id
+// meets an equal digest among a million live ones with probability 2^-108, and a pair of equal ones
 // exists with 2^-89; at the bound of a hundred million, 2^-101 and 2^-76.
 struct DedupKey {
   uint64_t hi = 0;
@@ -67,8 +71,9 @@ struct DedupKey {
 // `scope_group` is the message group for DeduplicationScope::kMessageGroup, else empty. `secret` is
 // the queue's own, drawn once.
 //
-// Decision  SipHash-2-4-128. For an id of 36 bytes, measured: 30 ns; two differently keyed
-//           SecretHash() (lib/pattern) 8, without the argument above; SHA-256 270.
+// Decision  SipHash-2-4-128. For an id of 36 bytes, measured: 24 ns; two differently keyed
+//           SecretHash() (lib/pattern) 7, without the argument above; SHA-256 87, on a processor
+//           that has instructions for it.
 DedupKey MakeDedupKey(std::string_view scope_group, std::string_view deduplication_id,
                       const SipKey& secret);
 
@@ -90,10 +95,6 @@ class FifoDedupWindow {
   FifoDedupWindow(FifoDedupWindow&&) noexcept;
   FifoDedupWindow& operator=(FifoDedupWindow&&) noexcept;
   ~FifoDedupWindow();
-
-  // Brings what Find() will look at nearer to the processor. Before the Find() of a batch's first
-  // message, for each of them: their cache misses then overlap.
-  void Prefetch(const DedupKey& key) const;
 
   // The original accepted under `key` less than the window ago, or null. Valid until the next call
   // that is not const. Also forgets up to two records that are over.
