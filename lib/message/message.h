@@ -56,8 +56,17 @@ struct MessageTexts {
   std::string group_id;          // of a FIFO queue, or a tenant's
   std::string deduplication_id;  // as the caller gave it
 
-  bool empty() const {
-    return trace_header.empty() && subject.empty() && group_id.empty() && deduplication_id.empty();
+  // Moves them in; null if all are empty.
+  static std::unique_ptr<const MessageTexts> Make(std::string* trace_header, std::string* subject,
+                                                  std::string* group_id,
+                                                  std::string* deduplication_id) {
+    if (trace_header->empty() && subject->empty() && group_id->empty() &&
+        deduplication_id->empty()) {
+      return nullptr;
+    }
+    return std::make_unique<const MessageTexts>(
+        MessageTexts{std::move(*trace_header), std::move(*subject), std::move(*group_id),
+                     std::move(*deduplication_id)});
   }
 };
 
@@ -66,18 +75,19 @@ class Message {
   explicit Message(MessageParts parts)
       : Message(parts.id, parts.event_id, parts.accepted, std::move(parts.body),
                 std::move(parts.attributes),
-                {std::move(parts.trace_header), std::move(parts.subject), std::move(parts.group_id),
-                 std::move(parts.deduplication_id)}) {}
+                MessageTexts::Make(&parts.trace_header, &parts.subject, &parts.group_id,
+                                   &parts.deduplication_id)) {}
 
+  // `texts`: null if there are none.
   Message(Id its_id, Id its_event_id, Instant its_accepted, Payload its_body,
-          Attributes its_attributes, MessageTexts texts)
+          Attributes its_attributes, std::unique_ptr<const MessageTexts> texts)
       : id(its_id),
         event_id(its_event_id),
         accepted(its_accepted),
         attributes(std::move(its_attributes)),
         body(std::move(its_body)),
         bytes_(body.size() + attributes.bytes()),
-        texts_(texts.empty() ? nullptr : std::make_unique<MessageTexts>(std::move(texts))) {}
+        texts_(std::move(texts)) {}
 
   const Id id;        // given by the resource that accepted it
   const Id event_id;  // given at first acceptance, kept over every hop

@@ -271,8 +271,8 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   std::optional<SendResult> FindDuplicate(const DedupKey& key, const Instant& now);
   absl::Status ValidateDelivery(const Delivery& delivery) const;
   absl::StatusOr<SendResult> AdmitOrMakeRoom(Incoming* incoming, Operation* operation);
-  absl::StatusOr<SendResult> Admit(Incoming* incoming, Operation* operation);
-  absl::StatusOr<SendResult> AdmitLocked(Incoming* incoming, const Instant& now)
+  absl::StatusOr<bool> Admit(Incoming* incoming, Operation* operation, SendResult* result);
+  bool AdmitLocked(Incoming* incoming, const Instant& now, SendResult* result)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(intake_.mu);
   bool MustBringIn() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(intake_.mu);
   void BringInNow(Operation* operation);
@@ -287,6 +287,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
                 Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void TakeOne(SlotIndex index, int64_t deadline_ns, bool is_usual, const Instant& now,
                ReceivedBlock* taken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void FetchAhead(int64_t count) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   int64_t ShortenForTest(int64_t max_messages) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool Chance(double probability);
   SlotIndex NextInLine(const Instant& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

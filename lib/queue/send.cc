@@ -64,11 +64,10 @@ absl::StatusOr<std::vector<absl::StatusOr<SendResult>>> QueueCore::SendBatch(
   bool bring_in_now = false;
   {
     MutexLock lock(&intake_.mu);
+    if (intake_.closed) return IntakeClosedStatus();
     for (; done < incoming.size(); ++done) {
-      absl::StatusOr<SendResult> admitted = AdmitLocked(&incoming[done], operation.now);
-      const size_t answer_to = incoming[done].answer_to;
-      if (!admitted.ok() && admitted.status().code() == absl::StatusCode::kResourceExhausted) break;
-      answers[answer_to] = std::move(admitted);
+      SendResult* result = &*answers[incoming[done].answer_to];
+      if (!AdmitLocked(&incoming[done], operation.now, result)) break;
     }
     bring_in_now = MustBringIn();
   }
@@ -114,12 +113,11 @@ absl::Status QueueCore::MakeSent(SendRequest* request, const Instant& now, Incom
   incoming->id = id;
   incoming->may_block = true;
   incoming->stop = std::move(request->stop);
+  std::string no_subject;
   incoming->contents.message = MakeMessage(std::make_unique<const Message>(
       id, id, now, std::move(request->body), std::move(request->attributes),
-      MessageTexts{std::move(request->trace_header),
-                   {},
-                   std::move(request->message_group_id),
-                   std::move(request->message_deduplication_id)}));
+      MessageTexts::Make(&request->trace_header, &no_subject, &request->message_group_id,
+                         &request->message_deduplication_id)));
   return absl::OkStatus();
 }
 
@@ -194,48 +192,45 @@ absl::Status QueueCore::ValidateDelivery(const Delivery& delivery) const {
 }
 
 absl::StatusOr<SendResult> QueueCore::AdmitOrMakeRoom(Incoming* incoming, Operation* operation) {
-  absl::StatusOr<SendResult> admitted = Admit(incoming, operation);
-  if (admitted.ok() || admitted.status().code() != absl::StatusCode::kResourceExhausted) {
-    return admitted;
-  }
+  SendResult result;
+  BANYAN_ASSIGN_OR_RETURN(const bool admitted, Admit(incoming, operation, &result));
+  if (admitted) return result;
   return SendIntoFull(incoming, operation);
 }
 
-// kResourceExhausted: there was no room, and nothing has changed.
-absl::StatusOr<SendResult> QueueCore::Admit(Incoming* incoming, Operation* operation) {
+// False: there was no room, and nothing has changed.
+absl::StatusOr<bool> QueueCore::Admit(Incoming* incoming, Operation* operation,
+                                      SendResult* result) {
   bool bring_in_now = false;
-  absl::StatusOr<SendResult> result;
   {
     MutexLock lock(&intake_.mu);
-    result = AdmitLocked(incoming, operation->now);
+    if (intake_.closed) return IntakeClosedStatus();
+    if (!AdmitLocked(incoming, operation->now, result)) return false;
     bring_in_now = MustBringIn();
   }
   if (bring_in_now) BringInNow(operation);
-  return result;
+  return true;
 }
 
-absl::StatusOr<SendResult> QueueCore::AdmitLocked(Incoming* incoming, const Instant& now) {
-  if (intake_.closed) return IntakeClosedStatus();
+bool QueueCore::AdmitLocked(Incoming* incoming, const Instant& now, SendResult* result) {
   Instant at = now;
   at.uptime_ns = intake_.latest_ns = std::max(intake_.latest_ns, now.uptime_ns);  // I2
   if (fifo_) {
     if (const auto* original = intake_.dedup.Find(incoming->dedup_key, at.uptime_ns)) {
       ++intake_.duplicates;
-      return SendResult{original->message_id, original->sequence_number};
+      *result = {original->message_id, original->sequence_number};
+      return true;
     }
+    if (intake_.dedup.full()) return false;
   }
   const Amount more = {1, static_cast<int64_t>(incoming->contents.message->bytes())};
-  const bool remembers = !fifo_ || !intake_.dedup.full();
-  if ((!intake_.HasRoom(more) && !incoming->over_the_bound) || !remembers) {
-    // The words are SendIntoFull's business: this is made again under load.
-    return absl::ResourceExhaustedError("");
-  }
+  if (!intake_.HasRoom(more) && !incoming->over_the_bound) return false;
   intake_.admitted.messages += more.messages;
   intake_.admitted.bytes += more.bytes;
   const uint64_t number = ++intake_.last_number;
-  const SendResult result = {incoming->id, fifo_ ? kFirstSequence + number : 0};
+  *result = {incoming->id, fifo_ ? kFirstSequence + number : 0};
   if (fifo_) {
-    intake_.dedup.Insert(incoming->dedup_key, {result.message_id, result.sequence_number},
+    intake_.dedup.Insert(incoming->dedup_key, {result->message_id, result->sequence_number},
                          at.uptime_ns);
   }
   intake_.entries.push_back({.contents = std::move(incoming->contents),
@@ -245,7 +240,7 @@ absl::StatusOr<SendResult> QueueCore::AdmitLocked(Incoming* incoming, const Inst
                              .delay_ns = incoming->delay_ns.value_or(intake_.delay_ns),
                              .usual_delay = !incoming->delay_ns.has_value()});
   intake_.waiting.store(intake_.entries.size(), std::memory_order_relaxed);
-  return result;
+  return true;
 }
 
 bool QueueCore::MustBringIn() const {
@@ -312,10 +307,9 @@ absl::StatusOr<SendResult> QueueCore::SendIntoFull(Incoming* incoming, Operation
       SetTimer();
     }
     operation->Finish();
-    absl::StatusOr<SendResult> admitted = Admit(incoming, operation);
-    if (admitted.ok() || admitted.status().code() != absl::StatusCode::kResourceExhausted) {
-      return admitted;
-    }
+    SendResult result;
+    BANYAN_ASSIGN_OR_RETURN(const bool admitted, Admit(incoming, operation, &result));
+    if (admitted) return result;
     operation->now = env_->runtime.Read();  // another sender was quicker
   }
 }

@@ -78,35 +78,37 @@ enum class SlotState : uint8_t {
   kLeaving,  // on its way to another queue; no longer in this queue's depth
 };
 
-struct Slot {
+// Three cache lines; the first holds what walks over many slots look at.
+struct alignas(64) Slot {
   Contents contents;
-  Id id;                    // the queue's own MessageId
-  uint64_t number = 0;      // S1
-  int64_t enqueued_ns = 0;  // uptime; retention counts from here
-  int64_t sent_unix_ns = 0;
-  int64_t first_received_unix_ns = 0;  // 0: never
-  int64_t received_ns = 0;             // uptime of the latest attempt
-  int64_t turning_ns = 0;              // hidden: when it becomes visible; visible: since when it is
-  uint64_t turning_order = 0;          // among equal turning_ns
-  uint32_t receive_count = 0;          // over all queues it went through
-  uint32_t attempts = 0;               // in this queue
-  uint32_t changes = 0;                // of visibility, by receivers
-  SlotIndex next = kNoSlot;            // FIFO: in its group. Standard: in a list of visible
-  SlotIndex previous = kNoSlot;        //   messages. Free: in the list of free slots
-  SlotIndex due_next = kNoSlot;        // Deadlines' list
-  SlotIndex due_previous = kNoSlot;    //   or the place in its heap
-  SlotIndex younger = kNoSlot;         // in the list of messages by arrival
-  SlotIndex older = kNoSlot;
-  union {
-    FifoGroup* group = nullptr;  // of a FIFO queue
-    Tenant* tenant;              // of a standard queue; null: none
-  };
-  std::unique_ptr<std::vector<FailedAttempt>> history;  // null: none failed
+  uint64_t number = 0;           // S1
+  SlotIndex next = kNoSlot;      // FIFO: in its group. Standard: in a list of visible
+  SlotIndex previous = kNoSlot;  //   messages. Free: in the list of free slots
+  SlotIndex younger = kNoSlot;   // in the list of messages by arrival
   SlotState state = SlotState::kFree;
   bool moved_in = false;             // it came from another queue
   bool own_age = false;              //   with the age it had there
   bool moved_in_unreceived = false;  // a late Delete in the queue of origin still reaches it
-  bool offered_again = false;        // which list of visible messages it is in
+
+  SlotIndex older = kNoSlot;
+  SlotIndex due_next = kNoSlot;      // Deadlines' list
+  SlotIndex due_previous = kNoSlot;  //   or the place in its heap
+  uint32_t attempts = 0;             // in this queue
+  int64_t turning_ns = 0;            // hidden: when it becomes visible; visible: since when it is
+  uint64_t turning_order = 0;        // among equal turning_ns
+  int64_t enqueued_ns = 0;           // uptime; retention counts from here
+  int64_t received_ns = 0;           // uptime of the latest attempt
+  union {
+    FifoGroup* group = nullptr;  // of a FIFO queue
+    Tenant* tenant;              // of a standard queue; null: none
+  };
+  Id id;  // the queue's own MessageId
+  int64_t sent_unix_ns = 0;
+  int64_t first_received_unix_ns = 0;                   // 0: never
+  std::unique_ptr<std::vector<FailedAttempt>> history;  // null: none failed
+  uint32_t receive_count = 0;                           // over all queues it went through
+  uint32_t changes = 0;                                 // of visibility, by receivers
+  bool offered_again = false;                           // which list of visible messages it is in
   bool due_in_heap = false;
   bool delete_on_arrival = false;  // kLeaving: deleted while nobody could find it
 
@@ -126,6 +128,7 @@ struct Slot {
     delete_on_arrival = false;
   }
 };
+static_assert(sizeof(Slot) == 192);
 
 class SlotArena {
  public:

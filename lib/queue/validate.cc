@@ -26,9 +26,10 @@ constexpr std::string_view kAllowedCharacters =
 // True if all 64 bytes are printable ASCII. Written so that compilers turn it into a few vector
 // instructions: most bodies are nothing else, and every sent byte passes here.
 bool AllPrintable64(const char* bytes) {
-  unsigned others = 0;
+  uint8_t others = 0;
   for (int i = 0; i < 64; ++i) {
-    others |= static_cast<uint8_t>(static_cast<uint8_t>(bytes[i]) - 0x20) >= 0x60 ? 1u : 0u;
+    // As signed numbers those beyond ASCII are negative: one comparison tells both kinds.
+    others |= static_cast<uint8_t>(static_cast<int8_t>(bytes[i]) < 0x20);
   }
   return others == 0;
 }
