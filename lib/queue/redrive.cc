@@ -44,8 +44,8 @@ absl::Status QueueCore::Step(Walk* walk, int64_t messages_max, Operation* operat
       MutexLock intake_lock(&intake_.mu);
       walk->last_number = intake_.last_number;
     }
-    const int64_t goal = walk->moved + messages_max;
-    for (int seen = 0; seen < kTogether && walk->moved < goal; ++seen) {
+    int64_t left = messages_max;
+    for (int seen = 0; seen < kTogether && left > 0; ++seen) {
       const SlotIndex index = NextOf(*walk);
       if (index == kNoSlot || slots_[index].number > *walk->last_number) {
         walk->at_end = index == kNoSlot || walk->own_ages_done;
@@ -79,6 +79,7 @@ absl::Status QueueCore::Step(Walk* walk, int64_t messages_max, Operation* operat
       if (!goes) continue;
       Depart(index, std::move(destination), {}, operation->now, &operation->after);
       ++walk->moved;
+      --left;
     }
   }
   operation->Finish();

@@ -86,10 +86,15 @@ absl::Status QueueCore::ChangeOptions(const QueueOptions& options, Operation* op
   if (fifo_ && delay_changed) Redelay(operation->now);
   // Visible messages that had all the attempts a new policy allows would otherwise get one more.
   if (options_.redrive.has_value()) {
+    std::vector<std::pair<uint64_t, SlotIndex>> exhausted;
     for (SlotIndex i = 0; i < slots_.size(); ++i) {
       if (slots_.Holds(i) && slots_[i].state == SlotState::kVisible && Exhausted(slots_[i])) {
-        Depart(i, nullptr, {}, operation->now, &operation->after);
+        exhausted.emplace_back(slots_[i].number, i);
       }
+    }
+    std::sort(exhausted.begin(), exhausted.end());  // groups keep their order
+    for (const auto& [number, index] : exhausted) {
+      Depart(index, nullptr, {}, operation->now, &operation->after);
     }
   }
   // A higher in-flight limit makes room for several receivers at once.
