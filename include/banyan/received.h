@@ -87,7 +87,8 @@ class BANYAN_EXPORT Received {
   absl::Status ChangeVisibility(absl::Duration from_now) const;
 
   // Sends the message to the queue's dead-letter queue at once, whatever its receive count.
-  // `reason` (at most 1,024 bytes are kept) goes with it. Banyan's own verb.
+  // `reason` (at most 1,024 bytes are kept) goes with it. A Delete after that does nothing: the
+  // dead letter was wanted. Banyan's own verb.
   // Errors: kInvalidArgument: the queue has no redrive policy; or this attempt is over.
   absl::Status MoveToDeadLetterQueue(std::string_view reason) const;
 

@@ -349,7 +349,7 @@ void QueueCore::EndAttempt(SlotIndex index, int64_t visible_since_ns, const Inst
   Slot& slot = slots_[index];
   AddFailure(&slot, {}, now);
   if (Exhausted(slot)) {
-    Depart(index, nullptr, {}, now, after);
+    Depart(index, nullptr, std::nullopt, now, after);
   } else {
     LeaveState(index, now.uptime_ns);
     MakeVisible(index, visible_since_ns);

@@ -26,8 +26,8 @@
 // Q5  One message that may be received wakes one waiter. Who is woken and does not take it passes
 //     the wake on. Blocked receivers and watchers (WaitAsync) take turns.
 // Q6  No two queues' locks are ever held together, and under mu_ no user code runs, no message is
-//     freed, and nothing is called but the intake's lock, the Runtime's Post, PostAt and Cancel and
-//     the Journal.
+//     freed, and nothing is called but the intake's lock, the Runtime's Post, PostAt, Cancel and
+//     Random, and the Journal.
 //
 // Why two locks and no lock-free list: with deadlines, counts and receipts to keep, lock-free costs
 // more than it gives; with a lock for each side, a sender and a receiver on two threads do not meet.
@@ -245,8 +245,9 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   Contents FreeSlot(SlotIndex index, int64_t now_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Drop(SlotIndex index, Change why, const Instant& now, Aftermath* after)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Depart(SlotIndex index, std::shared_ptr<QueueCore> redrive_to, std::string_view reason,
-              const Instant& now, Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // `given_up`: the reason, if a receiver wants it moved to the dead-letter queue.
+  void Depart(SlotIndex index, std::shared_ptr<QueueCore> redrive_to,
+              std::optional<std::string_view> given_up, const Instant& now, Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AddFailure(Slot* slot, std::string_view error, const Instant& now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EndAttempt(SlotIndex index, int64_t visible_since_ns, const Instant& now, Aftermath* after)
@@ -254,9 +255,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
 
   // Sending; send.cc.
   struct Incoming {
-    Contents contents;
-    Id id;
-    std::optional<int64_t> delay_ns;
+    IntakeEntry entry;            // all but its place in the order
     DedupKey dedup_key;           // FIFO
     bool over_the_bound = false;  // it was accepted once elsewhere: a full queue takes it
     bool may_block = false;

@@ -39,12 +39,14 @@ inline constexpr uint64_t kFirstSequence = 10'000'000'000'000'000'000u;
 
 // A message that was accepted and not brought in yet.
 struct IntakeEntry {
+  static constexpr int64_t kQueuesDelay = -1;
+
   Contents contents;
   Id id;
+  int64_t delay_ns = kQueuesDelay;
+  bool usual_delay = true;  // it was the queue's; see Deadlines
+  uint64_t number = 0;
   Instant at;
-  uint64_t number;
-  int64_t delay_ns;
-  bool usual_delay;  // the queue's own; see Deadlines
 };
 
 // Messages, and bytes of bodies and attributes.

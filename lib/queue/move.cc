@@ -30,7 +30,8 @@ namespace banyan::inline v0_1::internal {
 
 // Step 1. `redrive_to`: null for the dead-letter queue.
 void QueueCore::Depart(SlotIndex index, std::shared_ptr<QueueCore> redrive_to,
-                       std::string_view reason, const Instant& now, Aftermath* after) {
+                       std::optional<std::string_view> given_up, const Instant& now,
+                       Aftermath* after) {
   Slot& slot = slots_[index];
   const bool is_redrive = redrive_to != nullptr;
   Report(Change::kMoved, slot, now, 0,
@@ -53,7 +54,8 @@ void QueueCore::Depart(SlotIndex index, std::shared_ptr<QueueCore> redrive_to,
     provenance->origin = origin_;
     provenance->number = slot.number;
     provenance->attempt = slot.attempts;
-    provenance->reason = reason;
+    provenance->given_up = given_up.has_value();
+    provenance->reason = given_up.value_or("");
     provenance->moved_ns = now.uptime_ns;
     if (slot.history != nullptr) provenance->history = *slot.history;
     departure.contents.provenance = std::move(provenance);
@@ -146,9 +148,11 @@ bool QueueCore::TakeMoved(absl::Span<Departure> departures, Instant now, Afterma
     if (!is_redrive) {
       slot.first_received_unix_ns = departure.first_received_unix_ns;
       slot.receive_count = departure.receive_count;
-      slot.moved_in_unreceived = true;
       const Provenance& from = *departure.contents.provenance;
-      moved_in_.emplace(std::pair(from.origin->incarnation, from.number), index);
+      if (!from.given_up) {
+        slot.moved_in_unreceived = true;
+        moved_in_.emplace(std::pair(from.origin->incarnation, from.number), index);
+      }
     }
     Report(Change::kAccepted, slot, now);
     MakeVisible(index, now.uptime_ns);

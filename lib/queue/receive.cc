@@ -28,8 +28,8 @@ absl::StatusOr<std::vector<Received>> QueueCore::Receive(const ReceiveOptions& o
     {
       MutexLock lock(&mu_);
       if (closing_.has_value()) return ClosedStatus();
-      BringUpTo(&operation.now, &operation.after,
-                EnoughAtHand(options.max_messages) ? Drains::kIfTimeTurns : Drains::kAlways);
+      BringUpTo(&operation.now, &operation.after, Drains::kIfTimeTurns);
+      if (!EnoughAtHand(options.max_messages)) BringUpTo(&operation.now, &operation.after);
       if (options.stop.stop_requested()) {
         // This receiver may have been woken for a message that it must not take any more (Q5).
         WakeOne();

@@ -77,7 +77,7 @@ absl::Status QueueCore::Step(Walk* walk, int64_t messages_max, Operation* operat
       }
       walk->Pass(slot, index, goes);
       if (!goes) continue;
-      Depart(index, std::move(destination), {}, operation->now, &operation->after);
+      Depart(index, std::move(destination), std::nullopt, operation->now, &operation->after);
       ++walk->moved;
       --left;
     }

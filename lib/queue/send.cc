@@ -109,12 +109,15 @@ absl::Status QueueCore::MakeSent(SendRequest* request, const Instant& now, Incom
     }
   }
   if (fifo_) incoming->dedup_key = KeyOf(*request);
-  if (request->delay.has_value() && !fifo_) incoming->delay_ns = CeilNanoseconds(*request->delay);
-  incoming->id = id;
+  if (request->delay.has_value() && !fifo_) {
+    incoming->entry.delay_ns = CeilNanoseconds(*request->delay);
+    incoming->entry.usual_delay = false;
+  }
+  incoming->entry.id = id;
   incoming->may_block = true;
   incoming->stop = std::move(request->stop);
   std::string no_subject;
-  incoming->contents.message = MakeMessage(std::make_unique<const Message>(
+  incoming->entry.contents.message = MakeMessage(std::make_unique<const Message>(
       id, id, now, std::move(request->body), std::move(request->attributes),
       MessageTexts::Make(&request->trace_header, &no_subject, &request->message_group_id,
                          &request->message_deduplication_id)));
@@ -154,8 +157,8 @@ std::optional<absl::Status> QueueCore::Accept(const Delivery& delivery, LaterFn)
   if (!delivery.accepted_before) BANYAN_RETURN_IF_ERROR(ValidateDelivery(delivery));
   Operation operation(this, Operation::kAlreadyInside);
   Incoming incoming;
-  incoming.contents = {delivery.message, delivery.presentation, nullptr};
-  incoming.id = env_->ids.Next();
+  incoming.entry.contents = {delivery.message, delivery.presentation, nullptr};
+  incoming.entry.id = env_->ids.Next();
   incoming.over_the_bound = delivery.accepted_before;
   if (fifo_) {
     if (message.group_id().empty()) {
@@ -213,32 +216,29 @@ absl::StatusOr<bool> QueueCore::Admit(Incoming* incoming, Operation* operation,
 }
 
 bool QueueCore::AdmitLocked(Incoming* incoming, const Instant& now, SendResult* result) {
-  Instant at = now;
-  at.uptime_ns = intake_.latest_ns = std::max(intake_.latest_ns, now.uptime_ns);  // I2
+  IntakeEntry& entry = incoming->entry;
+  entry.at = now;
+  entry.at.uptime_ns = intake_.latest_ns = std::max(intake_.latest_ns, now.uptime_ns);  // I2
   if (fifo_) {
-    if (const auto* original = intake_.dedup.Find(incoming->dedup_key, at.uptime_ns)) {
+    if (const auto* original = intake_.dedup.Find(incoming->dedup_key, entry.at.uptime_ns)) {
       ++intake_.duplicates;
       *result = {original->message_id, original->sequence_number};
       return true;
     }
     if (intake_.dedup.full()) return false;
   }
-  const Amount more = {1, static_cast<int64_t>(incoming->contents.message->bytes())};
+  const Amount more = {1, static_cast<int64_t>(entry.contents.message->bytes())};
   if (!intake_.HasRoom(more) && !incoming->over_the_bound) return false;
   intake_.admitted.messages += more.messages;
   intake_.admitted.bytes += more.bytes;
-  const uint64_t number = ++intake_.last_number;
-  *result = {incoming->id, fifo_ ? kFirstSequence + number : 0};
+  entry.number = ++intake_.last_number;
+  if (entry.delay_ns == IntakeEntry::kQueuesDelay) entry.delay_ns = intake_.delay_ns;
+  *result = {entry.id, fifo_ ? kFirstSequence + entry.number : 0};
   if (fifo_) {
     intake_.dedup.Insert(incoming->dedup_key, {result->message_id, result->sequence_number},
-                         at.uptime_ns);
+                         entry.at.uptime_ns);
   }
-  intake_.entries.push_back({.contents = std::move(incoming->contents),
-                             .id = incoming->id,
-                             .at = at,
-                             .number = number,
-                             .delay_ns = incoming->delay_ns.value_or(intake_.delay_ns),
-                             .usual_delay = !incoming->delay_ns.has_value()});
+  intake_.entries.push_back(std::move(entry));
   intake_.waiting.store(intake_.entries.size(), std::memory_order_relaxed);
   return true;
 }
@@ -258,7 +258,7 @@ void QueueCore::BringInNow(Operation* operation) {
 // Admits into a queue that has no room by the intake's own count, as options_.when_full says. The
 // passage of time may have made room: the queue itself is asked first.
 absl::StatusOr<SendResult> QueueCore::SendIntoFull(Incoming* incoming, Operation* operation) {
-  const Amount needed = {1, static_cast<int64_t>(incoming->contents.message->bytes())};
+  const Amount needed = {1, static_cast<int64_t>(incoming->entry.contents.message->bytes())};
   std::optional<Sleepers::Bed> bed;
   int64_t wait_end_ns = -1;
   for (;;) {

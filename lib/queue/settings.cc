@@ -94,7 +94,7 @@ absl::Status QueueCore::ChangeOptions(const QueueOptions& options, Operation* op
     }
     std::sort(exhausted.begin(), exhausted.end());  // groups keep their order
     for (const auto& [number, index] : exhausted) {
-      Depart(index, nullptr, {}, operation->now, &operation->after);
+      Depart(index, nullptr, std::nullopt, operation->now, &operation->after);
     }
   }
   // A higher in-flight limit makes room for several receivers at once.

@@ -57,7 +57,8 @@ struct Provenance {
   std::shared_ptr<const Origin> origin;
   uint64_t number = 0;   // the message's in the queue it was moved from
   uint32_t attempt = 0;  // its last one there
-  std::string reason;    // given by a receiver who wanted it moved; may be empty
+  bool given_up = false;  // a receiver wanted it moved; a late Delete does not change his mind
+  std::string reason;     // he gave; may be empty
   int64_t moved_ns = 0;  // uptime
   std::vector<FailedAttempt> history;
 };
