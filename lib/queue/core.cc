@@ -270,6 +270,12 @@ void QueueCore::Hide(SlotIndex index, SlotState state, int64_t deadline_ns, bool
   }
 }
 
+// A message that is in flight stays so, until another time.
+void QueueCore::Rehide(SlotIndex index, int64_t deadline_ns) {
+  deadlines_.Remove(slots_, index);
+  deadlines_.Push(slots_, index, deadline_ns, /*is_usual=*/false);
+}
+
 // The slot is then in no structure but its group, and the caller gives it its next state.
 void QueueCore::LeaveState(SlotIndex index, int64_t now_ns) {
   Slot& slot = slots_[index];

@@ -239,6 +239,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   void Unline(SlotIndex index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Hide(SlotIndex index, SlotState state, int64_t deadline_ns, bool is_usual)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Rehide(SlotIndex index, int64_t deadline_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void LeaveState(SlotIndex index, int64_t now_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void LeaveBooks(SlotIndex index, int64_t now_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ChangeLeft(const Amount& by) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -247,7 +248,8 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // `given_up`: the reason, if a receiver wants it moved to the dead-letter queue.
   void Depart(SlotIndex index, std::shared_ptr<QueueCore> redrive_to,
-              std::optional<std::string_view> given_up, const Instant& now, Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+              std::optional<std::string_view> given_up, const Instant& now, Aftermath* after)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AddFailure(Slot* slot, std::string_view error, const Instant& now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EndAttempt(SlotIndex index, int64_t visible_since_ns, const Instant& now, Aftermath* after)
@@ -258,7 +260,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
     IntakeEntry entry;            // all but its place in the order
     DedupKey dedup_key;           // FIFO
     bool over_the_bound = false;  // it was accepted once elsewhere: a full queue takes it
-    bool may_block = false;
+    bool is_direct = false;       // a Send, which may wait or displace others
     std::stop_token stop = {};
     size_t answer_to = 0;  // of a batch
   };
@@ -269,13 +271,16 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
                  const Payload& body) const;
   std::optional<SendResult> FindDuplicate(const DedupKey& key, const Instant& now);
   absl::Status ValidateDelivery(const Delivery& delivery) const;
-  absl::StatusOr<SendResult> AdmitOrMakeRoom(Incoming* incoming, Operation* operation);
+  // `wait_end_ns`: of the call, for all that it sends; unset until somebody has to wait.
+  absl::StatusOr<SendResult> AdmitOrMakeRoom(Incoming* incoming, Operation* operation,
+                                             std::optional<int64_t>* wait_end_ns);
   absl::StatusOr<bool> Admit(Incoming* incoming, Operation* operation, SendResult* result);
   bool AdmitLocked(Incoming* incoming, const Instant& now, SendResult* result)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(intake_.mu);
   bool MustBringIn() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(intake_.mu);
   void BringInNow(Operation* operation);
-  absl::StatusOr<SendResult> SendIntoFull(Incoming* incoming, Operation* operation);
+  absl::StatusOr<SendResult> SendIntoFull(Incoming* incoming, Operation* operation,
+                                          std::optional<int64_t>* wait_end_ns);
   bool HasRoom(const Amount& more) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool RemembersMore(const DedupKey& key, const Instant& now);
   bool DropOldest(Operation* operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -183,8 +183,8 @@ bool QueueCore::Chance(double probability) {
 }
 
 int64_t QueueCore::ShortenForTest(int64_t available) {
-  if (!Chance(options_.test_delivery.short_receives)) return available;
-  return 1 + static_cast<int64_t>(env_->runtime.Random() % static_cast<uint64_t>(available));
+  if (available < 2 || !Chance(options_.test_delivery.short_receives)) return available;
+  return 1 + static_cast<int64_t>(env_->runtime.Random() % static_cast<uint64_t>(available - 1));
 }
 
 // What an earlier receive of this name was given, hidden anew; null if that cannot be given again.
@@ -203,8 +203,7 @@ QueueCore::BatchPtr QueueCore::Replay(const std::string& attempt_id, int64_t vis
   const int64_t deadline_ns = AddClamped(now.uptime_ns, visibility_ns);
   for (const ReceiveAttempts::Given& one : *given) {
     const SlotIndex index = one.receipt.slot;
-    LeaveState(index, now.uptime_ns);
-    Hide(index, SlotState::kInFlight, deadline_ns, /*is_usual=*/false);
+    Rehide(index, deadline_ns);
     CopyOut(index, one.receipt.attempt, deadline_ns, again.get());
     Report(Change::kReceived, slots_[index], now, deadline_ns);
   }
@@ -279,26 +278,18 @@ absl::StatusOr<std::vector<Received>> QueueCore::Peek(int64_t max_messages) {
       }
       return seen->size() < wanted;
     };
-    const auto show_list = [&](const ChainedSlots& list) {
-      mu_.AssertHeld();
-      for (SlotIndex i = list.front(); i != kNoSlot && show(i); i = slots_[i].next) {
+    if (fifo_ || strict_ != nullptr || tenants_ != nullptr) {
+      // Who stands where is a question of the moment: these are shown in the order they came.
+      for (SlotIndex i = arrived_.front(); i != kNoSlot && show(i); i = slots_[i].younger) {
       }
-    };
-    if (groups_ != nullptr) {
-      groups_->ForEach([&](const FifoGroup& group) { show_list(group.messages); });
-    }
-    if (strict_ != nullptr) {
-      for (const auto& [number, index] : *strict_) {
+      for (const auto& [age, index] : moved_by_age_) {
         if (!show(index)) break;
       }
-    }
-    show_list(plain_.again);
-    show_list(plain_.fresh);
-    if (tenants_ != nullptr) {
-      tenants_->ForEach([&](const Tenant* tenant) {
-        show_list(tenant->visible.again);
-        show_list(tenant->visible.fresh);
-      });
+    } else {
+      for (const SlotIndex first : {plain_.again.front(), plain_.fresh.front()}) {
+        for (SlotIndex i = first; i != kNoSlot && show(i); i = slots_[i].next) {
+        }
+      }
     }
   }
   return MakeReceived(std::move(seen));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// lib/queue/send.cc -- floor 3, the queue room: how messages come in. Everything here but MakeRoom
-// and BringInNow happens under the intake's lock alone.
+// lib/queue/send.cc -- floor 3, the queue room: how messages come in. Everything here but
+// SendIntoFull and BringInNow happens under the intake's lock alone.
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -27,7 +27,8 @@ absl::StatusOr<SendResult> QueueCore::Send(SendRequest request) {
   std::optional<SendResult> answer;
   BANYAN_RETURN_IF_ERROR(MakeSent(&request, operation.now, &incoming, &answer));
   if (answer.has_value()) return *answer;
-  return AdmitOrMakeRoom(&incoming, &operation);
+  std::optional<int64_t> wait_end_ns;
+  return AdmitOrMakeRoom(&incoming, &operation, &wait_end_ns);
 }
 
 absl::StatusOr<std::vector<absl::StatusOr<SendResult>>> QueueCore::SendBatch(
@@ -72,8 +73,9 @@ absl::StatusOr<std::vector<absl::StatusOr<SendResult>>> QueueCore::SendBatch(
     bring_in_now = MustBringIn();
   }
   if (bring_in_now) BringInNow(&operation);
+  std::optional<int64_t> wait_end_ns;
   for (; done < incoming.size(); ++done) {
-    answers[incoming[done].answer_to] = AdmitOrMakeRoom(&incoming[done], &operation);
+    answers[incoming[done].answer_to] = AdmitOrMakeRoom(&incoming[done], &operation, &wait_end_ns);
   }
   return answers;
 }
@@ -114,7 +116,7 @@ absl::Status QueueCore::MakeSent(SendRequest* request, const Instant& now, Incom
     incoming->entry.usual_delay = false;
   }
   incoming->entry.id = id;
-  incoming->may_block = true;
+  incoming->is_direct = true;
   incoming->stop = std::move(request->stop);
   std::string no_subject;
   incoming->entry.contents.message = MakeMessage(std::make_unique<const Message>(
@@ -173,7 +175,8 @@ std::optional<absl::Status> QueueCore::Accept(const Delivery& delivery, LaterFn)
     }
     incoming.dedup_key = KeyOf(message.group_id(), message.deduplication_id(), delivery.Body());
   }
-  return AdmitOrMakeRoom(&incoming, &operation).status();
+  std::optional<int64_t> wait_end_ns;
+  return AdmitOrMakeRoom(&incoming, &operation, &wait_end_ns).status();
 }
 
 absl::Status QueueCore::ValidateDelivery(const Delivery& delivery) const {
@@ -194,11 +197,12 @@ absl::Status QueueCore::ValidateDelivery(const Delivery& delivery) const {
   return ValidateSize(delivery.PresentedBytes(), bytes_max);
 }
 
-absl::StatusOr<SendResult> QueueCore::AdmitOrMakeRoom(Incoming* incoming, Operation* operation) {
+absl::StatusOr<SendResult> QueueCore::AdmitOrMakeRoom(Incoming* incoming, Operation* operation,
+                                                      std::optional<int64_t>* wait_end_ns) {
   SendResult result;
   BANYAN_ASSIGN_OR_RETURN(const bool admitted, Admit(incoming, operation, &result));
   if (admitted) return result;
-  return SendIntoFull(incoming, operation);
+  return SendIntoFull(incoming, operation, wait_end_ns);
 }
 
 // False: there was no room, and nothing has changed.
@@ -257,32 +261,32 @@ void QueueCore::BringInNow(Operation* operation) {
 
 // Admits into a queue that has no room by the intake's own count, as options_.when_full says. The
 // passage of time may have made room: the queue itself is asked first.
-absl::StatusOr<SendResult> QueueCore::SendIntoFull(Incoming* incoming, Operation* operation) {
+absl::StatusOr<SendResult> QueueCore::SendIntoFull(Incoming* incoming, Operation* operation,
+                                                   std::optional<int64_t>* wait_end_ns) {
   const Amount needed = {1, static_cast<int64_t>(incoming->entry.contents.message->bytes())};
   std::optional<Sleepers::Bed> bed;
-  int64_t wait_end_ns = -1;
   for (;;) {
     {
       MutexLock lock(&mu_);
       if (closing_.has_value()) return ClosedStatus();
       BringUpTo(&operation->now, &operation->after);
       bool has_room = HasRoom(needed);
-      if (!has_room && options_.when_full == WhenFull::kDropOldest &&
+      if (!has_room && options_.when_full == WhenFull::kDropOldest && incoming->is_direct &&
           needed.bytes <= options_.bytes_max) {
         while (!has_room && DropOldest(operation)) has_room = HasRoom(needed);
       }
-      const bool blocks = options_.when_full == WhenFull::kBlock && incoming->may_block &&
+      const bool blocks = options_.when_full == WhenFull::kBlock && incoming->is_direct &&
                           needed.bytes <= options_.bytes_max;
-      if (!has_room && blocks && wait_end_ns < 0) {
-        wait_end_ns = AddClamped(operation->now.uptime_ns, CeilNanoseconds(options_.block_max));
+      if (!has_room && blocks && !wait_end_ns->has_value()) {
+        *wait_end_ns = AddClamped(operation->now.uptime_ns, CeilNanoseconds(options_.block_max));
       }
       if (fifo_ && !RemembersMore(incoming->dedup_key, operation->now)) {
         ++books_.rejected;
         return Error(AwsError::kQueueRequestThrottled, "The queue ", name_,
                      " cannot take more deduplication ids within five minutes.");
       }
-      if (!has_room &&
-          (!blocks || operation->now.uptime_ns >= wait_end_ns || incoming->stop.stop_requested())) {
+      if (!has_room && (!blocks || operation->now.uptime_ns >= **wait_end_ns ||
+                        incoming->stop.stop_requested())) {
         ++books_.rejected;
         return Error(AwsError::kQueueRequestThrottled, "The queue ", name_, " is full: it holds ",
                      books_.depth.total(), " of ", options_.messages_max, " messages and ",
@@ -299,10 +303,11 @@ absl::StatusOr<SendResult> QueueCore::SendIntoFull(Incoming* incoming, Operation
               mu_.AssertHeld();
               return closing_.has_value() || env_->sleepers.sent_home() || HasRoom(needed);
             },
-            FromNanoseconds(wait_end_ns), incoming->stop);
+            FromNanoseconds(**wait_end_ns), incoming->stop);
         --senders_waiting_;
         if (closing_.has_value()) return ClosedStatus();
         if (env_->sleepers.sent_home() || !operation->StepIn()) return env_->Refusal();
+        operation->now = env_->runtime.Read();
       }
       SetTimer();
     }

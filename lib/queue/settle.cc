@@ -229,6 +229,8 @@ absl::Status QueueCore::ChangeOne(const Receipt& receipt, absl::Duration from_no
   Report(Change::kReceived, *slot, operation->now, deadline_ns);
   if (from_now_ns == 0) {
     EndAttempt(receipt.slot, now_ns, operation->now, &operation->after);
+  } else if (slot->state == SlotState::kInFlight) {
+    Rehide(receipt.slot, deadline_ns);
   } else {
     LeaveState(receipt.slot, now_ns);
     Hide(receipt.slot, SlotState::kInFlight, deadline_ns, /*is_usual=*/false);

@@ -55,11 +55,11 @@ struct FailedAttempt {
 // What a move to a dead-letter queue adds to a message. Never changes after.
 struct Provenance {
   std::shared_ptr<const Origin> origin;
-  uint64_t number = 0;   // the message's in the queue it was moved from
-  uint32_t attempt = 0;  // its last one there
+  uint64_t number = 0;    // the message's in the queue it was moved from
+  uint32_t attempt = 0;   // its last one there
   bool given_up = false;  // a receiver wanted it moved; a late Delete does not change his mind
   std::string reason;     // he gave; may be empty
-  int64_t moved_ns = 0;  // uptime
+  int64_t moved_ns = 0;   // uptime
   std::vector<FailedAttempt> history;
 };
 
