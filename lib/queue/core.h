@@ -366,7 +366,6 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
     absl::flat_hash_set<std::string> blocked;  // FIFO groups of which an earlier message stays
     std::optional<uint64_t> last_number;       // what came later is not for this walk
     std::pair<int64_t, uint64_t> next_age = {INT64_MIN, 0};
-    bool own_ages_done = false;
     SlotIndex stayed = kNoSlot;  // the last one that was seen and stays
     uint64_t stayed_number = 0;
 
@@ -374,6 +373,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   };
   absl::Status Step(Walk* walk, int64_t messages_max, Operation* operation);
   SlotIndex NextOf(const Walk& walk) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  SlotIndex AfterStayed(const Walk& walk) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::shared_ptr<QueueCore> RedriveDestination(const Origin& origin) const;
 
   // In the background; move_tasks.cc.

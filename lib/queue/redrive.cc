@@ -47,11 +47,9 @@ absl::Status QueueCore::Step(Walk* walk, int64_t messages_max, Operation* operat
     int64_t left = messages_max;
     for (int seen = 0; seen < kTogether && left > 0; ++seen) {
       const SlotIndex index = NextOf(*walk);
-      if (index == kNoSlot || slots_[index].number > *walk->last_number) {
-        walk->at_end = index == kNoSlot || walk->own_ages_done;
-        if (walk->at_end) break;
-        walk->own_ages_done = true;
-        continue;
+      if (index == kNoSlot) {
+        walk->at_end = true;
+        break;
       }
       const Slot& slot = slots_[index];
       std::shared_ptr<QueueCore> destination = walk->destination;
@@ -87,17 +85,23 @@ absl::Status QueueCore::Step(Walk* walk, int64_t messages_max, Operation* operat
   return absl::OkStatus();
 }
 
-// First what was moved in and kept its age, then the others, each from the oldest.
+// The oldest that was not seen yet, of those that kept the age they had elsewhere and of the others.
 SlotIndex QueueCore::NextOf(const Walk& walk) const {
-  if (!walk.own_ages_done) {
-    const auto at = moved_by_age_.lower_bound(walk.next_age);
-    if (at != moved_by_age_.end()) return at->second;
-  }
-  // What has left the queue since left the list: the walk goes on behind the last that stayed.
+  auto moved = moved_by_age_.lower_bound(walk.next_age);
+  while (moved != moved_by_age_.end() && moved->first.second > *walk.last_number) ++moved;
+  SlotIndex arrived = AfterStayed(walk);
+  if (arrived != kNoSlot && slots_[arrived].number > *walk.last_number) arrived = kNoSlot;
+  if (moved == moved_by_age_.end()) return arrived;
+  const bool arrived_is_older =
+      arrived != kNoSlot && slots_[arrived].enqueued_ns < moved->first.first;
+  return arrived_is_older ? arrived : moved->second;
+}
+
+// What has gone since has left the list: the walk goes on behind the last that stayed.
+SlotIndex QueueCore::AfterStayed(const Walk& walk) const {
   if (walk.stayed == kNoSlot) return arrived_.front();
-  if (walk.stayed < slots_.size() && slots_.Holds(walk.stayed) &&
-      slots_[walk.stayed].number == walk.stayed_number &&
-      slots_[walk.stayed].state != SlotState::kLeaving) {
+  if (slots_.Holds(walk.stayed) && slots_[walk.stayed].number == walk.stayed_number &&
+      slots_[walk.stayed].state != SlotState::kLeaving && !slots_[walk.stayed].own_age) {
     return slots_[walk.stayed].younger;
   }
   SlotIndex index = arrived_.front();
@@ -110,12 +114,10 @@ SlotIndex QueueCore::NextOf(const Walk& walk) const {
 void QueueCore::Walk::Pass(const Slot& slot, SlotIndex index, bool goes) {
   if (slot.own_age) {
     next_age = {slot.enqueued_ns, slot.number + 1};
-    return;
+  } else if (!goes) {
+    stayed = index;
+    stayed_number = slot.number;
   }
-  own_ages_done = true;
-  if (goes) return;
-  stayed = index;
-  stayed_number = slot.number;
 }
 
 std::shared_ptr<QueueCore> QueueCore::RedriveDestination(const Origin& origin) const {
