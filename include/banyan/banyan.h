@@ -23,6 +23,7 @@
 #include "banyan/function.h"
 #include "banyan/consumer.h"
 #include "banyan/stream.h"
+#include "banyan/metrics.h"
 #include "banyan/payload.h"
 #include "banyan/attributes.h"
 #include "banyan/message_md5.h"

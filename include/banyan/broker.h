@@ -37,6 +37,7 @@
 #include "banyan/function.h"
 #include "banyan/limits.h"
 #include "banyan/log.h"
+#include "banyan/metrics.h"
 #include "banyan/queue.h"
 #include "banyan/runtime.h"
 #include "banyan/stream.h"
@@ -160,6 +161,9 @@ class BANYAN_EXPORT Broker {
   // start again. Handles to what was there answer kNotFound. Waits for nothing; the report's
   // calls_running are handlers that still run.
   StopReport Reset();
+
+  // Of every queue, for a scrape; see banyan/metrics.h. Empty once the broker stops.
+  BrokerMetrics Metrics() const;
 
   std::string_view account() const;
   std::string_view region() const;

@@ -41,6 +41,7 @@
 #include "banyan/attributes.h"
 #include "banyan/export.h"
 #include "banyan/id.h"
+#include "banyan/metrics.h"
 #include "banyan/payload.h"
 #include "banyan/queue_options.h"
 #include "banyan/received.h"
@@ -235,7 +236,8 @@ class BANYAN_EXPORT Queue {
   // Why does nothing come? Says what rests here, what hides it and until when, in sentences; a
   // blocked FIFO group with the message that blocks it. Banyan's own verb.
   absl::StatusOr<std::string> Explain() const;
-  // Where is this message, and what became of its attempts?
+  // Where is this message, and what became of its attempts? Looks also where dead letters of this
+  // queue went. Both look at every message there is: for people, not for programs.
   absl::StatusOr<std::string> Explain(Id message_id) const;
 
   // Forgets every message, also those in flight, and a FIFO queue what it deduplicates by. At once;
@@ -245,6 +247,9 @@ class BANYAN_EXPORT Queue {
   // Zero of everything when the queue is gone.
   QueueDepth Depth() const;
   QueueStats Stats() const;
+
+  // The same and more under CloudWatch's names; see banyan/metrics.h.
+  absl::StatusOr<QueueMetrics> Metrics() const;
 
   absl::StatusOr<QueueOptions> Options() const;
   // All of it or, on an error, nothing. Whether it is a FIFO queue cannot change.

@@ -152,6 +152,11 @@ StopReport Broker::Reset() {
   return core_->Reset();
 }
 
+BrokerMetrics Broker::Metrics() const {
+  if (core_ == nullptr) return {};
+  return core_->Metrics();
+}
+
 std::string_view Broker::account() const {
   return core_ == nullptr ? std::string_view() : core_->env()->account;
 }

@@ -103,6 +103,7 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
 
   StopReport Stop(absl::Duration drain_within, std::stop_token stop);
   StopReport Reset();
+  BrokerMetrics Metrics() const;
 
   // Stops, and waits until nobody is inside: the Runtime may go then (B3).
   void Shutdown();

@@ -131,6 +131,15 @@ std::vector<Queue> BrokerCore::ListQueues(std::string_view prefix) const {
   return AsHandles<Queue>(List(&Registry::queues, prefix));
 }
 
+BrokerMetrics BrokerCore::Metrics() const {
+  BrokerMetrics metrics;
+  for (const std::shared_ptr<QueueCore>& queue : List(&Registry::queues, "")) {
+    absl::StatusOr<QueueMetrics> its = queue->Metrics();
+    if (its.ok()) metrics.queues.push_back(*std::move(its));  // else: deleted meanwhile
+  }
+  return metrics;
+}
+
 absl::StatusOr<QueuePage> BrokerCore::ListQueuesPage(std::string_view prefix, int64_t max_results,
                                                      std::string_view next_token) const {
   const Gate::Pass pass = env_->gate.Enter();

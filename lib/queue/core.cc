@@ -13,9 +13,6 @@ namespace banyan::inline v0_1::internal {
 
 namespace {
 
-// The AWS sheet: after this many receives a message goes to the back of its queue.
-constexpr uint32_t kReceivesBeforeBack = 3;
-
 // A queue that runs empty gives back what a flood of this many messages has left behind.
 constexpr size_t kSlotsKept = 4096;
 
@@ -187,6 +184,7 @@ void QueueCore::BringIn(IntakeEntry* entry, const Instant& now) {
   slot.sent_unix_ns = entry->at.unix_ns;
   arrived_.PushBack(slots_, index);
   ++books_.accepted;
+  sent_sizes_.Add(static_cast<int64_t>(slot.contents.message->bytes()));
   Report(Change::kAccepted, slot, now);
   if (entry->delay_ns > 0) {
     Hide(index, SlotState::kDelayed, AddClamped(slot.enqueued_ns, entry->delay_ns),

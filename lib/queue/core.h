@@ -78,6 +78,10 @@ namespace banyan::inline v0_1::internal {
 // lock of a queue.
 using QueueResolver = std::function<std::shared_ptr<QueueCore>(const Arn&)>;
 
+// The AWS sheet: after this many receives a message goes to the back of a standard queue, and is
+// not the oldest any more.
+inline constexpr uint32_t kReceivesBeforeBack = 3;
+
 class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCore> {
  public:
   // `name` and `options` have passed their validation. `resolve` finds dead-letter queues and the
@@ -103,6 +107,9 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   absl::StatusOr<std::string> StartMessageMoveTask(MessageMoveTaskOptions options);
   absl::StatusOr<std::vector<MessageMoveTask>> ListMessageMoveTasks(int64_t max_results);
   absl::StatusOr<int64_t> CancelMessageMoveTask(std::string_view task_handle);
+  absl::StatusOr<std::string> Explain();
+  absl::StatusOr<std::string> Explain(Id message_id);
+  absl::StatusOr<QueueMetrics> Metrics();
   absl::Status Purge();
   QueueStats Stats();
   absl::StatusOr<QueueOptions> Options();
@@ -384,6 +391,16 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   bool IsDeadLetterQueue();
   void AddSource(const std::shared_ptr<QueueCore>& source);
 
+  // Explanations; explain.cc.
+  class Explainer;
+  absl::StatusOr<std::string> Locate(Id message_id,
+                                     std::vector<std::weak_ptr<QueueCore>>* moved_to);
+
+  // Metrics; metrics.cc.
+  int64_t OldestArrival(absl::FunctionRef<bool(const Slot&)> counts) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void MeasureTenants(const Instant& now, QueueMetrics* metrics) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   void Report(Change change, const Slot& slot, const Instant& now, int64_t deadline_ns = 0,
               std::string_view destination = {}) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
@@ -415,7 +432,8 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   int64_t visibility_ns_ ABSL_GUARDED_BY(mu_) = 0;  // likewise
   QueueStats books_ ABSL_GUARDED_BY(mu_);
   int64_t latest_ns_ ABSL_GUARDED_BY(mu_) = 0;     // the latest reading of the clock seen here
-  int64_t delete_calls_ ABSL_GUARDED_BY(mu_) = 0;  // also those that found nothing
+  int64_t delete_calls_ ABSL_GUARDED_BY(mu_) = 0;  // answered OK, also those that found nothing
+  StatisticSet sent_sizes_ ABSL_GUARDED_BY(mu_);
   int64_t modified_unix_ns_ ABSL_GUARDED_BY(mu_) = 0;
   std::optional<int64_t> purged_ns_ ABSL_GUARDED_BY(mu_);  // uptime of the last Purge
 

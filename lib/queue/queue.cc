@@ -88,10 +88,25 @@ absl::StatusOr<int64_t> Queue::CancelMessageMoveTask(std::string_view task_handl
   return core_->CancelMessageMoveTask(task_handle);
 }
 
+absl::StatusOr<std::string> Queue::Explain() const {
+  if (core_ == nullptr) return NoQueue();
+  return core_->Explain();
+}
+
+absl::StatusOr<std::string> Queue::Explain(Id message_id) const {
+  if (core_ == nullptr) return NoQueue();
+  return core_->Explain(message_id);
+}
+
 absl::Status Queue::Purge() const { return core_ == nullptr ? NoQueue() : core_->Purge(); }
 
 QueueDepth Queue::Depth() const { return Stats().depth; }
 QueueStats Queue::Stats() const { return core_ == nullptr ? QueueStats() : core_->Stats(); }
+
+absl::StatusOr<QueueMetrics> Queue::Metrics() const {
+  if (core_ == nullptr) return NoQueue();
+  return core_->Metrics();
+}
 
 absl::StatusOr<QueueOptions> Queue::Options() const {
   if (core_ == nullptr) return NoQueue();

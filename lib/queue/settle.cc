@@ -52,6 +52,7 @@ absl::Status QueueCore::Settle(const Receipt& receipt, Settled* settled) {
     if (closing_.has_value()) return ClosedStatus();
     BringUpTo(&operation.now, &operation.after, Drains::kIfTimeTurns);
     status = SettleOne(receipt, &operation, settled);
+    if (status.ok()) ++delete_calls_;
     if (settled->gone) places = moved_to_;
     SetTimer();
   }
@@ -60,7 +61,6 @@ absl::Status QueueCore::Settle(const Receipt& receipt, Settled* settled) {
 }
 
 absl::Status QueueCore::SettleOne(const Receipt& receipt, Operation* operation, Settled* settled) {
-  ++delete_calls_;
   Slot* slot = slots_.Find(receipt.slot, receipt.number);
   if (slot == nullptr) {
     settled->gone = true;
@@ -151,6 +151,7 @@ absl::StatusOr<std::vector<absl::Status>> QueueCore::SettleAll(absl::Span<ToSett
       }
       Settled settled;
       answers[i] = SettleOne(entry.receipt, &operation, &settled);
+      if (answers[i].ok()) ++delete_calls_;
       if (settled.gone) gone.push_back(entry.receipt);
       if (settled.settled && entry.received != nullptr) Mark(*entry.received, settled);
     }
