@@ -56,6 +56,9 @@ struct MessageTexts {
   std::string group_id;          // of a FIFO queue, or a tenant's
   std::string deduplication_id;  // as the caller gave it
 
+  static void* operator new(size_t size) { return Allocate(size); }
+  static void operator delete(void* block) { Free(block); }
+
   // Moves them in; null if all are empty.
   static std::unique_ptr<const MessageTexts> Make(std::string* trace_header, std::string* subject,
                                                   std::string* group_id,

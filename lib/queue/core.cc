@@ -431,7 +431,7 @@ QueueDepth QueueCore::Close(CloseKind why) {
     plain_ = {};
     strict_ = nullptr;
     tenants_ = nullptr;
-    if (groups_ != nullptr) *groups_ = {};
+    if (groups_ != nullptr) *groups_ = FifoGroups();
     deadlines_ = Deadlines(fifo_);
     arrived_ = {};
     moved_by_age_.clear();

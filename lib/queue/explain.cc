@@ -329,8 +329,8 @@ void QueueCore::Explainer::TellBooks() {
   if (books.rejected > 0) Line(Count(books.rejected, "send was", "sends were"), " refused: full");
   MutexLock intake_lock(&core_.intake_.mu);
   if (core_.intake_.duplicates > 0) {
-    Line(Count(core_.intake_.duplicates, "send was", "sends were"),
-         " taken for duplicates of earlier ones and not stored");
+    Line(Count(core_.intake_.duplicates, "send", "sends"),
+         " had the deduplication id of an earlier one: answered like that, not stored");
   }
 }
 

@@ -8,7 +8,13 @@ namespace banyan::inline v0_1::internal {
 void FifoGroups::Add(SlotArena& slots, SlotIndex index, std::string_view group_name) {
   auto found = groups_.find(group_name);
   if (found == groups_.end()) {
-    auto made = std::make_unique<FifoGroup>();
+    std::unique_ptr<FifoGroup> made;
+    if (spare_.empty()) {
+      made = std::make_unique<FifoGroup>();
+    } else {
+      made = std::move(spare_.back());
+      spare_.pop_back();
+    }
     made->name = group_name;
     const std::string_view key = made->name;
     found = groups_.emplace(key, std::move(made)).first;
@@ -24,7 +30,10 @@ void FifoGroups::Remove(SlotArena& slots, SlotIndex index) {
   group->messages.Remove(slots, index);
   slots[index].group = nullptr;
   if (was_head) Reconsider(slots, group);
-  if (group->messages.empty()) groups_.erase(groups_.find(std::string_view(group->name)));
+  if (!group->messages.empty()) return;
+  const auto found = groups_.find(std::string_view(group->name));
+  if (spare_.size() < kSparesMax) spare_.push_back(std::move(found->second));
+  groups_.erase(found);
 }
 
 void FifoGroups::Turned(SlotArena& slots, SlotIndex index) {
@@ -57,6 +66,7 @@ const FifoGroup* FifoGroups::Find(std::string_view name) const {
 
 void FifoGroups::Trim() {
   groups_.rehash(0);
+  spare_.clear();
   ready_.Trim();
 }
 

@@ -25,6 +25,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "queue/indexed_heap.h"
@@ -81,12 +82,15 @@ class FifoGroups {
  private:
   using Key = std::pair<int64_t, uint64_t>;  // visible since, number of arrival
 
+  static constexpr size_t kSparesMax = 64;
+
   static void Tell(FifoGroup* group, uint32_t position) { group->position = position; }
   void Reconsider(SlotArena& slots, FifoGroup* group);
 
   absl::flat_hash_map<std::string_view, std::unique_ptr<FifoGroup>> groups_;
   IndexedHeap<Key, FifoGroup*> ready_;
-  int64_t in_flight_ = 0;  // groups with messages in flight
+  std::vector<std::unique_ptr<FifoGroup>> spare_;  // groups that ended, for those that begin
+  int64_t in_flight_ = 0;                          // groups with messages in flight
 };
 
 }  // namespace banyan::inline v0_1::internal

@@ -239,7 +239,8 @@ TEST_F(ExplainTest, TellsOfDuplicates) {
   SendTo(queue, "same", "g");
   SendTo(queue, "same", "g");
   EXPECT_THAT(Explain(queue),
-              HasSubstr("\n1 send was taken for duplicates of earlier ones and not stored\n"));
+              HasSubstr("\n1 send had the deduplication id of an earlier one: answered like that, "
+                        "not stored\n"));
 }
 
 // --- Tenants -------------------------------------------------------------------------------------
