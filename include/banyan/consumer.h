@@ -6,21 +6,37 @@
 //   Consumer workers = Consumer::Start(jobs, {.batch_size = 10, .concurrency = 8},
 //       [&](const Received& job) { return Render(job.body()); }).value();
 //
+//   Consumer ledger = Consumer::StartBatch(
+//       entries, {.batch_size = 1'000, .batch_window = absl::Seconds(5)},
+//       [&](absl::Span<const Received> batch) { return Insert(batch); }).value();
+//
 // OK from the handler deletes the message. An error, or a throw, leaves it for another attempt:
 // when its visibility timeout ends, or sooner as `retry` says. Attempts count; the queue's redrive
-// policy says how many there are.
+// policy says how many there are, and a dead letter keeps what the handler said of each. A handler
+// may also settle a message itself, or send it to the dead-letter queue with a reason
+// (Received::MoveToDeadLetterQueue); its answer about that message does not matter then.
 //
 // A handler that runs longer than its message's visibility timeout may overlap with the next
 // attempt, as on AWS. It can ask (Received::Overrun), the log sink is told, the stats count it.
+// With `extend_visibility` that does not happen.
 //
 // Messages fetched ahead (batch_size above 1, one handler call each) wait their turn while their
 // visibility timeout runs. One whose timeout ends before its turn is not handled here: it is back
-// in the queue. Keep batch_size times the handler's time well below the timeout. One that is put
-// back unhandled, by Pause() or Stop(), has used up an attempt all the same, as on AWS.
+// in the queue. Keep batch_size times the handler's time well below the timeout, or extend it. One
+// that is put back unhandled, by Pause() or Stop() or behind a failed one of its group, has used up
+// an attempt all the same, as on AWS.
+//
+// FIFO queues  One call at a time has messages of a group, so at most as many run as there are
+//           groups with messages. A handler of single messages gets a group's one after the other;
+//           when one fails, those fetched behind it are put back, unhandled, and come again after
+//           it. A batch may have messages of several groups; whoever follows a failed one of its
+//           group counts as failed, too, whether the handler named it or not, so that order is
+//           kept. (Lambda wants the function to name them all.) With a redrive policy, mind that
+//           each of these has used up an attempt; batch_size 1 fetches nobody in vain.
 //
 // With filters, a consumer handles what some filter matches and deletes the rest: no handler sees
-// it, no dead-letter queue gets it. Filters are event patterns (pattern.h) on the record that
-// Lambda's functions get of a message:
+// it, no dead-letter queue gets it, it fills no batch. Filters are event patterns (pattern.h) on
+// the record that Lambda's functions get of a message:
 //
 //   {"messageId": "059f36b4-...",
 //    "body": {"state": "paid", "total": 120},
@@ -45,6 +61,7 @@
 // Lifetime  A Consumer owns its loop: destroying it stops and drains. It may outlive its queue and
 //           Broker; it has then stopped by itself.
 // Source    docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+//           docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 //           docs.aws.amazon.com/lambda/latest/dg/with-sqs-filtering.html
 #ifndef BANYAN_CONSUMER_H_
 #define BANYAN_CONSUMER_H_
@@ -54,6 +71,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -80,11 +98,18 @@ struct Retry {
 };
 
 struct ConsumerOptions {
-  // Messages per receive, and per call of a batch handler, at most; it does not wait for a batch
-  // to fill. 1 to 10.
+  // Messages per call of a batch handler, at most; with a handler of single messages, per receive.
+  // 1 to 10. A batch handler on a standard queue: to 10,000, then with a window.
   int64_t batch_size = 1;
 
-  // Handlers at once. 1 to 1,000.
+  // How long a batch may wait to fill, counted from its first message. It is handed over when it
+  // has batch_size messages, or six MiB of bodies and attributes, or when this time is up. Zero: at
+  // once, as one receive returned it. What waits is in flight, and kept hidden also beyond its
+  // visibility timeout; at most one batch fills at a time, and none while `concurrency` handlers
+  // run. 0s to 5min; zero in FIFO queues and with handlers of single messages.
+  absl::Duration batch_window = absl::ZeroDuration();
+
+  // Handlers at once; Lambda's maximum concurrency, which begins at 2. 1 to 1,000.
   int64_t concurrency = 1;
 
   // A message that matches none of these is deleted; with no filter every message is handled. At
@@ -98,6 +123,11 @@ struct ConsumerOptions {
   // Hides messages for this long instead of the queue's visibility timeout.
   std::optional<absl::Duration> visibility_timeout = std::nullopt;
 
+  // Hides messages anew, for another timeout each time two thirds of it have passed, until they are
+  // settled: those a handler has, and those that wait their turn. Up to 12 hours from the receive.
+  // A handler that hangs then hides its messages for as long. Banyan's own.
+  bool extend_visibility = false;
+
   // How long the destructor waits for handlers that run.
   absl::Duration drain_within = absl::Seconds(30);
 };
@@ -108,18 +138,34 @@ struct BatchResult {
   std::vector<Id> failures;
 };
 
+// What a Lambda function answers, for handlers that speak JSON:
+//
+//   {"batchItemFailures": [{"itemIdentifier": "059f36b4-..."}]}
+//
+// Nothing at all, null, "", [], {}, and an empty or null list: no failures.
+//
+// Errors  kInvalidArgument, so that a handler that returns this makes the whole batch fail: any
+//         other shape, no JSON, an item without an itemIdentifier, or with one that is no message
+//         id.
+// Source  docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+BANYAN_EXPORT absl::StatusOr<BatchResult> ParseBatchResponse(std::string_view json);
+
 using MessageHandler = absl::AnyInvocable<absl::Status(const Received&) const>;
 
 // An error fails the whole batch.
 using BatchHandler =
     absl::AnyInvocable<absl::StatusOr<BatchResult>(absl::Span<const Received>) const>;
 
+// The first five count how attempts ended here, each in one of them.
 struct ConsumerStats {
-  int64_t handled = 0;   // messages whose handler said OK
-  int64_t failed = 0;    // attempts that did not
-  int64_t filtered = 0;  // messages that no filter wanted, deleted; in none of the other counts
-  int64_t running = 0;   // messages in handlers now
-  int64_t overran = 0;   // attempts that ended, or would have begun, after their visibility timeout
+  int64_t handled = 0;        // the handler said OK
+  int64_t failed = 0;         // it did not, or had no chance before the visibility timeout ended
+  int64_t filtered = 0;       // no filter wanted the message; it was deleted
+  int64_t dead_lettered = 0;  // the handler sent it to the dead-letter queue
+  int64_t put_back = 0;       // unhandled
+  int64_t running = 0;        // messages in handlers now
+  int64_t overran = 0;        // attempts that ended, or would have begun, after their timeout
+  int64_t extended = 0;       // times that a message was hidden anew
   bool paused = false;
   bool stopped = false;
 };
@@ -133,17 +179,19 @@ class BANYAN_EXPORT Consumer {
 
   // Starts at once.
   //
-  // Errors  kInvalidArgument: batch size, concurrency or a duration out of range, no handler, too
-  //         many filters, or one that is too long or no event pattern ("Invalid filter pattern
-  //         definition.", which one, where, and why).
+  // Errors  kInvalidArgument: batch size, window, concurrency or a duration out of range, a batch
+  //         size above 10 without a window ("Maximum batch window in seconds must be greater than
+  //         0 if maximum batch size is greater than 10"), a window where there can be none, no
+  //         handler, too many filters, or one that is too long or no event pattern ("Invalid
+  //         filter pattern definition.", which one, where, and why).
   //         kNotFound, kUnavailable: the queue is gone, the broker stops.
   static absl::StatusOr<Consumer> Start(const Queue& queue, ConsumerOptions options,
                                         MessageHandler handler);
   static absl::StatusOr<Consumer> StartBatch(const Queue& queue, ConsumerOptions options,
                                              BatchHandler handler);
 
-  // Receives no more until Resume(); handlers that run go on, messages fetched ahead are put back
-  // at once. Both may be called any time.
+  // Receives no more until Resume(); handlers that run go on, messages fetched ahead, and those of
+  // a batch that fills, are put back at once. Both may be called any time.
   void Pause();
   void Resume();
 

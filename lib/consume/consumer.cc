@@ -32,16 +32,16 @@ absl::StatusOr<Consumer> Consumer::Start(const Queue& queue, ConsumerOptions opt
       return BatchResult();
     };
   }
-  absl::StatusOr<std::shared_ptr<internal::ConsumerCore>> core =
-      internal::ConsumerCore::Start(queue, options, 1, std::move(one_by_one));
+  absl::StatusOr<std::shared_ptr<internal::ConsumerCore>> core = internal::ConsumerCore::Start(
+      queue, options, internal::HandlerKind::kMessage, std::move(one_by_one));
   if (!core.ok()) return core.status();
   return Consumer(*std::move(core));
 }
 
 absl::StatusOr<Consumer> Consumer::StartBatch(const Queue& queue, ConsumerOptions options,
                                               BatchHandler handler) {
-  absl::StatusOr<std::shared_ptr<internal::ConsumerCore>> core =
-      internal::ConsumerCore::Start(queue, options, options.batch_size, std::move(handler));
+  absl::StatusOr<std::shared_ptr<internal::ConsumerCore>> core = internal::ConsumerCore::Start(
+      queue, options, internal::HandlerKind::kBatch, std::move(handler));
   if (!core.ok()) return core.status();
   return Consumer(*std::move(core));
 }

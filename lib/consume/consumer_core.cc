@@ -2,11 +2,10 @@
 #include "consume/consumer_core.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
-#include "base/exceptions.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "message/errors.h"
@@ -14,64 +13,9 @@
 
 namespace banyan::inline v0_1::internal {
 
-namespace {
-
-constexpr int64_t kConcurrencyMax = 1'000;
-
-absl::Status CheckCount(std::string_view field, int64_t value, int64_t max) {
-  if (value >= 1 && value <= max) return absl::OkStatus();
-  return Error(AwsError::kFunctionInvalidParameterValue, "Value ", value, " for parameter ", field,
-               " is invalid. Reason: Must be between 1 and ", max, ".");
-}
-
-absl::Status CheckDuration(std::string_view field, absl::Duration value, absl::Duration max) {
-  if (value >= absl::ZeroDuration() && value <= max) return absl::OkStatus();
-  return Error(AwsError::kFunctionInvalidParameterValue, "Value ", SecondsText(value),
-               " for parameter ", field, " is invalid. Reason: Must be between 0 and ",
-               SecondsText(max), ".");
-}
-
-// first, 2 * first, 4 * first, ... up to max; for receive counts 1, 2, 3, ...
-absl::Duration BackOff(const Retry& retry, int64_t receive_count) {
-  const auto doublings = std::clamp<int64_t>(receive_count - 1, 0, 62);
-  return std::min(retry.first * (int64_t{1} << doublings), retry.max);
-}
-
-// The messages of `unit` that the answer names as failed, or an error if the whole unit failed.
-// An id that the handler was not given says that it has lost count, so nothing it says can be
-// trusted: as with Lambda's ReportBatchItemFailures, all of the batch is tried again.
-absl::StatusOr<absl::flat_hash_set<Id>> FailedIds(absl::Span<const Received> unit,
-                                                  const absl::StatusOr<BatchResult>& answer) {
-  BANYAN_RETURN_IF_ERROR(answer.status());
-  absl::flat_hash_set<Id> failed(answer->failures.begin(), answer->failures.end());
-  size_t found = 0;
-  for (const Received& message : unit) found += failed.contains(message.id()) ? 1 : 0;
-  if (found < failed.size()) {
-    return absl::UnknownError("the handler named a message that was not in its batch as failed");
-  }
-  return failed;
-}
-
-}  // namespace
-
-absl::Status ValidateConsumerOptions(const ConsumerOptions& options, const Limits& limits) {
-  BANYAN_RETURN_IF_ERROR(CheckCount("BatchSize", options.batch_size, limits.queue.receive_max));
-  BANYAN_RETURN_IF_ERROR(CheckCount("Concurrency", options.concurrency, kConcurrencyMax));
-  if (options.visibility_timeout.has_value()) {
-    BANYAN_RETURN_IF_ERROR(CheckDuration("VisibilityTimeout", *options.visibility_timeout,
-                                         limits.queue.visibility_max));
-  }
-  if (options.retry.has_value()) {
-    BANYAN_RETURN_IF_ERROR(
-        CheckDuration("Retry.Max", options.retry->max, limits.queue.visibility_max));
-    BANYAN_RETURN_IF_ERROR(CheckDuration("Retry.First", options.retry->first, options.retry->max));
-  }
-  return CheckDuration("DrainWithin", options.drain_within, absl::InfiniteDuration());
-}
-
 absl::StatusOr<std::shared_ptr<ConsumerCore>> ConsumerCore::Start(const Queue& queue,
                                                                   const ConsumerOptions& options,
-                                                                  int64_t unit_max,
+                                                                  HandlerKind kind,
                                                                   BatchHandler handler) {
   if (queue.core() == nullptr) {
     return Error(AwsError::kQueueDoesNotExist, "The specified queue does not exist.");
@@ -79,7 +23,7 @@ absl::StatusOr<std::shared_ptr<ConsumerCore>> ConsumerCore::Start(const Queue& q
   const std::shared_ptr<Environment>& env = queue.core()->env();
   const Gate::Pass pass = env->gate.Enter();
   if (!pass) return env->Refusal();
-  BANYAN_RETURN_IF_ERROR(ValidateConsumerOptions(options, env->limits));
+  BANYAN_RETURN_IF_ERROR(ValidateConsumerOptions(options, kind, queue.core()->fifo(), env->limits));
   if (!handler) {
     return Error(AwsError::kFunctionInvalidParameterValue,
                  "Value for parameter Handler is invalid. Reason: Must be callable.");
@@ -87,7 +31,7 @@ absl::StatusOr<std::shared_ptr<ConsumerCore>> ConsumerCore::Start(const Queue& q
   BANYAN_ASSIGN_OR_RETURN(std::unique_ptr<MessageFilter> filter,
                           MessageFilter::Make(options.filters, queue.arn(), env->limits));
   BANYAN_RETURN_IF_ERROR(queue.Options().status());  // is the queue there?
-  auto core = std::make_shared<ConsumerCore>(env, queue, options, std::move(filter), unit_max,
+  auto core = std::make_shared<ConsumerCore>(env, queue, options, std::move(filter), kind,
                                              std::move(handler));
   core->Resume();
   return core;
@@ -95,13 +39,15 @@ absl::StatusOr<std::shared_ptr<ConsumerCore>> ConsumerCore::Start(const Queue& q
 
 ConsumerCore::ConsumerCore(std::shared_ptr<Environment> env, Queue queue,
                            const ConsumerOptions& options, std::unique_ptr<MessageFilter> filter,
-                           int64_t unit_max, BatchHandler handler)
+                           HandlerKind kind, BatchHandler handler)
     : env_(std::move(env)),
       queue_(std::move(queue)),
       options_(options),
       filter_(std::move(filter)),
-      unit_max_(static_cast<size_t>(unit_max)),
-      handler_(std::move(handler)) {}
+      kind_(kind),
+      handler_(std::move(handler)),
+      fifo_(queue_.core()->fifo()),
+      keeps_time_(options.extend_visibility || options.batch_window > absl::ZeroDuration()) {}
 
 // --- Receiving -----------------------------------------------------------------------------------
 
@@ -114,7 +60,6 @@ void ConsumerCore::Fetch() {
   if (!pass) return EndWithBroker();
   {
     MutexLock lock(&mu_);
-    fetch_again_ = true;
     if (fetching_) return;  // K2
     fetching_ = true;
   }
@@ -135,15 +80,18 @@ bool ConsumerCore::BrokerStops() const { return env_->gate.Look() != Gate::Answe
 // One receive. False: nothing more to do until somebody calls Fetch() again.
 bool ConsumerCore::FetchOnce() {
   if (BrokerStops()) StopByItself();
+  int64_t wanted = options_.batch_size;
   {
     MutexLock lock(&mu_);
-    if (!fetch_again_ || !WantsMessages()) {
+    if (!WantsMessages()) {
       fetching_ = false;
       return false;
     }
+    if (filling_.has_value()) wanted -= static_cast<int64_t>(filling_->messages.size());
   }
-  absl::StatusOr<std::vector<Received>> received =
-      queue_.Receive({.max_messages = options_.batch_size,
+  const int64_t now_ns = env_->runtime.Read().uptime_ns;
+  absl::StatusOr<Messages> received =
+      queue_.Receive({.max_messages = std::min(wanted, env_->limits.queue.receive_max),
                       .visibility_timeout = options_.visibility_timeout,
                       .wait = absl::ZeroDuration()});
   if (!received.ok()) {
@@ -151,9 +99,9 @@ bool ConsumerCore::FetchOnce() {
   } else if (received->empty()) {
     WaitForMessages();
   } else {
-    Unit unwanted = TakeUnwanted(&*received);
+    Messages unwanted = TakeUnwanted(&*received);
     const bool none_wanted = received->empty();
-    TakeIn(*std::move(received), std::move(unwanted));
+    TakeIn(*std::move(received), std::move(unwanted), now_ns);
     if (none_wanted) {  // there may be a million: other tasks of the runtime have their turn
       {
         MutexLock lock(&mu_);
@@ -167,10 +115,10 @@ bool ConsumerCore::FetchOnce() {
 }
 
 // Takes out of *messages what no filter matches.
-ConsumerCore::Unit ConsumerCore::TakeUnwanted(Unit* messages) {
-  Unit unwanted;
+ConsumerCore::Messages ConsumerCore::TakeUnwanted(Messages* messages) {
+  Messages unwanted;
   if (filter_ == nullptr) return unwanted;
-  Unit wanted;
+  Messages wanted;
   for (Received& message : *messages) {
     (filter_->Matches(message) ? wanted : unwanted).push_back(std::move(message));
   }
@@ -178,36 +126,67 @@ ConsumerCore::Unit ConsumerCore::TakeUnwanted(Unit* messages) {
   return unwanted;
 }
 
-void ConsumerCore::TakeIn(Unit messages, Unit unwanted) {
+void ConsumerCore::TakeIn(Messages messages, Messages unwanted, int64_t received_ns) {
   int64_t new_runners = 0;
-  Leftovers too_late;
+  Messages too_late;
   Call deletion = {.thread = ThisThread(), .messages = static_cast<int64_t>(unwanted.size())};
   {
     MutexLock lock(&mu_);
-    std::deque<Unit> units;
-    for (size_t i = 0; i < messages.size(); i += unit_max_) {
-      const size_t end = std::min(messages.size(), i + unit_max_);
-      units.emplace_back(std::make_move_iterator(messages.begin() + static_cast<ptrdiff_t>(i)),
-                         std::make_move_iterator(messages.begin() + static_cast<ptrdiff_t>(end)));
-    }
     if (stats_.stopped || stats_.paused) {
-      too_late.units = std::move(units);
-      too_late.units.push_back(std::exchange(unwanted, {}));
+      too_late = std::move(messages);
+      std::move(unwanted.begin(), unwanted.end(), std::back_inserter(too_late));
+      unwanted.clear();
     } else {
       if (!unwanted.empty()) calls_.push_back(&deletion);  // from here on Stop() waits for us
-      for (Unit& unit : units) units_.push_back(std::move(unit));
-      new_runners = std::min(static_cast<int64_t>(units_.size()), options_.concurrency - runners_);
-      runners_ += new_runners;
+      Arrange(std::move(messages), received_ns);
+      new_runners = ClaimRunners();
+      SetTimer();
     }
   }
-  Undo(too_late);
-  for (int64_t i = 0; i < new_runners; ++i) PostRunner();
+  PutBack(too_late);
+  PostRunners(new_runners);
   if (unwanted.empty()) return;
-  int64_t deleted = 0;
-  for (const Received& message : unwanted) deleted += message.Delete().ok() ? 1 : 0;
+  const int64_t deleted = DeleteAll(unwanted);
   MutexLock lock(&mu_);
   stats_.filtered += deleted;  // the others are still in their queue, or gone with it
   EndCall(&deletion);
+}
+
+// Makes units of what one receive took.
+void ConsumerCore::Arrange(Messages messages, int64_t received_ns) {
+  for (Received& message : messages) {
+    if (filling_.has_value() && !Joins(*filling_, message)) EndFilling();
+    if (!filling_.has_value()) {
+      const int64_t window_ns = CeilNanoseconds(options_.batch_window);
+      Unit unit;
+      unit.received_ns = received_ns;
+      unit.closes_at_ns = AddClamped(received_ns, window_ns);
+      filling_ = std::move(unit);
+    }
+    filling_->bytes += SizeOf(message);
+    filling_->hide_again_ns =
+        std::min(filling_->hide_again_ns, FirstHideAgain(message, received_ns));
+    filling_->messages.push_back(std::move(message));
+  }
+  const bool is_full = filling_.has_value() &&
+                       static_cast<int64_t>(filling_->messages.size()) >= options_.batch_size;
+  if (is_full || options_.batch_window == absl::ZeroDuration()) EndFilling();
+}
+
+bool ConsumerCore::Joins(const Unit& unit, const Received& message) const {
+  // A receive takes all it can get of one group before the next, so a group's lie together (K7).
+  const bool is_same_group =
+      fifo_ && unit.messages.back().message_group_id() == message.message_group_id();
+  if (kind_ == HandlerKind::kMessage) return is_same_group;
+  // Two calls must not share a group: what is too large for one call waits behind it.
+  return fifo_ || unit.bytes + SizeOf(message) <= kBatchBytesMax;
+}
+
+void ConsumerCore::EndFilling() {
+  if (!filling_.has_value()) return;
+  if (!options_.extend_visibility) filling_->hide_again_ns = kNever;
+  units_.push_back(*std::move(filling_));
+  filling_.reset();
 }
 
 void ConsumerCore::WaitForMessages() {
@@ -258,120 +237,32 @@ void ConsumerCore::QueueRefused(const absl::Status& refusal) {
   WaitForMessages();  // OverLimit: the queue wakes us when there is room in flight
 }
 
-// --- Handling ------------------------------------------------------------------------------------
-
-void ConsumerCore::PostRunner() {
-  env_->runtime.Post([weak = weak_from_this()] {
-    if (const std::shared_ptr<ConsumerCore> self = weak.lock()) self->RunNext();
-  });
-}
-
-void ConsumerCore::RunNext() {
-  const Gate::Pass pass = env_->tasks.Enter();  // K5
-  if (!pass) return EndWithBroker();
-  const Gate::Guest guest(env_->gate);
-  if (BrokerStops()) StopByItself();
-  Unit unit;
-  Call call = {.thread = ThisThread()};
-  bool more = false;
-  {
-    MutexLock lock(&mu_);
-    if (!units_.empty()) {  // else a Stop() or Pause() has taken them away
-      unit = std::move(units_.front());
-      units_.pop_front();
-      call.messages = static_cast<int64_t>(unit.size());
-      stats_.running += call.messages;
-      calls_.push_back(&call);  // from here on Stop() waits for us
-    }
-  }
-  if (!unit.empty()) Handle(DropOverrun(std::move(unit)));
-  {
-    MutexLock lock(&mu_);
-    if (call.messages > 0) {
-      stats_.running -= call.messages;
-      EndCall(&call);
-    }
-    more = !units_.empty();
-    if (!more) --runners_;
-  }
-  if (more) {
-    PostRunner();  // not a loop: other tasks of the runtime have their turn
-  } else {
-    Fetch();
-  }
-}
-
-// A message that waited here for its turn until its visibility timeout had ended is back in its
-// queue: whoever receives it there handles it.
-ConsumerCore::Unit ConsumerCore::DropOverrun(Unit unit) {
-  Unit kept;
-  for (Received& message : unit) {
-    if (!message.Overrun()) {
-      kept.push_back(std::move(message));
-      continue;
-    }
-    env_->Log(LogSeverity::kWarning, queue_.core()->arn_text(),
-              StrCat("message ", message.id().ToString(), ": attempt ", message.receive_count(),
-                     " was lost, its visibility timeout ended before a handler was free; a smaller"
-                     " batch_size, more concurrency or a longer timeout mends that"));
-    MutexLock lock(&mu_);
-    ++stats_.overran;
-    ++stats_.failed;
-  }
-  return kept;
-}
-
-void ConsumerCore::Handle(const Unit& unit) {
-  if (unit.empty()) return;
-  const absl::StatusOr<BatchResult> answer =
-      CallHandler<absl::StatusOr<BatchResult>>(handler_, absl::MakeConstSpan(unit));
-  const absl::StatusOr<absl::flat_hash_set<Id>> failed = FailedIds(unit, answer);
-  for (const Received& message : unit) {
-    Settle(message, failed.ok() && !failed->contains(message.id()));
-  }
-}
-
-void ConsumerCore::Settle(const Received& message, bool handled) {
-  const bool overran = message.Overrun();
-  if (overran) {
-    env_->Log(LogSeverity::kWarning, queue_.core()->arn_text(),
-              StrCat("message ", message.id().ToString(), ": attempt ", message.receive_count(),
-                     " took longer than its visibility timeout and may overlap with the next"));
-  }
-  // What these two answer does not matter: a message that is gone, or a queue that is gone, is
-  // settled; and one that could not be settled comes back.
-  if (handled) {
-    message.Delete().IgnoreError();
-  } else if (options_.retry.has_value() && !overran) {  // if it did, it may be another's by now
-    message.ChangeVisibility(BackOff(*options_.retry, message.receive_count())).IgnoreError();
-  }
-  MutexLock lock(&mu_);
-  ++(handled ? stats_.handled : stats_.failed);
-  if (overran) ++stats_.overran;
-}
-
 // --- Pausing and stopping ------------------------------------------------------------------------
-
-void ConsumerCore::EndCall(Call* call) {
-  calls_.erase(std::find(calls_.begin(), calls_.end(), call));
-  stoppers_.WakeAll();
-}
 
 ConsumerCore::Leftovers ConsumerCore::EndReceiving() {
   Leftovers leftovers;
-  leftovers.units = std::exchange(units_, {});
+  const auto leave = [&leftovers](Unit* unit) {
+    std::move(unit->messages.begin(), unit->messages.end(), std::back_inserter(leftovers.messages));
+    *unit = {};
+  };
+  for (Call* call : calls_) leave(&call->behind);
+  for (Unit& unit : units_) leave(&unit);
+  if (filling_.has_value()) leave(&*filling_);
+  units_.clear();
+  filling_.reset();
   leftovers.wait = std::exchange(wait_, std::nullopt);
   waiting_ = false;
+  if (calls_.empty()) {  // else what they have may have to be hidden anew
+    leftovers.timer = std::exchange(timer_, TimerId::kNone);
+    timer_at_ns_ = kNever;
+  }
   return leftovers;
 }
 
 void ConsumerCore::Undo(const Leftovers& leftovers) {
   if (leftovers.wait.has_value()) queue_.core()->CancelWait(*leftovers.wait);
-  for (const Unit& unit : leftovers.units) {
-    for (const Received& message : unit) {
-      if (!message.Overrun()) message.ChangeVisibility(absl::ZeroDuration()).IgnoreError();
-    }
-  }
+  if (leftovers.timer != TimerId::kNone) env_->runtime.Cancel(leftovers.timer);
+  PutBack(leftovers.messages);
 }
 
 void ConsumerCore::StopByItself() {

@@ -137,8 +137,10 @@ absl::Status Received::ChangeVisibility(absl::Duration from_now) const {
 }
 
 absl::Status Received::MoveToDeadLetterQueue(std::string_view reason) const {
-  return state_ == nullptr ? NoReceipt()
-                           : state_->batch->queue()->MoveToDeadLetterQueue(state_->receipt, reason);
+  if (state_ == nullptr) return NoReceipt();
+  absl::Status moved = state_->batch->queue()->MoveToDeadLetterQueue(state_->receipt, reason);
+  if (moved.ok()) state_->dead_lettered.store(true, std::memory_order_release);
+  return moved;
 }
 
 bool Received::Overrun() const {

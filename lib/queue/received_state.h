@@ -51,6 +51,8 @@ struct ReceivedState {
   // Set when this attempt settled its message, and whether that was too late.
   mutable std::atomic<bool> settled = false;
   mutable std::atomic<bool> settled_late = false;
+  // Set when this attempt's receiver sent the message to the dead-letter queue.
+  mutable std::atomic<bool> dead_lettered = false;
 
   const Payload& body() const {
     return presented.has_value() ? *presented : contents.message->body;

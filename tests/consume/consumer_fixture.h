@@ -45,6 +45,23 @@ class ConsumerTest : public ::testing::Test {
     ASSERT_THAT(queue.Send({.body = body}), testing::IsOk());
   }
 
+  // Into a FIFO queue: "a1" is the first message of group "a".
+  static void SendToGroup(const Queue& queue, std::string_view body) {
+    ASSERT_THAT(queue.Send({.body = body,
+                            .message_group_id = std::string(body.substr(0, 1)),
+                            .message_deduplication_id = std::string(body.substr(0, 64))}),
+                testing::IsOk());
+  }
+
+  // What a handler does that takes so long.
+  void Work(absl::Duration how_long) {
+    Mutex mu;
+    WaitList nobody;
+    MutexLock lock(&mu);
+    runtime_.Await(
+        mu, nobody, [] { return false; }, runtime_.Uptime() + how_long);
+  }
+
   RememberingLog log_;
   testing::SimulatedRuntime runtime_;
   Broker broker_ = Broker::Create(runtime_, {.log = &log_}).value();
