@@ -31,8 +31,11 @@ class IdSource {
  public:
   explicit IdSource(uint64_t seed) : seed_(seed) {}
 
-  Id Next() {
-    const uint64_t n = next_.fetch_add(1, std::memory_order_relaxed);
+  Id Next() { return At(Take(1)); }
+
+  // Several at once: the places of `count` ids in the sequence, from the one it answers.
+  uint64_t Take(uint64_t count) { return next_.fetch_add(count, std::memory_order_relaxed); }
+  Id At(uint64_t n) const {
     // The bits that make a UUID say "version 4, variant 1".
     return {(Mix64(seed_ + 2 * n * kMixStep) & ~uint64_t{0xF000}) | 0x4000,
             (Mix64(seed_ + (2 * n + 1) * kMixStep) & ~(uint64_t{3} << 62)) | (uint64_t{2} << 62)};

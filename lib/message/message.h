@@ -144,6 +144,17 @@ class MessageRef {
     }
   }
 
+  // Lets go of a message that `other` holds, too, where nobody else could copy either of the two
+  // meanwhile: if they are the only ones, no read-modify-write is needed. Acquire: as above.
+  void ReleaseBeside(const MessageRef& other) {
+    if (message_ == nullptr || message_ != other.message_ ||
+        message_->references_.load(std::memory_order_acquire) != 2) {
+      return;
+    }
+    message_->references_.store(1, std::memory_order_release);
+    message_ = nullptr;
+  }
+
   const Message& operator*() const { return *message_; }
   const Message* operator->() const { return message_; }
   const Message* get() const { return message_; }

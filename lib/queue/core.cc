@@ -82,6 +82,14 @@ absl::Status QueueCore::Purge() {
                  " is allowed every ", SecondsText(env_->limits.queue.purge_every), " seconds.");
   }
   purged_ns_ = operation.now.uptime_ns;
+  {
+    // At once: a message that stays must be remembered, and one that is forgotten must go.
+    MutexLock intake_lock(&intake_.mu);
+    forgotten = std::move(intake_.dedup);
+    intake_.entries.swap(spare_entries_);
+    intake_.waiting.store(0, std::memory_order_relaxed);
+  }
+  BringInAll(&operation.now, &operation.after);
   for (SlotIndex i = 0; i < slots_.size(); ++i) {
     if (!slots_.Holds(i)) continue;
     const SlotState state = slots_[i].state;
@@ -90,8 +98,6 @@ absl::Status QueueCore::Purge() {
     Drop(i, Change::kSettled, operation.now, &operation.after);
   }
   attempts_.Clear();
-  MutexLock intake_lock(&intake_.mu);
-  forgotten = std::move(intake_.dedup);
   return absl::OkStatus();
 }
 
@@ -105,6 +111,7 @@ void QueueCore::Trim() {
   slots_.Trim();
   deadlines_.Trim();
   if (groups_ != nullptr) groups_->Trim();
+  if (tenants_ != nullptr) tenants_->Trim(operation.now.uptime_ns);
   moved_in_.rehash(0);
   spare.swap(spare_entries_);
   MutexLock intake_lock(&intake_.mu);
@@ -168,13 +175,18 @@ uint64_t QueueCore::Drain(Instant* now, Aftermath* after, const Amount& more) {
     intake_.admitted.bytes += more.bytes;
     intake_.latest_ns = std::max(intake_.latest_ns, now->uptime_ns);
   }
+  BringInAll(now, after);
+  return first_number;
+}
+
+// What was taken out of the intake into spare_entries_.
+void QueueCore::BringInAll(Instant* now, Aftermath* after) {
   for (IntakeEntry& entry : spare_entries_) {
     now->uptime_ns = latest_ns_ = std::max(latest_ns_, entry.at.uptime_ns);
     PassTime(entry.at.uptime_ns, *now, after);
     BringIn(&entry, *now);
   }
   spare_entries_.clear();
-  return first_number;
 }
 
 void QueueCore::BringIn(IntakeEntry* entry, const Instant& now) {
@@ -352,10 +364,11 @@ void QueueCore::EndAttempt(SlotIndex index, int64_t visible_since_ns, const Inst
                            Aftermath* after) {
   Slot& slot = slots_[index];
   AddFailure(&slot, {}, now);
+  if (slot.number < drop_from_number_) drop_from_ = kNoSlot;
   if (Exhausted(slot)) {
     Depart(index, nullptr, std::nullopt, now, after);
   } else {
-    LeaveState(index, now.uptime_ns);
+    LeaveState(index, visible_since_ns);
     MakeVisible(index, visible_since_ns);
   }
 }

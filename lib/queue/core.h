@@ -192,7 +192,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
 
   // What an operation leaves to be done once mu_ is free.
   struct Aftermath {
-    std::vector<Departure> departures;
+    bool departed = false;  // somebody has; see HandOver()
     absl::InlinedVector<Contents, 10> dropped;
   };
 
@@ -237,6 +237,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   // numbers.
   uint64_t Drain(Instant* now, Aftermath* after, const Amount& more = {})
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void BringInAll(Instant* now, Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void BringIn(IntakeEntry* entry, const Instant& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Changes of state. Those that begin with "Leave" take a message out of one of the structures.
@@ -271,7 +272,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
     std::stop_token stop = {};
     size_t answer_to = 0;  // of a batch
   };
-  absl::Status MakeSent(SendRequest* request, const Instant& now, Incoming* incoming,
+  absl::Status MakeSent(SendRequest* request, const Instant& now, Id id, Incoming* incoming,
                         std::optional<SendResult>* answer);
   DedupKey KeyOf(const SendRequest& request) const;
   DedupKey KeyOf(std::string_view group, std::string_view deduplication_id,
@@ -322,10 +323,11 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
     Receipt receipt;
     const ReceivedState* received = nullptr;  // null: by its handle
   };
-  absl::Status Settle(const Receipt& receipt, Settled* settled);
+  // `received`: who settles, if it was not by a handle.
+  absl::Status Settle(const Receipt& receipt, const ReceivedState* received, Settled* settled);
   absl::StatusOr<std::vector<absl::Status>> SettleAll(absl::Span<ToSettle> entries);
-  absl::Status SettleOne(const Receipt& receipt, Operation* operation, Settled* settled)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status SettleOne(const Receipt& receipt, const ReceivedState* received,
+                         Operation* operation, Settled* settled) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   static void Mark(const ReceivedState& received, const Settled& settled);
   absl::Status ChangeOne(const Receipt& receipt, absl::Duration from_now, Operation* operation)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -348,7 +350,8 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   void OnTimer(int64_t at_ns);
 
   // Moves; move.cc.
-  void Finish(Aftermath* after, const Instant& now);
+  void HandOver(const Instant& now);
+  void HandOverOwn(const Instant& now, std::vector<std::shared_ptr<QueueCore>>* queues);
   std::shared_ptr<QueueCore> DeadLetterQueue();
   bool TakeMoved(absl::Span<Departure> departures, Instant now, Aftermath* after);
   void Departed(absl::Span<Departure> departures, const std::shared_ptr<QueueCore>& taken_by,
@@ -390,6 +393,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   void RunMoveTask(const std::shared_ptr<MoveTask>& task);
   bool IsDeadLetterQueue();
   void AddSource(const std::shared_ptr<QueueCore>& source);
+  void EndMoveTask(MoveTask* task, MessageMoveTask::State state, std::string_view reason);
 
   // Explanations; explain.cc.
   class Explainer;
@@ -457,13 +461,21 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   // Messages moved in and not received yet, by (incarnation, number) in their queue of origin.
   absl::flat_hash_map<std::pair<uint64_t, uint64_t>, SlotIndex> moved_in_ ABSL_GUARDED_BY(mu_);
   ReceiveAttempts attempts_ ABSL_GUARDED_BY(mu_);
+  // DropOldest: of what came before this one everything was in flight, and is still.
+  SlotIndex drop_from_ ABSL_GUARDED_BY(mu_) = kNoSlot;
+  uint64_t drop_from_number_ ABSL_GUARDED_BY(mu_) = 0;
 
   std::weak_ptr<QueueCore> dead_letter_ ABSL_GUARDED_BY(mu_);
+  // What is on its way from here, in the order it left, and whether somebody is handing it over: one
+  // at a time, so that groups keep their order.
+  std::vector<Departure> outgoing_ ABSL_GUARDED_BY(mu_);
+  bool handing_over_ ABSL_GUARDED_BY(mu_) = false;
   // Every queue that dead letters went to, for late Deletes. Usually one.
   std::vector<std::weak_ptr<QueueCore>> moved_to_ ABSL_GUARDED_BY(mu_);
 
   // Queues that have named this one as theirs for dead letters; see IsDeadLetterQueue().
-  std::vector<std::weak_ptr<QueueCore>> sources_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<const QueueCore*, std::weak_ptr<QueueCore>> sources_ ABSL_GUARDED_BY(mu_);
+  size_t sweep_sources_at_ ABSL_GUARDED_BY(mu_) = 16;
 
   WaitList sleepers_ ABSL_GUARDED_BY(mu_);
   int64_t sleeping_ ABSL_GUARDED_BY(mu_) = 0;

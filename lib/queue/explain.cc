@@ -405,7 +405,7 @@ absl::StatusOr<std::string> QueueCore::Explain() {
       MutexLock lock(&mu_);
       if (closing_.has_value()) return ClosedStatus();
       BringUpTo(&operation.now, &operation.after);
-      if (operation.after.departures.empty()) {
+      if (!operation.after.departed) {
         return Explainer(this, operation.now).Queue();
       }
     }
@@ -443,7 +443,7 @@ absl::StatusOr<std::string> QueueCore::Locate(Id message_id,
       MutexLock lock(&mu_);
       if (closing_.has_value()) return ClosedStatus();
       BringUpTo(&operation.now, &operation.after);
-      if (operation.after.departures.empty()) {
+      if (!operation.after.departed) {
         *moved_to = moved_to_;
         return Explainer(this, operation.now).Message(message_id);
       }

@@ -38,9 +38,14 @@ void FairTenants::Remove(SlotArena& slots, SlotIndex index, int64_t now_ns) {
   Tenant* tenant = slots[index].tenant;
   slots[index].tenant = nullptr;
   if (--tenant->messages == 0) Idle(tenant, now_ns);
-  // T3, a few at a time.
-  for (int i = 0; i < 2 && longest_idle_ != nullptr; ++i) {
-    if (now_ns - longest_idle_->idle_since_ns < window_ns_) break;
+  ForgetIdle(now_ns, 2);
+}
+
+// T3, at most so many at a time.
+void FairTenants::ForgetIdle(int64_t now_ns, int64_t count) {
+  for (; count > 0 && longest_idle_ != nullptr; --count) {
+    const bool is_over = now_ns - longest_idle_->idle_since_ns >= window_ns_;
+    if (!is_over && idle_ <= kIdleMax) break;
     Tenant* forgotten = longest_idle_;
     Wake(forgotten);
     tenants_.erase(tenants_.find(std::string_view(forgotten->name)));
@@ -127,6 +132,7 @@ void FairTenants::Reconsider(const SlotArena& slots, Tenant* tenant) {
 }
 
 void FairTenants::Idle(Tenant* tenant, int64_t now_ns) {
+  ++idle_;
   tenant->idle_since_ns = now_ns;
   tenant->idle_previous = shortest_idle_;
   (shortest_idle_ == nullptr ? longest_idle_ : shortest_idle_->idle_next) = tenant;
@@ -134,6 +140,7 @@ void FairTenants::Idle(Tenant* tenant, int64_t now_ns) {
 }
 
 void FairTenants::Wake(Tenant* tenant) {
+  --idle_;
   (tenant->idle_previous == nullptr ? longest_idle_ : tenant->idle_previous->idle_next) =
       tenant->idle_next;
   (tenant->idle_next == nullptr ? shortest_idle_ : tenant->idle_next->idle_previous) =

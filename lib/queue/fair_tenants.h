@@ -14,7 +14,8 @@
 // T2  Who is noisy is judged when somebody receives: the front of `quiet` before it is offered, and
 //     all of `noisy`, which are few: each has a tenth of something.
 // T3  A tenant exists while it has a message, and then until it has spent no consumer's time for a
-//     whole window.
+//     whole window; but of those without a message at most kIdleMax, so that ids made up for each
+//     message do not fill the memory.
 //
 // A message without a group id is a tenant of its own and never noisy: it cannot have thirty in
 // flight.
@@ -130,6 +131,11 @@ class FairTenants {
   }
   size_t size() const { return tenants_.size(); }
 
+  void Trim(int64_t now_ns) {
+    ForgetIdle(now_ns, INT64_MAX);
+    tenants_.rehash(0);
+  }
+
   void Check(const SlotArena& slots) const;
 
  private:
@@ -143,6 +149,9 @@ class FairTenants {
   void SetNoisy(const SlotArena& slots, Tenant* tenant, bool is_noisy);
   void Idle(Tenant* tenant, int64_t now_ns);
   void Wake(Tenant* tenant);
+  void ForgetIdle(int64_t now_ns, int64_t count);
+
+  static constexpr int64_t kIdleMax = 10'000;
 
   Fairness fairness_;
   int64_t window_ns_ = 1;
@@ -153,6 +162,7 @@ class FairTenants {
   Heap noisy_;
   Tenant* longest_idle_ = nullptr;
   Tenant* shortest_idle_ = nullptr;
+  int64_t idle_ = 0;
 };
 
 }  // namespace banyan::inline v0_1::internal

@@ -60,33 +60,58 @@ void QueueCore::Depart(SlotIndex index, std::shared_ptr<QueueCore> redrive_to,
     if (slot.history != nullptr) provenance->history = *slot.history;
     departure.contents.provenance = std::move(provenance);
   }
-  after->departures.push_back(std::move(departure));
+  outgoing_.push_back(std::move(departure));
+  after->departed = true;
 }
 
-// Steps 2 and 3 for all that an operation sent away; those with one destination go together.
-void QueueCore::Finish(Aftermath* after, const Instant& now) {
-  std::vector<Departure> departures = std::move(after->departures);
-  after->departures.clear();
-  absl::Span<Departure> rest = absl::MakeSpan(departures);
-  while (!rest.empty()) {
-    std::shared_ptr<QueueCore> destination = rest[0].redrive_to;
-    size_t count = 1;
-    while (count < rest.size() && rest[count].redrive_to == destination) ++count;
-    absl::Span<Departure> together = rest.subspan(0, count);
-    rest.remove_prefix(count);
+// Steps 2 and 3, for this queue and then for those that had dead letters of their own when they were
+// looked at: a loop, since queues may form a chain of any length.
+void QueueCore::HandOver(const Instant& now) {
+  std::vector<std::shared_ptr<QueueCore>> queues = {shared_from_this()};
+  while (!queues.empty()) {
+    const std::shared_ptr<QueueCore> queue = std::move(queues.back());
+    queues.pop_back();
+    queue->HandOverOwn(now, &queues);
+  }
+}
 
-    const bool is_dead_letter = destination == nullptr;
-    if (is_dead_letter) destination = DeadLetterQueue();
-    Aftermath there;
-    if (destination != nullptr && !destination->TakeMoved(together, now, &there)) {
-      destination = nullptr;
+void QueueCore::HandOverOwn(const Instant& now, std::vector<std::shared_ptr<QueueCore>>* queues) {
+  {
+    MutexLock lock(&mu_);
+    if (handing_over_) return;  // who does will find ours, too
+    handing_over_ = true;
+  }
+  for (;;) {
+    std::vector<Departure> departures;
+    {
+      MutexLock lock(&mu_);
+      departures.swap(outgoing_);
+      if (departures.empty()) {
+        handing_over_ = false;
+        return;
+      }
     }
-    Departed(together, destination, now);
-    if (destination != nullptr) {
-      destination->Finish(&there, now);
-    } else if (is_dead_letter) {
-      env_->Log(LogSeverity::kWarning, arn_text(),
-                "the dead-letter queue does not exist: messages stay after their last attempt");
+    // Those with one destination go together.
+    absl::Span<Departure> rest = absl::MakeSpan(departures);
+    while (!rest.empty()) {
+      std::shared_ptr<QueueCore> destination = rest[0].redrive_to;
+      size_t count = 1;
+      while (count < rest.size() && rest[count].redrive_to == destination) ++count;
+      absl::Span<Departure> together = rest.subspan(0, count);
+      rest.remove_prefix(count);
+
+      const bool is_dead_letter = destination == nullptr;
+      if (is_dead_letter) destination = DeadLetterQueue();
+      Aftermath there;
+      if (destination != nullptr && !destination->TakeMoved(together, now, &there)) {
+        destination = nullptr;
+      }
+      Departed(together, destination, now);
+      if (there.departed) queues->push_back(destination);
+      if (destination == nullptr && is_dead_letter) {
+        env_->Log(LogSeverity::kWarning, arn_text(),
+                  "the dead-letter queue does not exist: messages stay after their last attempt");
+      }
     }
   }
 }
@@ -94,19 +119,21 @@ void QueueCore::Finish(Aftermath* after, const Instant& now) {
 // Under no lock: asking the resolver may take one of the broker's.
 std::shared_ptr<QueueCore> QueueCore::DeadLetterQueue() {
   Arn arn;
-  std::shared_ptr<QueueCore> queue;
+  std::shared_ptr<QueueCore> known;
   {
     MutexLock lock(&mu_);
     if (!options_.redrive.has_value()) return nullptr;
     arn = options_.redrive->dead_letter;
-    queue = dead_letter_.lock();
+    known = dead_letter_.lock();
   }
+  std::shared_ptr<QueueCore> queue = known;
   if ((queue == nullptr || queue->closed()) && resolve_ != nullptr) queue = resolve_(arn);
   if (queue == nullptr || queue.get() == this) return nullptr;
 
-  queue->AddSource(shared_from_this());
+  if (queue != known) queue->AddSource(shared_from_this());
   MutexLock lock(&mu_);
-  dead_letter_ = queue;
+  // It may have been set anew meanwhile; these messages left before that.
+  if (options_.redrive.has_value() && options_.redrive->dead_letter == arn) dead_letter_ = queue;
   const auto same = [&queue](const std::weak_ptr<QueueCore>& other) {
     return other.lock() == queue;
   };
@@ -223,7 +250,7 @@ void QueueCore::DeleteMoved(uint64_t origin_incarnation, uint64_t number, uint32
       }
     }
   }
-  Finish(&after, now);
+  if (after.departed) HandOver(now);
 }
 
 void QueueCore::ForgetOrigin(Slot* slot) {

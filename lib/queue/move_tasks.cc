@@ -101,18 +101,16 @@ void QueueCore::RunMoveTask(const std::shared_ptr<MoveTask>& task) {
   const Gate::Pass pass = env_->tasks.Enter();  // as the timer that moves dead letters
   if (!pass) return;
   const auto end = [&](State state, std::string_view reason) {
-    MutexLock lock(&settings_mu_);
-    task->shown.moved = task->walk.moved;
-    task->shown.state = state;
-    task->shown.failure_reason = reason;
+    EndMoveTask(task.get(), state, reason);
   };
   std::optional<int64_t> rate;
+  bool goes_on = true;
   {
     MutexLock lock(&settings_mu_);
-    if (task->shown.state == State::kCancelling) task->shown.state = State::kCancelled;
-    if (task->shown.state != State::kRunning) return;
+    goes_on = task->shown.state == State::kRunning;
     rate = task->shown.max_per_second;
   }
+  if (!goes_on) return end(State::kCancelled, {});
   Walk& walk = task->walk;
   if (walk.destination != nullptr && walk.destination->closed()) {
     return end(State::kFailed, kNoSuchQueue);
@@ -136,6 +134,15 @@ void QueueCore::RunMoveTask(const std::shared_ptr<MoveTask>& task) {
   const int64_t moved = walk.moved - before;
   const int64_t pause_ns = rate.has_value() ? moved * 1'000'000'000 / *rate : 0;
   PostMoveTask(task, AddClamped(operation.now.uptime_ns, pause_ns));
+}
+
+// Its walk goes: it holds queues, which may hold a task that holds this one.
+void QueueCore::EndMoveTask(MoveTask* task, State state, std::string_view reason) {
+  const Walk walk = std::exchange(task->walk, {});  // dies after the lock
+  MutexLock lock(&settings_mu_);
+  task->shown.moved = walk.moved;
+  task->shown.state = state;
+  task->shown.failure_reason = reason;
 }
 
 absl::StatusOr<std::vector<MessageMoveTask>> QueueCore::ListMessageMoveTasks(int64_t max_results) {
@@ -174,12 +181,13 @@ absl::StatusOr<int64_t> QueueCore::CancelMessageMoveTask(std::string_view task_h
 
 // Whether some queue's redrive policy names this one.
 bool QueueCore::IsDeadLetterQueue() {
-  std::vector<std::weak_ptr<QueueCore>> sources;
+  absl::flat_hash_map<const QueueCore*, std::weak_ptr<QueueCore>> sources;
   {
     MutexLock lock(&mu_);
     sources = sources_;
   }
-  return std::any_of(sources.begin(), sources.end(), [this](const std::weak_ptr<QueueCore>& weak) {
+  return std::any_of(sources.begin(), sources.end(), [this](const auto& entry) {
+    const std::weak_ptr<QueueCore>& weak = entry.second;
     const std::shared_ptr<QueueCore> source = weak.lock();
     if (source == nullptr) return false;
     const absl::StatusOr<QueueOptions> options = source->Options();
@@ -189,10 +197,10 @@ bool QueueCore::IsDeadLetterQueue() {
 
 void QueueCore::AddSource(const std::shared_ptr<QueueCore>& source) {
   MutexLock lock(&mu_);
-  std::erase_if(sources_, [&](const std::weak_ptr<QueueCore>& other) {
-    return other.expired() || other.lock() == source;
-  });
-  sources_.push_back(source);
+  sources_[source.get()] = source;
+  if (sources_.size() < sweep_sources_at_) return;
+  absl::erase_if(sources_, [](const auto& entry) { return entry.second.expired(); });
+  sweep_sources_at_ = 2 * sources_.size() + 16;
 }
 
 }  // namespace banyan::inline v0_1::internal

@@ -45,7 +45,8 @@ class QueueCore::Operation {
   }
 
   void Finish() {
-    if (!after.departures.empty()) core_->Finish(&after, now);
+    if (after.departed) core_->HandOver(now);
+    after.departed = false;
     after.dropped.clear();
   }
 

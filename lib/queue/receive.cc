@@ -37,7 +37,7 @@ absl::StatusOr<std::vector<Received>> QueueCore::Receive(const ReceiveOptions& o
       }
       // Dead letters found on the way go first: they may be what keeps a group waiting, and must
       // not wait as long as this receiver does.
-      if (operation.after.departures.empty()) {
+      if (!operation.after.departed) {
         const int64_t visibility_ns = options.visibility_timeout.has_value()
                                           ? CeilNanoseconds(*options.visibility_timeout)
                                           : visibility_ns_;
@@ -71,7 +71,8 @@ absl::StatusOr<std::vector<Received>> QueueCore::Receive(const ReceiveOptions& o
         TellIntake();
         Drain(&operation.now, &operation.after);  // what came before the intake knew of us
         SetTimer();
-        if (operation.after.departures.empty()) {
+        // Nor must what was dropped wait: somebody may want its memory back.
+        if (!operation.after.departed && operation.after.dropped.empty()) {
           env_->runtime.Await(
               mu_, sleepers_,
               [this] {

@@ -41,7 +41,7 @@ class ReceiveAttempts {
     const uint64_t round = ++rounds_;
     attempts_[id] = {std::move(given), round};
     by_age_.push_back({id, round, now_ns + kWindowNs});
-    if (attempts_.size() > kAttemptsMax) ForgetOldest();
+    if (by_age_.size() > kAttemptsMax) ForgetOldest();
   }
 
   void Clear() {

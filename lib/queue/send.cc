@@ -25,7 +25,7 @@ absl::StatusOr<SendResult> QueueCore::Send(SendRequest request) {
                                       message_bytes_max_.load(std::memory_order_relaxed)));
   Incoming incoming;
   std::optional<SendResult> answer;
-  BANYAN_RETURN_IF_ERROR(MakeSent(&request, operation.now, &incoming, &answer));
+  BANYAN_RETURN_IF_ERROR(MakeSent(&request, operation.now, env_->ids.Next(), &incoming, &answer));
   if (answer.has_value()) return *answer;
   std::optional<int64_t> wait_end_ns;
   return AdmitOrMakeRoom(&incoming, &operation, &wait_end_ns);
@@ -42,6 +42,7 @@ absl::StatusOr<std::vector<absl::StatusOr<SendResult>>> QueueCore::SendBatch(
   std::vector<absl::StatusOr<SendResult>> answers;
   answers.reserve(requests.size());
   absl::InlinedVector<Incoming, 10> incoming;
+  uint64_t id = env_->ids.Take(requests.size());
   for (SendRequest& request : requests) {
     absl::Status refusal = ValidateSend(request, fifo_, content_based, env_->limits);
     if (refusal.ok()) {
@@ -50,7 +51,9 @@ absl::StatusOr<std::vector<absl::StatusOr<SendResult>>> QueueCore::SendBatch(
     }
     std::optional<SendResult> answer;
     Incoming& one = incoming.emplace_back();
-    if (refusal.ok()) refusal = MakeSent(&request, operation.now, &one, &answer);
+    if (refusal.ok()) {
+      refusal = MakeSent(&request, operation.now, env_->ids.At(id++), &one, &answer);
+    }
     one.answer_to = answers.size();
     const bool is_answered = !refusal.ok() || answer.has_value();
     if (!refusal.ok()) {
@@ -82,9 +85,8 @@ absl::StatusOr<std::vector<absl::StatusOr<SendResult>>> QueueCore::SendBatch(
 
 // Makes what is to be stored of a valid request; or the answer, if nothing is to be stored: a
 // duplicate, or a tap has taken it over.
-absl::Status QueueCore::MakeSent(SendRequest* request, const Instant& now, Incoming* incoming,
-                                 std::optional<SendResult>* answer) {
-  const Id id = env_->ids.Next();
+absl::Status QueueCore::MakeSent(SendRequest* request, const Instant& now, Id id,
+                                 Incoming* incoming, std::optional<SendResult>* answer) {
   if (env_->tap != nullptr) {
     {
       MutexLock lock(&intake_.mu);
@@ -292,7 +294,7 @@ absl::StatusOr<SendResult> QueueCore::SendIntoFull(Incoming* incoming, Operation
                      books_.depth.total(), " of ", options_.messages_max, " messages and ",
                      books_.bytes, " of ", options_.bytes_max, " bytes.");
       }
-      if (!has_room && operation->after.departures.empty()) {
+      if (!has_room && !operation->after.departed && operation->after.dropped.empty()) {
         if (!bed.has_value()) bed.emplace(env_->sleepers);
         operation->StepOut();
         ++senders_waiting_;
@@ -332,13 +334,15 @@ bool QueueCore::RemembersMore(const DedupKey& key, const Instant& now) {
 }
 
 // Drops the oldest message that is not in flight; false if there is none. Looks past those that are
-// in flight and older.
+// in flight and older, but not again at the next call.
 bool QueueCore::DropOldest(Operation* operation) {
   const auto may_go = [this](SlotIndex index) {
     mu_.AssertHeld();
     return slots_[index].state != SlotState::kInFlight;
   };
-  SlotIndex oldest = arrived_.front();
+  const Slot* from = drop_from_ == kNoSlot ? nullptr : slots_.Find(drop_from_, drop_from_number_);
+  const bool knows_from = from != nullptr && from->state != SlotState::kLeaving && !from->own_age;
+  SlotIndex oldest = knows_from ? drop_from_ : arrived_.front();
   while (oldest != kNoSlot && !may_go(oldest)) oldest = slots_[oldest].younger;
   for (const auto& [age, index] : moved_by_age_) {
     if (oldest != kNoSlot && slots_[oldest].enqueued_ns <= age.first) break;
@@ -348,6 +352,10 @@ bool QueueCore::DropOldest(Operation* operation) {
   }
   if (oldest == kNoSlot) return false;
   ++books_.dropped;
+  if (!slots_[oldest].own_age) {
+    drop_from_ = slots_[oldest].younger;
+    drop_from_number_ = drop_from_ == kNoSlot ? 0 : slots_[drop_from_].number;
+  }
   Drop(oldest, Change::kExpired, operation->now, &operation->after);
   return true;
 }

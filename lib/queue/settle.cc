@@ -25,12 +25,12 @@ namespace banyan::inline v0_1::internal {
 absl::Status QueueCore::Delete(std::string_view receipt_handle) {
   Settled settled;
   BANYAN_ASSIGN_OR_RETURN(const Receipt receipt, ParseReceipt(receipt_handle));
-  return Settle(receipt, &settled);
+  return Settle(receipt, nullptr, &settled);
 }
 
 absl::Status QueueCore::Delete(const ReceivedState& received) {
   Settled settled;
-  absl::Status status = Settle(received.receipt, &settled);
+  absl::Status status = Settle(received.receipt, &received, &settled);
   if (settled.settled) Mark(received, settled);
   return status;
 }
@@ -41,7 +41,8 @@ void QueueCore::Mark(const ReceivedState& received, const Settled& settled) {
   received.settled.store(true, std::memory_order_release);
 }
 
-absl::Status QueueCore::Settle(const Receipt& receipt, Settled* settled) {
+absl::Status QueueCore::Settle(const Receipt& receipt, const ReceivedState* received,
+                               Settled* settled) {
   Operation operation(this);
   BANYAN_RETURN_IF_ERROR(operation.entered());
   if (receipt.attempt == 0) return ParseReceipt("").status();
@@ -51,7 +52,7 @@ absl::Status QueueCore::Settle(const Receipt& receipt, Settled* settled) {
     MutexLock lock(&mu_);
     if (closing_.has_value()) return ClosedStatus();
     BringUpTo(&operation.now, &operation.after, Drains::kIfTimeTurns);
-    status = SettleOne(receipt, &operation, settled);
+    status = SettleOne(receipt, received, &operation, settled);
     if (status.ok()) ++delete_calls_;
     if (settled->gone) places = moved_to_;
     SetTimer();
@@ -60,7 +61,8 @@ absl::Status QueueCore::Settle(const Receipt& receipt, Settled* settled) {
   return status;
 }
 
-absl::Status QueueCore::SettleOne(const Receipt& receipt, Operation* operation, Settled* settled) {
+absl::Status QueueCore::SettleOne(const Receipt& receipt, const ReceivedState* received,
+                                  Operation* operation, Settled* settled) {
   Slot* slot = slots_.Find(receipt.slot, receipt.number);
   if (slot == nullptr) {
     settled->gone = true;
@@ -82,6 +84,10 @@ absl::Status QueueCore::SettleOne(const Receipt& receipt, Operation* operation, 
   settled->late = slot->state != SlotState::kInFlight;
   ++books_.deleted;
   Drop(receipt.slot, Change::kSettled, operation->now, &operation->after);
+  // The slot's reference is ours now, and none of the receiver's is ever copied.
+  if (received != nullptr) {
+    operation->after.dropped.back().message.ReleaseBeside(received->contents.message);
+  }
   return absl::OkStatus();
 }
 
@@ -150,7 +156,7 @@ absl::StatusOr<std::vector<absl::Status>> QueueCore::SettleAll(absl::Span<ToSett
         continue;
       }
       Settled settled;
-      answers[i] = SettleOne(entry.receipt, &operation, &settled);
+      answers[i] = SettleOne(entry.receipt, entry.received, &operation, &settled);
       if (answers[i].ok()) ++delete_calls_;
       if (settled.gone) gone.push_back(entry.receipt);
       if (settled.settled && entry.received != nullptr) Mark(*entry.received, settled);
@@ -244,6 +250,7 @@ absl::Status QueueCore::MoveToDeadLetterQueue(const Receipt& receipt, std::strin
   Operation operation(this);
   BANYAN_RETURN_IF_ERROR(operation.entered());
   if (receipt.attempt == 0) return ParseReceipt("").status();
+  const bool is_there = DeadLetterQueue() != nullptr;
   MutexLock lock(&mu_);
   if (closing_.has_value()) return ClosedStatus();
   BringUpTo(&operation.now, &operation.after, Drains::kIfTimeTurns);
@@ -253,6 +260,11 @@ absl::Status QueueCore::MoveToDeadLetterQueue(const Receipt& receipt, std::strin
   }
   Slot* slot = slots_.Find(receipt.slot, receipt.number);
   if (slot == nullptr || slot->state == SlotState::kLeaving) return StaleReceipt(receipt);
+  if (!is_there) {
+    return Error(AwsError::kQueueInvalidParameterValue, "The dead-letter queue ",
+                 options_.redrive->dead_letter.ToString(), " of the queue ", name_,
+                 " does not exist.");
+  }
   if (slot->attempts != receipt.attempt || (fifo_ && slot->state != SlotState::kInFlight)) {
     return ExpiredReceipt(receipt);
   }
