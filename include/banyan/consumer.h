@@ -47,8 +47,8 @@
 //
 //   .filters = {R"({"body": {"total": [{"numeric": [">", 100]}]}})"}
 //
-// The values of `attributes` are strings; AWSTraceHeader and DeadLetterQueueSourceArn are there if
-// the message has one, SenderId never. A Binary attribute has a binaryValue, in base64. The body
+// `attributes` are those of Received::SystemAttributes(), all strings. (Lambda's receiptHandle and MD5s
+// are not there.) A Binary attribute has a binaryValue, in base64. The body
 // stands as an object if it is one JSON object (within limits.pattern), else as a string. As with
 // Lambda, a condition on fields of the body is never true of a string, and one on the body itself
 // never true of an object; {"exists": false} is no exception. A record beyond limits.pattern

@@ -151,7 +151,7 @@ struct QueueStats {
   int64_t dropped = 0;        // the oldest, for want of room; WhenFull::kDropOldest
   int64_t moved_out = 0;      // to the dead-letter queue, and redrives
   int64_t received = 0;       // attempts, apart from the books
-  int64_t stale_deletes = 0;  // deletes that came after another receive
+  int64_t stale_deletes = 0;  // deletes that came after another receive; FIFO: after the timeout
   int64_t rejected = 0;       // refused at a bound
   int64_t duplicates = 0;     // FIFO: sends answered as an earlier one, and not stored
   int64_t empty_receives = 0;
@@ -208,13 +208,15 @@ class BANYAN_EXPORT Queue {
   absl::StatusOr<std::vector<absl::Status>> ChangeVisibilityBatch(
       absl::Span<const VisibilityChange> changes) const;
 
-  // Looks at the first visible messages without receiving them: no attempt is counted, nothing is
-  // hidden, nothing can be settled through the result. Banyan's own verb. 1 to 10,000.
+  // Looks at visible messages without receiving them: no attempt is counted, nothing is hidden,
+  // nothing can be settled through the result. In the order a receive would take them; where groups
+  // or tenants decide about that, in the order they came. Banyan's own verb. 1 to 10,000.
   absl::StatusOr<std::vector<Received>> Peek(int64_t max_messages) const;
 
   // Sends the visible messages of a dead-letter queue back to the queues they came from, oldest
   // first, each as a new attempt with its count back at zero; returns how many went. Messages
-  // that did not come from another queue, or whose queue is gone, stay.
+  // that did not come from another queue, or whose queue is gone, stay; and in a FIFO queue those
+  // behind one of their group that is in flight.
   absl::StatusOr<int64_t> Redrive(int64_t max_messages = INT64_MAX) const;
 
   // The same as a background activity of the Runtime, with a rate, to be looked at and cancelled;

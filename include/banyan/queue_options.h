@@ -63,7 +63,8 @@ enum class WhenFull {
 };
 
 // When a tenant of a standard queue counts as noisy; see QueueOptions::fairness. AWS fixes these
-// numbers and calls them approximate.
+// numbers and calls them approximate. Time counts from the queue's first message with a tenant on;
+// shares below a hundredth are taken for one: judging more tenants than that takes time.
 struct Fairness {
   double in_flight_share = 0.10;             // of all in flight, and
   int64_t in_flight_min = 30;                // at least so many of its own; or
@@ -78,7 +79,9 @@ struct Fairness {
 // simulated run repeats them by its seed. Banyan's own; off by default.
 struct TestDelivery {
   bool strict_order = false;  // standard queues: always the visible message that was sent first
-  double duplicates = 0;      // standard queues: a received message stays visible, too
+  // Standard queues: a received message stays visible, too. Below 1 where a handler may fail: a
+  // message that is always doubled never rests.
+  double duplicates = 0;
   double short_receives = 0;  // a receive takes fewer than it could, but at least one
   double reorder = 0;         // standard queues: a receive takes some other visible message
 

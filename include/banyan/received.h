@@ -62,8 +62,8 @@ class BANYAN_EXPORT Received {
 
   // Empty if the sender gave none.
   std::string_view message_group_id() const;
-  // FIFO: the id it was deduplicated by (given, or the body's SHA-256). After a move from another
-  // queue, its message id: two messages that shared an id do not swallow each other.
+  // FIFO: the id it was deduplicated by (given, or the body's SHA-256). Of a dead letter, its message
+  // id: two messages that shared an id do not swallow each other.
   std::string deduplication_id() const;
   // FIFO: rises within a group, not by one. Always twenty digits. 0 in standard queues.
   uint64_t sequence_number() const;
@@ -89,11 +89,13 @@ class BANYAN_EXPORT Received {
   // Sends the message to the queue's dead-letter queue at once, whatever its receive count.
   // `reason` (at most 1,024 bytes are kept) goes with it. A Delete after that does nothing: the
   // dead letter was wanted. Banyan's own verb.
-  // Errors: kInvalidArgument: the queue has no redrive policy; or this attempt is over.
+  // (If another thread is just handing over dead letters of this queue, it takes this one along.)
+  // Errors: kInvalidArgument: the queue has no redrive policy, or its dead-letter queue does not
+  // exist; or this attempt is over.
   absl::Status MoveToDeadLetterQueue(std::string_view reason) const;
 
   // True if this attempt's visibility timeout ended before it was settled: another receiver may
-  // have the message, too.
+  // have the message, too. Knows what was settled through this Received or a copy of it.
   bool Overrun() const;
 
  private:

@@ -42,9 +42,9 @@ absl::StatusOr<absl::flat_hash_set<Id>> FailedIds(absl::Span<const Received> bat
                                                   const absl::StatusOr<BatchResult>& answer) {
   BANYAN_RETURN_IF_ERROR(answer.status());
   absl::flat_hash_set<Id> failed(answer->failures.begin(), answer->failures.end());
-  size_t found = 0;
-  for (const Received& message : batch) found += failed.contains(message.id()) ? 1 : 0;
-  if (found < failed.size()) {
+  absl::flat_hash_set<Id> unknown = failed;  // a message may be in the batch twice
+  for (const Received& message : batch) unknown.erase(message.id());
+  if (!unknown.empty()) {
     return absl::UnknownError("the handler named a message that was not in its batch as failed");
   }
   return failed;

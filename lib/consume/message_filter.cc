@@ -67,9 +67,6 @@ class ObjectWriter {
     return out_;
   }
   void Text(std::string_view name, std::string_view value) { AppendJsonString(Name(name), value); }
-  void Millis(std::string_view name, absl::Time time) {
-    Text(name, StrCat(absl::ToUnixMillis(time)));
-  }
   void End() { out_->push_back('}'); }
 
  private:
@@ -80,13 +77,7 @@ class ObjectWriter {
 // All of them strings, as Lambda has them.
 void AppendAttributes(std::string* out, const Received& message) {
   ObjectWriter attributes(out);
-  attributes.Text("ApproximateReceiveCount", StrCat(message.receive_count()));
-  attributes.Millis("SentTimestamp", message.sent_time());
-  attributes.Millis("ApproximateFirstReceiveTimestamp", message.first_receive_time());
-  if (!message.trace_header().empty()) attributes.Text("AWSTraceHeader", message.trace_header());
-  if (const std::optional<std::string> source = message.dead_letter_source()) {
-    attributes.Text("DeadLetterQueueSourceArn", *source);
-  }
+  for (const auto& [name, value] : message.SystemAttributes()) attributes.Text(name, value);
   attributes.End();
 }
 

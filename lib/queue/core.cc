@@ -355,7 +355,9 @@ Contents QueueCore::FreeSlot(SlotIndex index, int64_t now_ns) {
 
 void QueueCore::Drop(SlotIndex index, Change why, const Instant& now, Aftermath* after) {
   Report(why, slots_[index], now);
-  LeaveBooks(index, now.uptime_ns);
+  // Whoever had an expired message had it until then, not until somebody looked.
+  const int64_t left_ns = std::min(now.uptime_ns, ExpiresAt(slots_[index]));
+  LeaveBooks(index, left_ns);
   after->dropped.push_back(FreeSlot(index, now.uptime_ns));
 }
 
@@ -437,6 +439,7 @@ QueueDepth QueueCore::Close(CloseKind why) {
       intake_.waiting.store(0, std::memory_order_relaxed);
       dedup = std::move(intake_.dedup);
     }
+    left.visible += static_cast<int64_t>(outgoing_.size());  // between two queues
     for (const IntakeEntry& entry : entries) {
       ++(entry.delay_ns > 0 ? left.delayed : left.visible);
     }

@@ -9,7 +9,10 @@
 namespace banyan::inline v0_1::internal {
 
 void FairTenants::SetFairness(const Fairness& fairness) {
+  constexpr double kShareMin = 0.01;
   fairness_ = fairness;
+  fairness_.in_flight_share = std::max(fairness.in_flight_share, kShareMin);
+  fairness_.processing_share = std::max(fairness.processing_share, kShareMin);
   const int64_t window_ns = std::max<int64_t>(CeilNanoseconds(fairness.window), SpentTime::kParts);
   if (window_ns == window_ns_) return;
   // Times are kept by parts of the window: those of another window mean nothing any more.

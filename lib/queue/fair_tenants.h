@@ -34,6 +34,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "banyan/queue_options.h"
+#include "base/nanoseconds.h"
 #include "queue/indexed_heap.h"
 #include "queue/slots.h"
 
@@ -64,13 +65,15 @@ inline PlaceInLine PlaceOf(const Slot& slot) { return {!slot.offered_again, slot
 class SpentTime {
  public:
   void Add(int64_t part, int64_t ns) {
+    if (part <= last_part_ - kParts) return;  // before the window
     Forget(part);
-    parts_[static_cast<size_t>(part % kParts)] += ns;
+    int64_t& sum = parts_[static_cast<size_t>(part % kParts)];
+    sum = AddClamped(sum, ns);
   }
   int64_t Within(int64_t part) {
     Forget(part);
     int64_t sum = 0;
-    for (const int64_t ns : parts_) sum += ns;
+    for (const int64_t ns : parts_) sum = AddClamped(sum, ns);
     return sum;
   }
   static constexpr int64_t kParts = 10;

@@ -81,13 +81,15 @@ void QueueCore::HandOverOwn(const Instant& now, std::vector<std::shared_ptr<Queu
     if (handing_over_) return;  // who does will find ours, too
     handing_over_ = true;
   }
-  for (;;) {
+  constexpr int kRoundsMax = 8;  // others may add to it for ever, but this call must return
+  for (int round = 0;; ++round) {
     std::vector<Departure> departures;
     {
       MutexLock lock(&mu_);
-      departures.swap(outgoing_);
+      if (round < kRoundsMax) departures.swap(outgoing_);
       if (departures.empty()) {
         handing_over_ = false;
+        if (!outgoing_.empty() && !closing_.has_value()) PostHandOver();
         return;
       }
     }
@@ -114,6 +116,15 @@ void QueueCore::HandOverOwn(const Instant& now, std::vector<std::shared_ptr<Queu
       }
     }
   }
+}
+
+void QueueCore::PostHandOver() {
+  env_->runtime.Post([weak = weak_from_this()] {
+    const std::shared_ptr<QueueCore> core = weak.lock();
+    if (core == nullptr) return;
+    const Gate::Pass pass = core->env_->tasks.Enter();  // as the timer that moves dead letters
+    if (pass) core->HandOver(core->env_->runtime.Read());
+  });
 }
 
 // Under no lock: asking the resolver may take one of the broker's.

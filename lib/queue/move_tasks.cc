@@ -46,8 +46,9 @@ absl::StatusOr<std::string> QueueCore::StartMessageMoveTask(MessageMoveTaskOptio
   if (!IsDeadLetterQueue()) return MoveSourceIsNoDeadLetterQueue();
   auto task = std::make_shared<MoveTask>();
   if (options.destination.has_value()) {
-    if (resolve_ != nullptr) task->walk.destination = resolve_(*options.destination);
-    const std::shared_ptr<QueueCore>& destination = task->walk.destination;
+    const std::shared_ptr<QueueCore> destination =
+        resolve_ == nullptr ? nullptr : resolve_(*options.destination);
+    task->walk.destination = destination;
     if (destination == nullptr || destination->closed() || destination->fifo() != fifo_ ||
         destination.get() == this) {
       return NoMoveDestination();
@@ -105,14 +106,17 @@ void QueueCore::RunMoveTask(const std::shared_ptr<MoveTask>& task) {
   };
   std::optional<int64_t> rate;
   bool goes_on = true;
+  bool has_destination = false;
   {
     MutexLock lock(&settings_mu_);
     goes_on = task->shown.state == State::kRunning;
     rate = task->shown.max_per_second;
+    has_destination = task->shown.destination.has_value();
   }
   if (!goes_on) return end(State::kCancelled, {});
   Walk& walk = task->walk;
-  if (walk.destination != nullptr && walk.destination->closed()) {
+  const std::shared_ptr<QueueCore> destination = walk.destination.lock();  // kept for this run
+  if (has_destination && (destination == nullptr || destination->closed())) {
     return end(State::kFailed, kNoSuchQueue);
   }
   Operation operation(this, Operation::kAlreadyInside);
@@ -136,7 +140,7 @@ void QueueCore::RunMoveTask(const std::shared_ptr<MoveTask>& task) {
   PostMoveTask(task, AddClamped(operation.now.uptime_ns, pause_ns));
 }
 
-// Its walk goes: it holds queues, which may hold a task that holds this one.
+// Its walk is not needed any more, and may be large.
 void QueueCore::EndMoveTask(MoveTask* task, State state, std::string_view reason) {
   const Walk walk = std::exchange(task->walk, {});  // dies after the lock
   MutexLock lock(&settings_mu_);

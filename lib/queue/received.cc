@@ -138,10 +138,13 @@ absl::Status Received::ChangeVisibility(absl::Duration from_now) const {
 
 absl::Status Received::MoveToDeadLetterQueue(std::string_view reason) const {
   if (state_ == nullptr) return NoReceipt();
-  absl::Status moved = state_->batch->queue()->MoveToDeadLetterQueue(state_->receipt, reason);
+  bool late = false;
+  absl::Status moved =
+      state_->batch->queue()->MoveToDeadLetterQueue(state_->receipt, reason, &late);
   if (moved.ok()) {
     state_->dead_lettered.store(true, std::memory_order_release);
-    state_->settled.store(true, std::memory_order_release);  // in time: it would have been refused
+    state_->settled_late.store(late, std::memory_order_relaxed);
+    state_->settled.store(true, std::memory_order_release);
   }
   return moved;
 }

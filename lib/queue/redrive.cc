@@ -36,6 +36,8 @@ absl::StatusOr<int64_t> QueueCore::Redrive(int64_t max_messages) {
 absl::Status QueueCore::Step(Walk* walk, int64_t messages_max, Operation* operation) {
   constexpr int kTogether = 100;  // how long others may have to wait for the lock
   std::shared_ptr<const Origin> unknown;
+  const std::shared_ptr<QueueCore> one_destination = walk->destination.lock();
+  absl::flat_hash_set<std::shared_ptr<QueueCore>> used;
   {
     MutexLock lock(&mu_);
     if (closing_.has_value()) return ClosedStatus();
@@ -46,13 +48,13 @@ absl::Status QueueCore::Step(Walk* walk, int64_t messages_max, Operation* operat
     }
     int64_t left = messages_max;
     for (int seen = 0; seen < kTogether && left > 0; ++seen) {
-      const SlotIndex index = NextOf(*walk);
+      const SlotIndex index = NextOf(walk);
       if (index == kNoSlot) {
         walk->at_end = true;
         break;
       }
       const Slot& slot = slots_[index];
-      std::shared_ptr<QueueCore> destination = walk->destination;
+      std::shared_ptr<QueueCore> destination = one_destination;
       bool goes = slot.state == SlotState::kVisible;
       if (fifo_) {
         if (!goes) walk->blocked.insert(slot.group->name);
@@ -66,7 +68,7 @@ absl::Status QueueCore::Step(Walk* walk, int64_t messages_max, Operation* operat
           unknown = from->origin;
           break;
         }
-        if (from != nullptr) destination = known->second;
+        if (from != nullptr) destination = known->second.lock();
         goes = destination != nullptr;
         if (!goes && walk->ends_at_strangers) {
           (from == nullptr ? walk->met_stranger : walk->origin_is_gone) = true;
@@ -75,39 +77,51 @@ absl::Status QueueCore::Step(Walk* walk, int64_t messages_max, Operation* operat
       }
       walk->Pass(slot, index, goes);
       if (!goes) continue;
+      used.insert(destination);
       Depart(index, std::move(destination), std::nullopt, operation->now, &operation->after);
       ++walk->moved;
       --left;
     }
   }
   operation->Finish();
+  // One that was deleted meanwhile has taken nothing: what was meant for it was put back.
+  for (const std::shared_ptr<QueueCore>& queue : used) {
+    if (walk->ends_at_strangers && queue->closed()) walk->origin_is_gone = true;
+  }
   if (unknown != nullptr) walk->destinations.emplace(unknown, RedriveDestination(*unknown));
   return absl::OkStatus();
 }
 
 // The oldest that was not seen yet, of those that kept the age they had elsewhere and of the others.
-SlotIndex QueueCore::NextOf(const Walk& walk) const {
-  auto moved = moved_by_age_.lower_bound(walk.next_age);
-  while (moved != moved_by_age_.end() && moved->first.second > *walk.last_number) ++moved;
+SlotIndex QueueCore::NextOf(Walk* walk) const {
+  auto moved = moved_by_age_.lower_bound(walk->next_age);
+  for (; moved != moved_by_age_.end() && moved->first.second > *walk->last_number; ++moved) {
+    walk->next_age = {moved->first.first, moved->first.second + 1};
+  }
   SlotIndex arrived = AfterStayed(walk);
-  if (arrived != kNoSlot && slots_[arrived].number > *walk.last_number) arrived = kNoSlot;
+  if (arrived != kNoSlot && slots_[arrived].number > *walk->last_number) arrived = kNoSlot;
   if (moved == moved_by_age_.end()) return arrived;
   const bool arrived_is_older =
-      arrived != kNoSlot && slots_[arrived].enqueued_ns < moved->first.first;
+      arrived != kNoSlot &&
+      std::pair(slots_[arrived].enqueued_ns, slots_[arrived].number) < moved->first;
   return arrived_is_older ? arrived : moved->second;
 }
 
 // What has gone since has left the list: the walk goes on behind the last that stayed.
-SlotIndex QueueCore::AfterStayed(const Walk& walk) const {
-  if (walk.stayed == kNoSlot) return arrived_.front();
-  if (slots_.Holds(walk.stayed) && slots_[walk.stayed].number == walk.stayed_number &&
-      slots_[walk.stayed].state != SlotState::kLeaving && !slots_[walk.stayed].own_age) {
-    return slots_[walk.stayed].younger;
+SlotIndex QueueCore::AfterStayed(Walk* walk) const {
+  if (walk->stayed == kNoSlot) return arrived_.front();
+  if (slots_.Holds(walk->stayed) && slots_[walk->stayed].number == walk->stayed_number &&
+      slots_[walk->stayed].state != SlotState::kLeaving && !slots_[walk->stayed].own_age) {
+    return slots_[walk->stayed].younger;
   }
+  SlotIndex before = kNoSlot;
   SlotIndex index = arrived_.front();
-  while (index != kNoSlot && slots_[index].number <= walk.stayed_number) {
+  while (index != kNoSlot && slots_[index].number <= walk->stayed_number) {
+    before = index;
     index = slots_[index].younger;
   }
+  walk->stayed = before;  // so that the next look begins there
+  if (before != kNoSlot) walk->stayed_number = slots_[before].number;
   return index;
 }
 

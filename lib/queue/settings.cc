@@ -30,6 +30,10 @@ void QueueCore::TakeSettings(const QueueOptions& options) {
     for (SlotIndex i = 0; i < slots_.size(); ++i) {
       if (slots_.Holds(i) && slots_[i].state == SlotState::kVisible) visible.push_back(i);
     }
+    std::sort(visible.begin(), visible.end(), [this](SlotIndex a, SlotIndex b) {
+      mu_.AssertHeld();
+      return slots_[a].number < slots_[b].number;
+    });
     for (const SlotIndex index : visible) Unline(index);
     strict_ = options.test_delivery.strict_order ? std::make_unique<std::map<uint64_t, SlotIndex>>()
                                                  : nullptr;
@@ -85,7 +89,7 @@ absl::Status QueueCore::ChangeOptions(const QueueOptions& options, Operation* op
 
   if (fifo_ && delay_changed) Redelay(operation->now);
   // Visible messages that had all the attempts a new policy allows would otherwise get one more.
-  if (options_.redrive.has_value()) {
+  if (redrive_changes && options_.redrive.has_value()) {
     std::vector<std::pair<uint64_t, SlotIndex>> exhausted;
     for (SlotIndex i = 0; i < slots_.size(); ++i) {
       if (slots_.Holds(i) && slots_[i].state == SlotState::kVisible && Exhausted(slots_[i])) {

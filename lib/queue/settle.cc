@@ -213,6 +213,7 @@ absl::Status QueueCore::ChangeOne(const Receipt& receipt, absl::Duration from_no
   const int64_t from_now_ns = CeilNanoseconds(from_now);
   Slot* slot = slots_.Find(receipt.slot, receipt.number);
   if (slot == nullptr || slot->state == SlotState::kLeaving) return StaleReceipt(receipt);
+  if (receipt.attempt > slot->attempts) return StaleReceipt(receipt);  // never given out
   // In a standard queue an older attempt's receipt moves the deadline of the newer one: so does AWS.
   if (fifo_ && (slot->attempts != receipt.attempt || slot->state != SlotState::kInFlight)) {
     return ExpiredReceipt(receipt);
@@ -245,7 +246,8 @@ absl::Status QueueCore::ChangeOne(const Receipt& receipt, absl::Duration from_no
   return absl::OkStatus();
 }
 
-absl::Status QueueCore::MoveToDeadLetterQueue(const Receipt& receipt, std::string_view reason) {
+absl::Status QueueCore::MoveToDeadLetterQueue(const Receipt& receipt, std::string_view reason,
+                                              bool* late) {
   constexpr size_t kReasonMax = 1'024;
   Operation operation(this);
   BANYAN_RETURN_IF_ERROR(operation.entered());
@@ -268,6 +270,7 @@ absl::Status QueueCore::MoveToDeadLetterQueue(const Receipt& receipt, std::strin
   if (slot->attempts != receipt.attempt || (fifo_ && slot->state != SlotState::kInFlight)) {
     return ExpiredReceipt(receipt);
   }
+  *late = slot->state != SlotState::kInFlight;
   AddFailure(slot, reason, operation.now);
   Depart(receipt.slot, nullptr, reason.substr(0, kReasonMax), operation.now, &operation.after);
   SetTimer();

@@ -207,7 +207,7 @@ TEST_F(FilterTest, AttributesAreStrings) {
 TEST_F(FilterTest, AttributesThatAMessageLacksAreAbsent) {
   EXPECT_TRUE(Matches(R"({"attributes": {"AWSTraceHeader": [{"exists": false}],
                           "DeadLetterQueueSourceArn": [{"exists": false}],
-                          "SenderId": [{"exists": false}]}})",
+                          "SenderId": ["000000000000"]}})",
                       {.body = "x"}));
   EXPECT_TRUE(Matches(R"({"attributes": {"AWSTraceHeader": [{"prefix": "Root=1-"}]}})",
                       {.body = "x", .trace_header = "Root=1-5759e988-bd862e3fe1be46a994272793"}));
