@@ -72,6 +72,8 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -189,6 +191,21 @@ class BANYAN_EXPORT Consumer {
                                         MessageHandler handler);
   static absl::StatusOr<Consumer> StartBatch(const Queue& queue, ConsumerOptions options,
                                              BatchHandler handler);
+
+  // For a handler that answers absl::Status: OK for all of the batch, or an error for all of it.
+  template <typename Handler>
+  requires std::is_same_v<std::invoke_result_t<const Handler&, absl::Span<const Received>>,
+                          absl::Status>
+  static absl::StatusOr<Consumer> StartBatch(const Queue& queue, ConsumerOptions options,
+                                             Handler handler) {
+    return StartBatch(
+        queue, std::move(options),
+        BatchHandler([handler = std::move(handler)](
+                         absl::Span<const Received> batch) -> absl::StatusOr<BatchResult> {
+          if (absl::Status answer = handler(batch); !answer.ok()) return answer;
+          return BatchResult();
+        }));
+  }
 
   // Receives no more until Resume(); handlers that run go on, messages fetched ahead, and those of
   // a batch that fills, are put back at once. Both may be called any time.

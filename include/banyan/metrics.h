@@ -14,10 +14,9 @@
 // them; CloudWatch's number for a period is the difference of two snapshots. An idle queue has
 // metrics, too; on AWS it has none after six hours.
 //
-// Cost     One lock of the queue. The ages look for the oldest message that counts: they pass by
-//          messages that were received three times or more, by those of noisy tenants, and look at
-//          each dead letter that a standard queue holds; noisy tenants are sought among all. All
-//          else is read. So at most a walk over the queue, and most of the time no walk at all.
+// Cost     One lock of the queue. Most values are read. The two ages are searched, past messages that
+//          were received three times or more and those of noisy tenants, in a standard dead-letter
+//          queue among all: at worst a walk over the queue.
 // Threads  Values. The functions may be called from any thread.
 // Units    Sizes are bytes.
 // Source   docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html

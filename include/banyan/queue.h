@@ -13,6 +13,8 @@
 // timeout ends, whatever became of the one who had it.
 //
 // Threads   Every method may be called from any thread at any time.
+// Answers   Name what a call answers before you loop over it: `for (... : queue.Receive().value())`
+//           dangles in C++20.
 // Lifetime  A Queue is a handle; copies share one queue. It may outlive the queue and its Broker:
 //           calls then answer kNotFound (deleted) or kUnavailable (broker stopped or gone, or this
 //           is a forked child).
@@ -65,12 +67,13 @@ struct SendRequest {
   std::string trace_header = {};
 
   // FIFO queues: required; messages of one group keep their order. Standard queues: optional; the
-  // tenant this message belongs to, see QueueOptions::fairness. 1 to 128 letters, digits, marks.
+  // tenant this message belongs to, see QueueOptions::fairness. 1 to 128 ASCII letters, digits and
+  // punctuation, no space.
   std::string message_group_id = {};
 
   // FIFO queues: required, unless deduplication is content-based. A message whose id was accepted
   // within the last five minutes is answered like the first one and not stored. 1 to 128
-  // letters, digits, marks.
+  // ASCII letters, digits and punctuation, no space.
   std::string message_deduplication_id = {};
 
   // Ends a wait for room early (WhenFull::kBlock); the answer is then as for kReject.
@@ -99,7 +102,7 @@ struct ReceiveOptions {
 
   // FIFO queues: names this receive. Another one with the same id within five minutes, while none
   // of its messages was settled, changed or due, gets the same messages and handles again, hidden
-  // anew: for a receiver that lost the answer. 1 to 128 letters, digits, marks.
+  // anew: for a receiver that lost the answer. 1 to 128 ASCII letters, digits and punctuation.
   std::string receive_request_attempt_id = {};
 };
 
@@ -185,7 +188,6 @@ class BANYAN_EXPORT Queue {
   // wait above zero and nothing visible, waits for a first one; it does not wait for more.
   //
   // An empty vector is an answer, not an error: nothing became visible in time.
-  // Name the vector before you loop: `for (... : queue.Receive().value())` dangles in C++20.
   //
   // Errors  kInvalidArgument: max_messages outside 1..10, wait outside 0s..20s, visibility outside
   //         0s..12h. kResourceExhausted: a short poll at the in-flight limit (OverLimit).
@@ -209,19 +211,21 @@ class BANYAN_EXPORT Queue {
       absl::Span<const VisibilityChange> changes) const;
 
   // Looks at visible messages without receiving them: no attempt is counted, nothing is hidden,
-  // nothing can be settled through the result. In the order a receive would take them; where groups
+  // nothing can be settled through the result, which has no receipt handle. In the order a receive would take them; where groups
   // or tenants decide about that, in the order they came. Banyan's own verb. 1 to 10,000.
   absl::StatusOr<std::vector<Received>> Peek(int64_t max_messages) const;
 
   // Sends the visible messages of a dead-letter queue back to the queues they came from, oldest
-  // first, each as a new attempt with its count back at zero; returns how many went. Messages
+  // first, each as a new message (new id and send time, retention and receive count anew; the event
+  // id stays); returns how many went. Messages
   // that did not come from another queue, or whose queue is gone, stay; and in a FIFO queue those
   // behind one of their group that is in flight.
   absl::StatusOr<int64_t> Redrive(int64_t max_messages = INT64_MAX) const;
 
   // The same as a background activity of the Runtime, with a rate, to be looked at and cancelled;
   // answers its handle. Messages go oldest first, each as a new message: new id, new retention, no
-  // attempts. What was sent to this queue directly, and has no source to go back to, fails the task.
+  // attempts. What was sent to this queue directly has no source to go back to: unless a destination
+  // is set, it fails the task.
   //
   // Errors  kInvalidArgument: this is no queue's dead-letter queue; a task runs already; bad rate
   //         (InvalidParameterValue). kNotFound: no such destination (ResourceNotFoundException).
@@ -254,7 +258,8 @@ class BANYAN_EXPORT Queue {
   absl::StatusOr<QueueMetrics> Metrics() const;
 
   absl::StatusOr<QueueOptions> Options() const;
-  // All of it or, on an error, nothing. Whether it is a FIFO queue cannot change.
+  // Replaces them all: begin with Options() and change a field. All of it is taken or, on an error,
+  // nothing. Whether it is a FIFO queue cannot change.
   absl::Status SetOptions(const QueueOptions& options) const;
 
   // The options, counts and stamps under AWS's names and as AWS's strings. "All" asks for every

@@ -57,19 +57,23 @@ enum class FifoThroughputLimit { kPerQueue, kPerMessageGroupId };
 
 // What a direct Send does at messages_max or bytes_max. Banyan's own.
 enum class WhenFull {
-  kReject,      // kResourceExhausted (RequestThrottled); nothing is stored
-  kBlock,       // waits for room, at most block_max; then as kReject
+  kReject,  // kResourceExhausted (RequestThrottled); nothing is stored
+  // Waits for room, at most block_max; then as kReject. A handler that waits so occupies a thread of
+  // the Runtime: have others left for the consumers that make room.
+  kBlock,
   kDropOldest,  // the messages that are oldest and not in flight make room; QueueStats::dropped
 };
 
-// When a tenant of a standard queue counts as noisy; see QueueOptions::fairness. AWS fixes these
+// When a tenant of a standard queue counts as noisy: with more than in_flight_share of all messages
+// in flight and at least in_flight_min of them, or with more than processing_share of the time that
+// consumers spent on messages in the last `window` (1s to 1h). See QueueOptions::fairness. AWS fixes these
 // numbers and calls them approximate. Time counts from the queue's first message with a tenant on;
 // shares below a hundredth are taken for one: judging more tenants than that takes time.
 struct Fairness {
-  double in_flight_share = 0.10;             // of all in flight, and
-  int64_t in_flight_min = 30;                // at least so many of its own; or
-  double processing_share = 0.10;            // of the time consumers spent on messages, within
-  absl::Duration window = absl::Minutes(5);  // the last so long. 1s to 1h
+  double in_flight_share = 0.10;
+  int64_t in_flight_min = 30;
+  double processing_share = 0.10;
+  absl::Duration window = absl::Minutes(5);
 
   friend bool operator==(const Fairness&, const Fairness&) = default;
 };

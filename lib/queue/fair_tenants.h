@@ -137,6 +137,8 @@ class FairTenants {
   void Trim(int64_t now_ns) {
     ForgetIdle(now_ns, INT64_MAX);
     tenants_.rehash(0);
+    quiet_.Trim();
+    noisy_.Trim();
   }
 
   void Check(const SlotArena& slots) const;

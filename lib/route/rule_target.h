@@ -20,6 +20,9 @@ struct RuleTarget {
   std::shared_ptr<Sink> sink;
 };
 
+// Who delivers to one has to give each message a group.
+bool IsFifoQueue(const Target& target);
+
 // True if the target, and its dead-letter queue if it has one, live in the broker of `env`. What
 // names nothing counts as at home; it is refused for that.
 bool IsAtHome(const Target& target, const Environment& env);

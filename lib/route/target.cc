@@ -70,6 +70,11 @@ absl::Status BadTarget(std::string_view id, std::string_view reason) {
 
 }  // namespace
 
+bool IsFifoQueue(const Target& target) {
+  const Queue* queue = std::get_if<Queue>(&target.to());
+  return queue != nullptr && queue->core() != nullptr && queue->core()->fifo();
+}
+
 bool IsAtHome(const Target& target, const Environment& env) {
   const auto at_home = [&env](const auto& core) {
     return core == nullptr || core->env().get() == &env;
@@ -117,6 +122,14 @@ absl::StatusOr<RuleTarget> ResolveRuleTarget(const Target& target, size_t index,
   if (bad_key_path) {
     return BadTarget(resolved.id, StrCat("\"", target.partition_key_path(),
                                          "\" is not a path like $.detail.order.id."));
+  }
+  if (IsFifoQueue(target)) {
+    return BadTarget(resolved.id,
+                     "A FIFO queue needs a MessageGroupId, which targets cannot give yet.");
+  }
+  if (target.dead_letter().has_value() && target.dead_letter()->core() != nullptr &&
+      target.dead_letter()->core()->fifo()) {
+    return BadTarget(resolved.id, "The dead-letter queue of a rule is a standard queue.");
   }
   if (!target.partition_key_path().empty() && !std::holds_alternative<Stream>(target.to())) {
     return BadTarget(resolved.id, "PartitionKeyPath is for streams only.");

@@ -58,6 +58,18 @@ absl::Status ValidateSubscriptionTarget(const Target& target, const Environment&
     return Error(AwsError::kTopicInvalidParameter, kOnSubscribe,
                  "PartitionKeyPath is for streams only");
   }
+  if (IsFifoQueue(target)) {
+    return Error(
+        AwsError::kTopicInvalidParameter,
+        "Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be "
+        "subscribed to standard SNS topics");
+  }
+  if (target.dead_letter().has_value() && target.dead_letter()->core() != nullptr &&
+      target.dead_letter()->core()->fifo()) {
+    return Error(AwsError::kTopicInvalidParameter,
+                 "Invalid parameter: RedrivePolicy: the dead-letter queue of a subscription to a "
+                 "standard topic is a standard queue");
+  }
   if (target.dead_letter().has_value() && target.dead_letter()->core() == nullptr) {
     return Error(AwsError::kTopicInvalidParameter, kOnSubscribe,
                  "RedrivePolicy: deadLetterTargetArn is an invalid arn");
