@@ -130,5 +130,39 @@ TEST_F(BatchTest, ABatchIsNeverLargerThanAskedForNorWaitedFor) {
   EXPECT_EQ(sum, 24u);
 }
 
+TEST_F(BatchTest, AHandlerMayAnswerAStatusForAllOfTheBatch) {
+  for (const absl::Status& answer : {absl::OkStatus(), absl::UnavailableError("no")}) {
+    Queue jobs = MakeQueue(answer.ok() ? "good" : "bad");
+    for (const char* body : {"a", "b"}) Send(jobs, body);
+    Consumer consumer =
+        Consumer::StartBatch(jobs, {.batch_size = 5}, [&](absl::Span<const Received>) {
+          return answer;
+        }).value();
+    runtime_.RunUntilIdle();
+    EXPECT_EQ(consumer.Stats().handled, answer.ok() ? 2 : 0);
+    EXPECT_EQ(consumer.Stats().failed, answer.ok() ? 0 : 2);
+  }
+}
+
+// A message can be in a batch twice, as on a queue that delivers more than once.
+TEST_F(BatchTest, AnIdThatIsNotInTheBatchFailsAllOfItThoughAMessageIsInItTwice) {
+  Queue jobs = MakeQueue("jobs", {.test_delivery = {.duplicates = 1}});
+  for (const char* body : {"a", "b"}) Send(jobs, body);
+  size_t seen = 0;
+  Consumer consumer;
+  consumer =
+      Consumer::StartBatch(jobs, {.batch_size = 10, .batch_window = absl::Seconds(1)},
+                           [&](absl::Span<const Received> batch) -> absl::StatusOr<BatchResult> {
+                             seen = batch.size();
+                             consumer.Pause();  // such a queue would never rest
+                             return BatchResult{{batch[0].id(), Id()}};
+                           })
+          .value();
+  runtime_.Advance(absl::Seconds(2));
+  EXPECT_GT(seen, 2u);
+  EXPECT_EQ(consumer.Stats().handled, 0) << "nothing that such a handler says is trusted";
+  EXPECT_EQ(jobs.Stats().deleted, 0);
+}
+
 }  // namespace
 }  // namespace banyan

@@ -202,5 +202,26 @@ TEST_F(SubscriptionTest, AHandleThatNamesNothingAnswersNotFound) {
   EXPECT_EQ(none.Stats().filtered, 0);
 }
 
+// SNS's own words; and what nobody could deliver to must not be taken for a dead-letter queue.
+TEST_F(SubscriptionTest, AFifoQueueIsRefusedHereAndAsDeadLetterQueue) {
+  const Topic topic = house_.MakeTopic("orders");
+  const Queue fifo = house_.MakeQueue("orders.fifo", {.fifo = true});
+  const Queue plain = house_.MakeQueue("plain");
+  const absl::Status refused = topic.Subscribe(fifo, {}).status();
+  ASSERT_NE(FindAwsError(refused), nullptr);
+  EXPECT_EQ(FindAwsError(refused)->code, "InvalidParameter");
+  EXPECT_EQ(std::string(refused.message()),
+            "Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be "
+            "subscribed to standard SNS topics");
+  EXPECT_EQ(topic.Subscribe(Target(plain).DeadLetter(fifo), {}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  const EventBus bus = house_.MakeBus("shop");
+  for (const Target& target : {Target(fifo), Target(plain).DeadLetter(fifo)}) {
+    EXPECT_EQ(
+        bus.PutRule("r", {.pattern = R"({"source": ["s"]})", .targets = {target}}).status().code(),
+        absl::StatusCode::kInvalidArgument);
+  }
+}
+
 }  // namespace
 }  // namespace banyan::internal
