@@ -19,17 +19,13 @@ int main() {
 
   // Several sends in one call. What belongs together has one group; the group keeps its order.
   const auto booking = [](const char* account, const char* id, const char* text) {
-    SendRequest request;
-    request.body = text;
-    request.message_group_id = account;
-    request.message_deduplication_id = id;
-    return request;
+    return SendRequest{.body = text, .message_group_id = account, .message_deduplication_id = id};
   };
-  const auto sent = bookings
-                        .SendBatch({booking("alice", "b-1", "alice +100"),
-                                    booking("alice", "b-2", "alice -30"),
-                                    booking("bob", "b-3", "bob +5")})
-                        .value();
+  const auto sent =
+      bookings
+          .SendBatch({booking("alice", "b-1", "alice +100"), booking("alice", "b-2", "alice -30"),
+                      booking("bob", "b-3", "bob +5")})
+          .value();
 
   // The sender lost the answer and asks again: the same answer, and nothing is stored twice.
   const SendResult again = bookings.Send(booking("alice", "b-1", "alice +100")).value();
@@ -43,7 +39,7 @@ int main() {
     std::printf("beside it: %s\n", std::string(other.body()).c_str());
     other.Delete().IgnoreError();
   }
-  std::printf("%s\n", bookings.Explain().value().c_str());
+  std::printf("%s", bookings.Explain().value().c_str());
 
   first[0].Delete().IgnoreError();
   const std::vector<Received> next = bookings.Receive().value();

@@ -101,13 +101,13 @@ struct Retry {
 
 struct ConsumerOptions {
   // Messages per call of a batch handler, at most; with a handler of single messages, per receive.
-  // 1 to 10. A batch handler on a standard queue: to 10,000, then with a window.
+  // Lambda's default is 10. 1 to 10. A batch handler on a standard queue: to 10,000, then with a window.
   int64_t batch_size = 1;
 
   // How long a batch may wait to fill, counted from its first message. It is handed over when it
   // has batch_size messages, or six MiB of bodies and attributes, or when this time is up. Zero: at
   // once, as one receive returned it. What waits is in flight, and kept hidden also beyond its
-  // visibility timeout; at most one batch fills at a time, and none while `concurrency` handlers
+  // visibility timeout; at most one batch fills at a time, and no batch fills while `concurrency` handlers
   // run. 0s to 5min; zero in FIFO queues and with handlers of single messages.
   absl::Duration batch_window = absl::ZeroDuration();
 

@@ -240,7 +240,8 @@ class BANYAN_EXPORT Queue {
   absl::StatusOr<int64_t> CancelMessageMoveTask(std::string_view task_handle) const;
 
   // Why does nothing come? Says what rests here, what hides it and until when, in sentences; a
-  // blocked FIFO group with the message that blocks it. Banyan's own verb.
+  // blocked FIFO group with the message that blocks it. Each sentence ends in a newline. Banyan's
+  // own verb.
   absl::StatusOr<std::string> Explain() const;
   // Where is this message, and what became of its attempts? Looks also where dead letters of this
   // queue went. Both look at every message there is: for people, not for programs.

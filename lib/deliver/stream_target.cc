@@ -15,8 +15,9 @@ std::optional<absl::Status> StreamTarget::Accept(const Delivery& delivery, Later
   if (key_path_.has_value()) key = key_path_->FindScalar(body.view());
   if (!key.has_value() || key->empty()) key = message.event_id.ToString();
   return stream_
-      ->Deliver({.partition_key = *key, .data = body.view(), .trace_header = message.trace_header()},
-                message.event_id)
+      ->Deliver(
+          {.partition_key = *key, .data = body.view(), .trace_header = message.trace_header()},
+          message.event_id)
       .status();
 }
 
