@@ -411,7 +411,7 @@ TEST_F(ExplainTest, MayBeAskedWhileMessagesMove) {
     constexpr int kRounds = 300;
     std::vector<std::thread> threads;
     for (const Queue& queue : {a, b}) {
-      threads.emplace_back([&queue = queue] {
+      threads.emplace_back([queue = queue] {
         for (int i = 0; i < kRounds; ++i) {
           Send(queue, "x");
           for (const Received& one : ReceiveAll(queue)) {
@@ -419,7 +419,7 @@ TEST_F(ExplainTest, MayBeAskedWhileMessagesMove) {
           }
         }
       });
-      threads.emplace_back([&queue = queue] {
+      threads.emplace_back([queue = queue] {
         for (int i = 0; i < kRounds; ++i) {
           EXPECT_TRUE(queue.Explain().ok());
           EXPECT_TRUE(queue.Explain(Id{1, 1}).ok());
