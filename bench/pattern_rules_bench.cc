@@ -37,7 +37,7 @@
 #include "banyan/attributes.h"
 #include "banyan/rule_set.h"
 #include "benchmark/benchmark.h"
-#include "pattern_bench.h"
+#include "laps.h"
 
 #if defined(__GLIBC__) && !defined(BANYAN_SANITIZER)
 #include <malloc.h>

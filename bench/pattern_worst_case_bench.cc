@@ -34,7 +34,7 @@
 #include "banyan/pattern.h"
 #include "banyan/rule_set.h"
 #include "benchmark/benchmark.h"
-#include "pattern_bench.h"
+#include "laps.h"
 
 namespace banyan {
 namespace {

@@ -47,8 +47,8 @@
 //
 //   .filters = {R"({"body": {"total": [{"numeric": [">", 100]}]}})"}
 //
-// `attributes` are those of Received::SystemAttributes(), all strings. (Lambda's receiptHandle and MD5s
-// are not there.) A Binary attribute has a binaryValue, in base64. The body
+// `attributes` are those of Received::SystemAttributes(), all strings. (Lambda's receiptHandle and
+// MD5s are not there.) A Binary attribute has a binaryValue, in base64. The body
 // stands as an object if it is one JSON object (within limits.pattern), else as a string. As with
 // Lambda, a condition on fields of the body is never true of a string, and one on the body itself
 // never true of an object; {"exists": false} is no exception. A record beyond limits.pattern
@@ -101,14 +101,15 @@ struct Retry {
 
 struct ConsumerOptions {
   // Messages per call of a batch handler, at most; with a handler of single messages, per receive.
-  // Lambda's default is 10. 1 to 10. A batch handler on a standard queue: to 10,000, then with a window.
+  // Lambda's default is 10. 1 to 10. A batch handler on a standard queue: to 10,000, then with a
+  // window.
   int64_t batch_size = 1;
 
   // How long a batch may wait to fill, counted from its first message. It is handed over when it
   // has batch_size messages, or six MiB of bodies and attributes, or when this time is up. Zero: at
   // once, as one receive returned it. What waits is in flight, and kept hidden also beyond its
-  // visibility timeout; at most one batch fills at a time, and no batch fills while `concurrency` handlers
-  // run. 0s to 5min; zero in FIFO queues and with handlers of single messages.
+  // visibility timeout; at most one batch fills at a time, and no batch fills while `concurrency`
+  // handlers run. 0s to 5min; zero in FIFO queues and with handlers of single messages.
   absl::Duration batch_window = absl::ZeroDuration();
 
   // Handlers at once; Lambda's maximum concurrency, which begins at 2. 1 to 1,000.

@@ -211,8 +211,9 @@ class BANYAN_EXPORT Queue {
       absl::Span<const VisibilityChange> changes) const;
 
   // Looks at visible messages without receiving them: no attempt is counted, nothing is hidden,
-  // nothing can be settled through the result, which has no receipt handle. In the order a receive would take them; where groups
-  // or tenants decide about that, in the order they came. Banyan's own verb. 1 to 10,000.
+  // nothing can be settled through the result, which has no receipt handle. In the order a receive
+  // would take them; where groups or tenants decide about that, in the order they came. Banyan's
+  // own verb. 1 to 10,000.
   absl::StatusOr<std::vector<Received>> Peek(int64_t max_messages) const;
 
   // Sends the visible messages of a dead-letter queue back to the queues they came from, oldest
@@ -224,8 +225,8 @@ class BANYAN_EXPORT Queue {
 
   // The same as a background activity of the Runtime, with a rate, to be looked at and cancelled;
   // answers its handle. Messages go oldest first, each as a new message: new id, new retention, no
-  // attempts. What was sent to this queue directly has no source to go back to: unless a destination
-  // is set, it fails the task.
+  // attempts. What was sent to this queue directly has no source to go back to: unless a
+  // destination is set, it fails the task.
   //
   // Errors  kInvalidArgument: this is no queue's dead-letter queue; a task runs already; bad rate
   //         (InvalidParameterValue). kNotFound: no such destination (ResourceNotFoundException).

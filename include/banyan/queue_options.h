@@ -58,17 +58,17 @@ enum class FifoThroughputLimit { kPerQueue, kPerMessageGroupId };
 // What a direct Send does at messages_max or bytes_max. Banyan's own.
 enum class WhenFull {
   kReject,  // kResourceExhausted (RequestThrottled); nothing is stored
-  // Waits for room, at most block_max; then as kReject. A handler that waits so occupies a thread of
-  // the Runtime: have others left for the consumers that make room.
+  // Waits for room, at most block_max; then as kReject. A handler that waits so occupies a thread
+  // of the Runtime: have others left for the consumers that make room.
   kBlock,
   kDropOldest,  // the messages that are oldest and not in flight make room; QueueStats::dropped
 };
 
 // When a tenant of a standard queue counts as noisy: with more than in_flight_share of all messages
 // in flight and at least in_flight_min of them, or with more than processing_share of the time that
-// consumers spent on messages in the last `window` (1s to 1h). See QueueOptions::fairness. AWS fixes these
-// numbers and calls them approximate. Time counts from the queue's first message with a tenant on;
-// shares below a hundredth are taken for one: judging more tenants than that takes time.
+// consumers spent on messages in the last `window` (1s to 1h). See QueueOptions::fairness. AWS
+// fixes these numbers and calls them approximate. Time counts from the queue's first message with a
+// tenant on; shares below a hundredth are taken for one: judging more tenants than that takes time.
 struct Fairness {
   double in_flight_share = 0.10;
   int64_t in_flight_min = 30;
@@ -114,8 +114,8 @@ struct QueueOptions {
   // kResourceExhausted (OverLimit); a long poll, and a FIFO queue, stay empty. 1 to 120,000.
   int64_t in_flight_max = 120'000;
 
-  // Order within each message group, each message accepted once. The name must end in ".fifo". Fixed
-  // at creation.
+  // Order within each message group, each message accepted once. The name must end in ".fifo".
+  // Fixed at creation.
   bool fifo = false;
 
   // FIFO: a message without a deduplication id gets the SHA-256 of its body as one.

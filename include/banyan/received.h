@@ -62,8 +62,8 @@ class BANYAN_EXPORT Received {
 
   // Empty if the sender gave none.
   std::string_view message_group_id() const;
-  // FIFO: the id it was deduplicated by (given, or the body's SHA-256). Of a dead letter, its message
-  // id: two messages that shared an id do not swallow each other.
+  // FIFO: the id it was deduplicated by (given, or the body's SHA-256). Of a dead letter, its
+  // message id: two messages that shared an id do not swallow each other.
   std::string deduplication_id() const;
   // FIFO: rises within a group, not by one. Always twenty digits. 0 in standard queues.
   uint64_t sequence_number() const;

@@ -12,11 +12,11 @@
 // of its values points to, so for most rules and events time goes with the event and with what
 // matches, hardly with the number of rules.
 //
-// The worst case: many rules that one value of the event points to, and that then do not match. Each
-// of them may cost the values at its paths times the elements of its lists. What conditions on
-// several fields of nested or repeated arrays may cost is bounded for each rule (see pattern.h) and,
-// at four times that, for all rules of one event; a rule that is given up there does not match, and
-// is counted.
+// The worst case: many rules that one value of the event points to, and that then do not match.
+// Each of them may cost the values at its paths times the elements of its lists. What conditions on
+// several fields of nested or repeated arrays may cost is bounded for each rule (see pattern.h)
+// and, at four times that, for all rules of one event; a rule that is given up there does not
+// match, and is counted.
 //
 // An event that is matched more than once is checked once:
 //
@@ -28,8 +28,8 @@
 //           other, not for a Put() or Remove(), not for memory to be tidied up. An event meets the
 //           rules of one moment: all of a rule or none of it. Writers wait for each other.
 // Lifetime  The set outlives every call on it. A CheckedEvent is a view of its text.
-// Memory    What a removed rule had comes back with a later Put(), Remove() or Stats() when nobody who
-//           matches can still see it. A Put() that gets no memory ends the process.
+// Memory    What a removed rule had comes back with a later Put(), Remove() or Stats() when nobody
+//           who matches can still see it. A Put() that gets no memory ends the process.
 // Units     Bytes.
 // Source    docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html
 #ifndef BANYAN_RULE_SET_H_
@@ -110,9 +110,9 @@ struct RuleVerdict {
 
 struct RuleSetStats {
   int64_t rules = 0;
-  // Of the set, replaced parts that somebody still reads included; not of what is kept for those who
-  // match at the same time: each some KB, 4 bytes a rule and 16 for each path that rules name, the
-  // latter eight times when many events were matched in one call.
+  // Of the set, replaced parts that somebody still reads included; not of what is kept for those
+  // who match at the same time: each some KB, 4 bytes a rule and 16 for each path that rules name,
+  // the latter eight times when many events were matched in one call.
   int64_t memory_bytes = 0;
   // Texts given to Match() that were looked at (the set had rules) and are no JSON object, or one
   // beyond the limits.
@@ -156,10 +156,10 @@ class BANYAN_EXPORT RuleSet {
 
   // The same for many events, one after the other: `visit` is told which, by its index. Answers how
   // many matches there were in all. Within an event the oldest rule comes first. While one event
-  // waits for memory the next ones are looked at, so with many rules this is about twice as quick as
-  // one call for each; eight events are enough for that. All meet the rules of one moment, and what
-  // is removed meanwhile waits for the last of them: a million events are better matched in chunks.
-  // `visit` may call the set. With kSnsMessageAttributes nothing is found.
+  // waits for memory the next ones are looked at, so with many rules this is about twice as quick
+  // as one call for each; eight events are enough for that. All meet the rules of one moment, and
+  // what is removed meanwhile waits for the last of them: a million events are better matched in
+  // chunks. `visit` may call the set. With kSnsMessageAttributes nothing is found.
   size_t Match(absl::Span<const CheckedEvent> events,
                absl::FunctionRef<void(size_t event, std::string_view id)> visit) const;
 

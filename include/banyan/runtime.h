@@ -168,9 +168,9 @@ class BANYAN_EXPORT ThreadedRuntime : public Runtime {
   // nothing due, sleeps for at most that long (of the machine's time) for something to become
   // due. For a host with a loop of its own (threads = 0), but allowed beside threads, too.
   //
-  // A blocking call made on a thread inside Poll(), or made with threads = 0, runs what is due while
-  // it waits: nobody else would. Such a wait may then last longer than it asked for, by as long as
-  // the task on top of it does; beyond 64 tasks on top of each other it only sleeps.
+  // A blocking call made on a thread inside Poll(), or made with threads = 0, runs what is due
+  // while it waits: nobody else would. Such a wait may then last longer than it asked for, by as
+  // long as the task on top of it does; beyond 64 tasks on top of each other it only sleeps.
   virtual int64_t Poll(absl::Duration wait = absl::ZeroDuration(), std::stop_token stop = {}) = 0;
 
   // When something is due next, as Uptime: now if a task waits to run, else when the next timer

@@ -20,8 +20,8 @@
 // B1  mu_ is never held while a core is called. Who needs a core takes its shared pointer out.
 // B2  A core is reachable by name exactly while it is open: it leaves the registry before it is
 //     closed, and nothing enters once the registry is `closed`.
-// B3  After both gates have drained and no caller sleeps inside, nothing touches the Runtime: it may
-//     be destroyed.
+// B3  After both gates have drained and no caller sleeps inside, nothing touches the Runtime: it
+//     may be destroyed.
 // B4  In a forked child nothing here is touched: locks and maps are as some thread of the parent
 //     left them.
 //

@@ -280,7 +280,10 @@ void ConsumerCore::PutBack(const Messages& messages) {
     stats_.put_back += static_cast<int64_t>(messages.size());
   }
   for (const Received& message : messages) {
-    if (!message.Overrun()) message.ChangeVisibility(absl::ZeroDuration()).IgnoreError();
+    if (message.Overrun()) continue;
+    // An attempt is used up all the same: if it was the last, the dead letter's story says why.
+    queue_.core()->NoteFailure(message, "put back, no handler saw it");
+    message.ChangeVisibility(absl::ZeroDuration()).IgnoreError();
   }
 }
 

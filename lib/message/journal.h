@@ -9,11 +9,11 @@
 //
 // Subscriptions and rules are resources, too: they hold the deliveries that wait for their target.
 // What a target took at once was never held and is not told. A delivery that became pending is
-// kAccepted; kSettled when its target took it later, kMoved when its dead-letter queue has it (after
-// that queue told its own kAccepted), kExpired when it was dropped. So a delivery may rest in two
-// places for a moment, never in none: at least once. Its single attempts are not told; one that is
-// rebuilt begins them anew. A rule's deliveries of one event, one per target, have the same resource
-// and id: count them. Nothing ends for the journal once the broker has stopped.
+// kAccepted; kSettled when its target took it later, kMoved when its dead-letter queue has it
+// (after that queue told its own kAccepted), kExpired when it was dropped. So a delivery may rest
+// in two places for a moment, never in none: at least once. Its single attempts are not told; one
+// that is rebuilt begins them anew. A rule's deliveries of one event, one per target, have the same
+// resource and id: count them. Nothing ends for the journal once the broker has stopped.
 #ifndef BANYAN_LIB_MESSAGE_JOURNAL_H_
 #define BANYAN_LIB_MESSAGE_JOURNAL_H_
 

@@ -4,8 +4,8 @@
 //
 //   {"d": [{"a": 1}, {"b": 2}]}   a = [1] holds in element 1, b = [2] in element 2: not together
 //
-// Each condition comes with the array elements that hold a field which satisfies it. A choice of one
-// field per condition is consistent if no two lie in different elements of one array.
+// Each condition comes with the array elements that hold a field which satisfies it. A choice of
+// one field per condition is consistent if no two lie in different elements of one array.
 //
 // M1  A condition that accepts absence is satisfied without a field if no field of its path is
 //     consistent with the fields chosen for the conditions before it (paths in sorted order, as

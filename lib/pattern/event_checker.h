@@ -58,8 +58,8 @@ class EventChecker {
   // True if `json` is an object within the limits; *event then describes it and points to `json`.
   // False: it is not, *event is blank, and *status, if given, says why; leaving it out saves making
   // the words. The memory of *event is used again.
-  // *beyond_limits, if given, tells a text that is too large, too deep or too rich in names from one
-  // that is no object.
+  // *beyond_limits, if given, tells a text that is too large, too deep or too rich in names from
+  // one that is no object.
   bool Check(std::string_view json, const Limits& limits, CheckedEvent* event,
              absl::Status* status = nullptr, bool* beyond_limits = nullptr);
 

@@ -61,9 +61,9 @@ class EventFields {
     uint8_t beside = 0;  // bits of Beside
   };
 
-  // nullopt, with the reason and its place in *error if that is given, for what is not a JSON object
-  // or is beyond the limits: then, and only then, EventChecker refuses it, too. Bytes are counted
-  // before any is read. Text behind the last brace is not read.
+  // nullopt, with the reason and its place in *error if that is given, for what is not a JSON
+  // object or is beyond the limits: then, and only then, EventChecker refuses it, too. Bytes are
+  // counted before any is read. Text behind the last brace is not read.
   static std::optional<EventFields> FromJson(std::string_view json, const EventLimits& limits,
                                              std::string* error = nullptr);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// lib/pattern/event_walk.h -- floor 2: how ScannedEvent reads a text (event_scan.h). For rule_match.cc.
+// lib/pattern/event_walk.h -- floor 2: how ScannedEvent reads a text (event_scan.h). For
+// rule_match.cc.
 #ifndef BANYAN_LIB_PATTERN_EVENT_WALK_H_
 #define BANYAN_LIB_PATTERN_EVENT_WALK_H_
 
@@ -151,8 +152,8 @@ class ScannedEvent::Walk {
     return at;
   }
 
-  // An element that is an object without a jump, which most are: read here and now, without a frame,
-  // until something inside of it needs one.
+  // An element that is an object without a jump, which most are: read here and now, without a
+  // frame, until something inside of it needs one.
   const char* SmallObject(const PathNode& node, const char* at) {
     const Frame& array = frames_.back();
     const PathNode::Children children = array.children;

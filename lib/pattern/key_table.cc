@@ -122,8 +122,8 @@ void KeyTable::CheckInvariants() const {
   BANYAN_CHECK(array.capacity == kCapacityMin || 16 * alive >= array.capacity, "K3: it shrinks");
 }
 
-// A small array keeps more room: there, what is looked for is found or missed at its home, and room is
-// cheap.
+// A small array keeps more room: there, what is looked for is found or missed at its home, and room
+// is cheap.
 size_t KeyTable::MostUsed(size_t capacity) {
   constexpr size_t kSmall = 256;
   return (capacity <= kSmall ? 2 : 4) * capacity / 5;

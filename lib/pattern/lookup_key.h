@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// lib/pattern/lookup_key.h -- floor 2: 32 bits by which a value of an event finds the rules that may
-// want it.
+// lib/pattern/lookup_key.h -- floor 2: 32 bits by which a value of an event finds the rules that
+// may want it.
 //
 // A key is made of a path, a kind and some bytes, once from the rule and once from the event; equal
 // facts give equal keys. Different ones may, too: a hit is a candidate and never an answer, and who
@@ -85,7 +85,8 @@ inline uint64_t FoldAscii(uint64_t word) {
   constexpr uint64_t kEach = 0x0101010101010101u;
   constexpr uint64_t kHigh = 0x80 * kEach;
   const uint64_t low = word & ~kHigh;
-  // The high bit of each byte: it is 'A' or more; it is more than 'Z'. No sum reaches the next byte.
+  // The high bit of each byte: it is 'A' or more; it is more than 'Z'. No sum reaches the next
+  // byte.
   const uint64_t from_a = low + (0x80 - 'A') * kEach;
   const uint64_t behind_z = low + (0x80 - 'Z' - 1) * kEach;
   return word | ((from_a & ~behind_z & ~word & kHigh) >> 2);
@@ -108,8 +109,8 @@ inline uint64_t FoldedProduct(uint64_t a, uint64_t b) {
   return absl::Uint128High64(product) ^ absl::Uint128Low64(product);
 }
 
-// For tables whose chains are walked each time: who does not know the secret cannot make texts whose
-// hashes are equal.
+// For tables whose chains are walked each time: who does not know the secret cannot make texts
+// whose hashes are equal.
 inline uint64_t SecretHash(std::string_view text, uint64_t secret) {
   const uint64_t other = secret * kHashFactor;
   uint64_t hash = secret;
@@ -124,8 +125,8 @@ inline uint64_t SecretHash(std::string_view text, uint64_t secret) {
   return FoldedProduct(other ^ text.size(), FoldedProduct(low ^ other, high ^ hash));
 }
 
-// Hashes of a text's beginnings, or of its ends, for lengths that ascend: all of them cost one pass.
-// Word by word, from the side where all begin; with A-Z made a-z if that is asked for.
+// Hashes of a text's beginnings, or of its ends, for lengths that ascend: all of them cost one
+// pass. Word by word, from the side where all begin; with A-Z made a-z if that is asked for.
 class AffixHashes {
  public:
   AffixHashes(std::string_view text, bool from_end, bool folded)

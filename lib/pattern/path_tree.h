@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// lib/pattern/path_tree.h -- floor 2: the paths that rules ask for, as a scan of an event walks them.
+// lib/pattern/path_tree.h -- floor 2: the paths that rules ask for, as a scan of an event walks
+// them.
 //
 //   rules ask for   detail.state   detail.items.sku   source
 //
@@ -11,8 +12,8 @@
 // P1  A node stays while a rule refers to it or to something below it. Ids of nodes that are gone
 //     are used again. A reader may meet both owners of an id, but no rule that it sees refers to
 //     either: the old one's are gone for it, the new one's not there yet.
-// P2  Readers see a set of up to Few::kMax children as one immutable list, so a scan can count down what
-//     it has still to find. Larger sets are found by key, one name at a time, and not counted.
+// P2  Readers see a set of up to Few::kMax children as one immutable list, so a scan can count down
+//     what it has still to find. Larger sets are found by key, one name at a time, and not counted.
 // P3  `access` says which lookups a value at this node is worth: what kinds of key rules are filed
 //     under there. It is immutable and replaced as a whole. It never says less than the rules that
 //     a reader may see need.
@@ -67,8 +68,8 @@ struct Access {
   uint32_t kinds = 0;                 // one bit for each kind among them
   const RangeTree* ranges = nullptr;  // null: none
 
-  // All numbers and ranges that rules are filed under here, if they are few: then a value is compared
-  // with each of them, which is quicker than to look for it.
+  // All numbers and ranges that rules are filed under here, if they are few: then a value is
+  // compared with each of them, which is quicker than to look for it.
   struct Range {
     double low, high;  // both belong to it
     void* what;
@@ -93,7 +94,8 @@ inline uint64_t TagOf(std::string_view name) {
   return TagOf(LoadUpTo8(name.data(), std::min(name.size(), kTagBytes)), name.size());
 }
 
-// A name as it stands in a JSON text, up to and with its closing quote, as far as eight bytes show it.
+// A name as it stands in a JSON text, up to and with its closing quote, as far as eight bytes show
+// it.
 struct RawName {
   explicit RawName(std::string_view name);
   bool Begins(uint64_t word) const { return ((word ^ bytes) & mask) == 0; }
@@ -128,8 +130,8 @@ class PathNode : private Link {
 
     // Are all listed? Then FindRaw() serves.
     bool listed() const { return few_ != nullptr && few_ != &kMany; }
-    // The child whose name stands at `name`, without escapes, and then its closing quote; null if it
-    // is none of the listed ones. At least eight bytes are there, up to `end` if there are more.
+    // The child whose name stands at `name`, without escapes, and then its closing quote; null if
+    // it is none of the listed ones. At least eight bytes are there, up to `end` if there are more.
     const PathNode* FindRaw(const char* name, const char* end) const;
 
     // Null: not a child.
@@ -215,14 +217,15 @@ class PathTree {
   // One reference less.
   void Release(PathNode* node);
 
-  // A rule is filed under keys of this kind and length, or not any more. Before the first filing, and
-  // after the last is out of all readers' sight.
+  // A rule is filed under keys of this kind and length, or not any more. Before the first filing,
+  // and after the last is out of all readers' sight.
   void AddFiling(PathNode* node, KeyKind kind, uint32_t length);
   void RemoveFiling(PathNode* node, KeyKind kind, uint32_t length);
   // The same for one of kNumber or kRange. `what` is what the tree or table has there.
   void AddRange(PathNode* node, KeyKind kind, const Access::Range& range);
   void RemoveRange(PathNode* node, KeyKind kind, const void* what);
-  // The node's ranges, made where it has none. Readers look there while there are filings of kRange.
+  // The node's ranges, made where it has none. Readers look there while there are filings of
+  // kRange.
   RangeTree* Ranges(PathNode* node);
   PathNode* At(uint32_t id) const { return by_id_[id]; }
 

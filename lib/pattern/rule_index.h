@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// lib/pattern/rule_index.h -- floor 2: all rules at once. What RuleSet, topics and buses are made of.
+// lib/pattern/rule_index.h -- floor 2: all rules at once. What RuleSet, topics and buses are made
+// of.
 //
 //   event --scan--> wanted values --keys--> filings --visible? not yet seen?--> candidates
 //                                                                                   |
@@ -19,16 +20,16 @@
 //     Stats() do these rounds; readers never do.
 // I5  Per event, a sub-rule is verified at most once, and a chain of more than kLongChain filings
 //     is walked at most once per key.
-// I6  What is filed under numbers and ranges of a path is also listed at the path while it is little
-//     (Access::few_ranges). A reader takes the list or the tables, never a part of each; both have
-//     all that it may see, whichever writers replace meanwhile.
+// I6  What is filed under numbers and ranges of a path is also listed at the path while it is
+//     little (Access::few_ranges). A reader takes the list or the tables, never a part of each;
+//     both have all that it may see, whichever writers replace meanwhile.
 //
 // Time of a match: the event's bytes (those before the last thing asked for, if no name repeats),
 // plus for each wanted value a look-up per kind and length of key filed at its path, plus the
 // candidates. Verifying a candidate costs at most the values at its paths times the elements of its
 // lists (a look-up for each value where a list holds many texts or numbers), and where arrays meet,
-// kStepsMax (element_search.h); all searches for one event together, kStepsOfAllMax. So the worst an
-// event can cost is its values times the sizes of the rules that one of its values points to.
+// kStepsMax (element_search.h); all searches for one event together, kStepsOfAllMax. So the worst
+// an event can cost is its values times the sizes of the rules that one of its values points to.
 //
 // Out of memory: a writer that gets none ends the process (noexcept), rather than leave a rule half
 // filed. A reader that gets none throws, and nothing is lost but its answer.

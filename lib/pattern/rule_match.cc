@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// lib/pattern/rule_match.cc -- floor 2: the reading half of RuleIndex. rule_index.h says what holds.
+// lib/pattern/rule_match.cc -- floor 2: the reading half of RuleIndex. rule_index.h says what
+// holds.
 //
 //   Scan            text -> values -> keys         while it reads, entries of the table are fetched
 //   FollowKeys      keys -> chains of filings      while it looks, rules are fetched
@@ -289,8 +290,8 @@ class RuleIndex::Verifier {
   }
 
  private:
-  // By version, which is by age. Rules that were put one after the other have versions that lie close
-  // together, and those sort themselves: each has a place of its own in a row of bits.
+  // By version, which is by age. Rules that were put one after the other have versions that lie
+  // close together, and those sort themselves: each has a place of its own in a row of bits.
   void SortMatched() {
     using Match = Scratch::Match;
     std::vector<Match>& matched = scratch_.matched;
@@ -435,8 +436,8 @@ class RuleIndex::Verifier {
     const std::optional<bool> simple = HoldInOneArray(rule, conditions);
     if (simple.has_value()) return *simple;
     ScannedEvent& event = found_.event;
-    // What one rule may cost, and what all may: a hard question in one rule must not take the answer
-    // from the others, nor many of them the thread.
+    // What one rule may cost, and what all may: a hard question in one rule must not take the
+    // answer from the others, nor many of them the thread.
     int64_t& spent = scratch_.searched[&rule];
     const int64_t allowed = std::min(kStepsMax - spent, scratch_.steps_left);
     int64_t steps = allowed;

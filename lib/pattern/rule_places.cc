@@ -123,8 +123,8 @@ class PlaceMaker {
     out_.cost += cost;
     return true;
   }
-  // Where the path's first number is filed, all its values have to be read, and that takes as long as
-  // a few visits.
+  // Where the path's first number is filed, all its values have to be read, and that takes as long
+  // as a few visits.
   uint64_t CostOfReading() {
     const Access* access = node_.access();
     if (access != nullptr && (access->Has(KeyKind::kNumber) || access->Has(KeyKind::kRange))) {

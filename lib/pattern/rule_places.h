@@ -6,8 +6,9 @@
 //   is filed at    text "paid" and text "sent" of state, or at the range of total: where it is less
 //                  crowded
 //
-// L1  If a value satisfies a condition, it produces one of the keys of each element of the condition
-//     that it satisfies, or lies in its range. (The converse does not hold: a hit is a candidate.)
+// L1  If a value satisfies a condition, it produces one of the keys of each element of the
+//     condition that it satisfies, or lies in its range. (The converse does not hold: a hit is a
+//     candidate.)
 // L2  A condition that accepts absence gives no keys: an event without the field would find none.
 //
 // This file makes the keys of rules (PlacesOf) and those of values (ForEachKey); the two must agree
@@ -51,8 +52,9 @@ inline uint64_t HashOfNumber(double number) {
 
 uint64_t HashOfAddress(const IpAddress& address);
 
-// Calls hit(key) for each key of the value, and in_ranges(access, number) if there are ranges to look
-// it up in. Where all numbers and ranges are listed (Access::few_ranges), numbers have no keys.
+// Calls hit(key) for each key of the value, and in_ranges(access, number) if there are ranges to
+// look it up in. Where all numbers and ranges are listed (Access::few_ranges), numbers have no
+// keys.
 template <typename Hit, typename InRanges>
 void ForEachKey(const PathNode& node, FoundValue& value, const Hit& hit, const InRanges& in_ranges);
 

@@ -30,8 +30,8 @@
 //     Runtime's Post, PostAt, Cancel and Random, and the Journal.
 //
 // Why two locks and no lock-free list: with deadlines, counts and receipts to keep, lock-free costs
-// more than it gives; with a lock for each side, a sender and a receiver on two threads do not meet.
-// What that costs one thread that does both is one more lock for each receive.
+// more than it gives; with a lock for each side, a sender and a receiver on two threads do not
+// meet. What that costs one thread that does both is one more lock for each receive.
 //
 // The code: core.cc (life, time, changes of state), settings.cc, send.cc, receive.cc,
 // settle.cc, wait.cc, move.cc, redrive.cc, move_tasks.cc, explain.cc, metrics.cc, check.cc.
@@ -202,10 +202,10 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   class Operation;
 
   // What was taken for one receive; made under the lock, given out after.
-  struct BatchDeleter {
-    void operator()(ReceivedBlock* batch) const;
+  struct BlockDeleter {
+    void operator()(ReceivedBlock* block) const;
   };
-  using BatchPtr = std::unique_ptr<ReceivedBlock, BatchDeleter>;
+  using BlockPtr = std::unique_ptr<ReceivedBlock, BlockDeleter>;
 
   QueueCore(std::shared_ptr<Environment> env, std::string name, const QueueOptions& options,
             QueueResolver resolve);
@@ -296,21 +296,21 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
 
   // Receiving; receive.cc.
   bool EnoughAtHand(int64_t max_messages) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  BatchPtr Take(int64_t max_messages, int64_t visibility_ns, bool is_usual, const Instant& now,
+  BlockPtr Take(int64_t max_messages, int64_t visibility_ns, bool is_usual, const Instant& now,
                 Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void TakeOne(SlotIndex index, int64_t deadline_ns, bool is_usual, const Instant& now,
                ReceivedBlock* taken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FetchAhead(int64_t count) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  int64_t ShortenForTest(int64_t max_messages) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  int64_t ShortenForTest(int64_t available) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool Chance(double probability);
   SlotIndex NextInLine(const Instant& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  BatchPtr Replay(const std::string& attempt_id, int64_t visibility_ns, const Instant& now,
+  BlockPtr Replay(const std::string& attempt_id, int64_t visibility_ns, const Instant& now,
                   Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void KeepAttempt(const std::string& attempt_id, ReceivedBlock* taken, const Instant& now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void CopyOut(SlotIndex index, uint32_t attempt, int64_t deadline_ns, ReceivedBlock* to) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  std::vector<Received> MakeReceived(BatchPtr taken);
+  std::vector<Received> MakeReceived(BlockPtr taken);
 
   // Settling; settle.cc.
   struct Settled {
@@ -400,8 +400,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
 
   // Explanations; explain.cc.
   class Explainer;
-  absl::StatusOr<std::string> Locate(Id message_id,
-                                     std::vector<std::weak_ptr<QueueCore>>* moved_to);
+  absl::StatusOr<std::string> ExplainBy(absl::FunctionRef<std::string(Explainer&)> tell);
 
   // Metrics; metrics.cc.
   int64_t OldestArrival(absl::FunctionRef<bool(const Slot&)> counts) const
@@ -469,8 +468,8 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   uint64_t drop_from_number_ ABSL_GUARDED_BY(mu_) = 0;
 
   std::weak_ptr<QueueCore> dead_letter_ ABSL_GUARDED_BY(mu_);
-  // What is on its way from here, in the order it left, and whether somebody is handing it over: one
-  // at a time, so that groups keep their order.
+  // What is on its way from here, in the order it left, and whether somebody is handing it over:
+  // one at a time, so that groups keep their order.
   std::vector<Departure> outgoing_ ABSL_GUARDED_BY(mu_);
   bool handing_over_ ABSL_GUARDED_BY(mu_) = false;
   // Every queue that dead letters went to, for late Deletes. Usually one.
@@ -492,8 +491,8 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   int64_t timer_at_ns_ ABSL_GUARDED_BY(mu_) = kNever;
 };
 
-// An idle queue costs this, its name and its ARN: about 3 KB in all (a test asserts it); ten thousand
-// of them are ordinary.
+// An idle queue costs this, its name and its ARN: about 3 KB in all (a test asserts it); ten
+// thousand of them are ordinary.
 static_assert(sizeof(QueueCore) <= 2560);
 
 }  // namespace banyan::inline v0_1::internal

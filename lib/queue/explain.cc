@@ -82,7 +82,7 @@ std::string AfterReceives(int64_t attempts, const std::vector<FailedAttempt>& hi
   const bool all = static_cast<int64_t>(history.size()) >= attempts;
   return StrCat(!all ? StrCat("after ", receives, ", the latest") : "after receives", " at ",
                 absl::StrJoin(times, ", "), " with ",
-                told ? StrCat("errors ", absl::StrJoin(errors, ", ")) : "no errors told");
+                told ? StrCat("errors ", absl::StrJoin(errors, ", ")) : "no error given");
 }
 
 }  // namespace
@@ -92,9 +92,13 @@ class QueueCore::Explainer {
  public:
   Explainer(QueueCore* core, const Instant& now) : core_(*core), now_(now) {}
 
-  std::string Queue();
+  std::string Queue(bool dead_letter_queue_is_there);
   // Empty: it is not here.
   std::string Message(Id id);
+  std::vector<std::weak_ptr<QueueCore>> MovedTo() const {
+    core_.mu_.AssertHeld();
+    return core_.moved_to_;
+  }
 
  private:
   // The first message of a group that is not visible: what comes after it must wait.
@@ -145,7 +149,7 @@ class QueueCore::Explainer {
   std::string text_;
 };
 
-std::string QueueCore::Explainer::Queue() {
+std::string QueueCore::Explainer::Queue(bool dead_letter_queue_is_there) {
   core_.mu_.AssertHeld();
   const QueueDepth& depth = core_.books_.depth;
   if (depth.total() == 0) {
@@ -159,6 +163,10 @@ std::string QueueCore::Explainer::Queue() {
   }
   if (core_.groups_ != nullptr) TellGroups();
   if (core_.tenants_ != nullptr && core_.strict_ == nullptr) TellTenants();
+  if (core_.options_.redrive.has_value() && !dead_letter_queue_is_there) {
+    Line("the dead-letter queue ", core_.options_.redrive->dead_letter.ToString(),
+         " does not exist: messages come back after their last attempt, too");
+  }
   TellBooks();
   return std::move(text_);
 }
@@ -184,6 +192,11 @@ void QueueCore::Explainer::TellReceivable() {
     Line(Count(receivable, "message", "messages"), " can be received now");
   } else {
     Line("nothing can be received now");
+  }
+  if (core_.senders_waiting_ > 0) {
+    Line(Count(core_.senders_waiting_, "send waits", "sends wait"), " for room: the queue holds ",
+         core_.books_.depth.total(), " of ", core_.options_.messages_max, " messages and ",
+         core_.books_.bytes, " of ", core_.options_.bytes_max, " bytes");
   }
 }
 
@@ -397,7 +410,8 @@ void QueueCore::Explainer::TellResting(SlotIndex index, std::string_view subject
        Until(core_.ExpiresAt(slot)));
 }
 
-absl::StatusOr<std::string> QueueCore::Explain() {
+// What `tell` says of the queue as it is now, under its lock.
+absl::StatusOr<std::string> QueueCore::ExplainBy(absl::FunctionRef<std::string(Explainer&)> tell) {
   Operation operation(this);
   BANYAN_RETURN_IF_ERROR(operation.entered());
   for (;;) {
@@ -406,11 +420,18 @@ absl::StatusOr<std::string> QueueCore::Explain() {
       if (closing_.has_value()) return ClosedStatus();
       BringUpTo(&operation.now, &operation.after);
       if (!operation.after.departed) {
-        return Explainer(this, operation.now).Queue();
+        Explainer explainer(this, operation.now);
+        return tell(explainer);
       }
     }
     operation.Finish();  // dead letters first: nobody wants to read that they are on their way
   }
+}
+
+absl::StatusOr<std::string> QueueCore::Explain() {
+  const bool dead_letter_queue_is_there = DeadLetterQueue() != nullptr;  // found under no lock
+  return ExplainBy(
+      [&](Explainer& explainer) { return explainer.Queue(dead_letter_queue_is_there); });
 }
 
 absl::StatusOr<std::string> QueueCore::Explain(Id message_id) {
@@ -419,7 +440,10 @@ absl::StatusOr<std::string> QueueCore::Explain(Id message_id) {
   std::vector<std::shared_ptr<QueueCore>> asked = {shared_from_this()};
   for (size_t i = 0; i < asked.size(); ++i) {
     std::vector<std::weak_ptr<QueueCore>> moved_to;
-    absl::StatusOr<std::string> found = asked[i]->Locate(message_id, &moved_to);
+    absl::StatusOr<std::string> found = asked[i]->ExplainBy([&](Explainer& explainer) {
+      moved_to = explainer.MovedTo();
+      return explainer.Message(message_id);
+    });
     if (!found.ok() && i == 0) return found;
     if (found.ok() && !found->empty()) return found;
     for (const std::weak_ptr<QueueCore>& place : moved_to) {
@@ -431,25 +455,6 @@ absl::StatusOr<std::string> QueueCore::Explain(Id message_id) {
   return StrCat("no message ", message_id.ToString(),
                 " rests here, nor where dead letters of this queue went; it was deleted, has "
                 "expired, got another id by a redrive, or was never here\n");
-}
-
-// What is to be said of this message if it rests in this queue; empty if not.
-absl::StatusOr<std::string> QueueCore::Locate(Id message_id,
-                                              std::vector<std::weak_ptr<QueueCore>>* moved_to) {
-  Operation operation(this);
-  BANYAN_RETURN_IF_ERROR(operation.entered());
-  for (;;) {
-    {
-      MutexLock lock(&mu_);
-      if (closing_.has_value()) return ClosedStatus();
-      BringUpTo(&operation.now, &operation.after);
-      if (!operation.after.departed) {
-        *moved_to = moved_to_;
-        return Explainer(this, operation.now).Message(message_id);
-      }
-    }
-    operation.Finish();
-  }
 }
 
 }  // namespace banyan::inline v0_1::internal

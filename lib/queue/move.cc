@@ -64,8 +64,8 @@ void QueueCore::Depart(SlotIndex index, std::shared_ptr<QueueCore> redrive_to,
   after->departed = true;
 }
 
-// Steps 2 and 3, for this queue and then for those that had dead letters of their own when they were
-// looked at: a loop, since queues may form a chain of any length.
+// Steps 2 and 3, for this queue and then for those that had dead letters of their own when they
+// were looked at: a loop, since queues may form a chain of any length.
 void QueueCore::HandOver(const Instant& now) {
   std::vector<std::shared_ptr<QueueCore>> queues = {shared_from_this()};
   while (!queues.empty()) {
@@ -173,8 +173,8 @@ bool QueueCore::TakeMoved(absl::Span<Departure> departures, Instant now, Afterma
     Slot& slot = slots_[index];
     ++books_.moved_in;
     slot.moved_in = true;
-    // To its receivers what a redrive brings is a new message: AWS gives it a new id, a new life and
-    // no attempts. A dead letter of a FIFO queue gets a new life, too.
+    // To its receivers what a redrive brings is a new message: AWS gives it a new id, a new life
+    // and no attempts. A dead letter of a FIFO queue gets a new life, too.
     slot.enqueued_ns = is_redrive || fifo_ ? now.uptime_ns : departure.enqueued_ns;
     slot.sent_unix_ns = is_redrive ? now.unix_ns : departure.sent_unix_ns;
     if (is_redrive || fifo_) {

@@ -13,7 +13,7 @@
 
 namespace banyan::inline v0_1::internal {
 
-void QueueCore::BatchDeleter::operator()(ReceivedBlock* batch) const { batch->Discard(); }
+void QueueCore::BlockDeleter::operator()(ReceivedBlock* block) const { block->Discard(); }
 
 absl::StatusOr<std::vector<Received>> QueueCore::Receive(const ReceiveOptions& options) {
   std::optional<Sleepers::Bed> bed;  // ends last: until then the Runtime stays
@@ -21,7 +21,7 @@ absl::StatusOr<std::vector<Received>> QueueCore::Receive(const ReceiveOptions& o
   BANYAN_RETURN_IF_ERROR(operation.entered());
   BANYAN_RETURN_IF_ERROR(ValidateReceive(options, fifo_, env_->limits));
 
-  BatchPtr taken;
+  BlockPtr taken;
   int64_t wait_end_ns = -1;  // set by the first round that found nothing
   bool may_replay = !options.receive_request_attempt_id.empty();
   for (;;) {
@@ -98,12 +98,12 @@ bool QueueCore::EnoughAtHand(int64_t max_messages) const {
 }
 
 // Null: nothing to take.
-QueueCore::BatchPtr QueueCore::Take(int64_t max_messages, int64_t visibility_ns, bool is_usual,
+QueueCore::BlockPtr QueueCore::Take(int64_t max_messages, int64_t visibility_ns, bool is_usual,
                                     const Instant& now, Aftermath* after) {
   const int64_t available = std::min(max_messages, books_.depth.visible);
   if (available <= 0 || !Takeable()) return nullptr;
   const int64_t wanted = ShortenForTest(available);
-  BatchPtr taken(ReceivedBlock::New(static_cast<size_t>(wanted)));
+  BlockPtr taken(ReceivedBlock::New(static_cast<size_t>(wanted)));
   const int64_t deadline_ns = AddClamped(now.uptime_ns, visibility_ns);
   if (wanted > 1 && !fifo_) FetchAhead(wanted);
   while (static_cast<int64_t>(taken->size()) < wanted && Takeable()) {
@@ -128,7 +128,8 @@ QueueCore::BatchPtr QueueCore::Take(int64_t max_messages, int64_t visibility_ns,
   return taken;
 }
 
-// Of a long queue every message is far away: the trips to memory for the first few are made at once.
+// Of a long queue every message is far away: the trips to memory for the first few are made at
+// once.
 void QueueCore::FetchAhead(int64_t count) const {
   SlotIndex index = plain_.front();
   for (; count > 0 && index != kNoSlot; --count) {
@@ -189,7 +190,7 @@ int64_t QueueCore::ShortenForTest(int64_t available) {
 }
 
 // What an earlier receive of this name was given, hidden anew; null if that cannot be given again.
-QueueCore::BatchPtr QueueCore::Replay(const std::string& attempt_id, int64_t visibility_ns,
+QueueCore::BlockPtr QueueCore::Replay(const std::string& attempt_id, int64_t visibility_ns,
                                       const Instant& now, Aftermath* after) {
   std::vector<ReceiveAttempts::Given>* given = attempts_.Find(attempt_id, now.uptime_ns);
   if (given == nullptr) return nullptr;
@@ -200,7 +201,7 @@ QueueCore::BatchPtr QueueCore::Replay(const std::string& attempt_id, int64_t vis
       return nullptr;
     }
   }
-  BatchPtr again(ReceivedBlock::New(given->size()));
+  BlockPtr again(ReceivedBlock::New(given->size()));
   const int64_t deadline_ns = AddClamped(now.uptime_ns, visibility_ns);
   for (const ReceiveAttempts::Given& one : *given) {
     const SlotIndex index = one.receipt.slot;
@@ -230,7 +231,7 @@ void QueueCore::KeepAttempt(const std::string& attempt_id, ReceivedBlock* taken,
 void QueueCore::CopyOut(SlotIndex index, uint32_t attempt, int64_t deadline_ns,
                         ReceivedBlock* to) const {
   const Slot& slot = slots_[index];
-  ::new (to->next()) ReceivedState{.batch = to,
+  ::new (to->next()) ReceivedState{.block = to,
                                    .receipt = {incarnation_, index, slot.number, attempt},
                                    .contents = slot.contents,
                                    .id = slot.id,
@@ -243,7 +244,7 @@ void QueueCore::CopyOut(SlotIndex index, uint32_t attempt, int64_t deadline_ns,
 }
 
 // Envelopes are made here, under no lock.
-std::vector<Received> QueueCore::MakeReceived(BatchPtr taken) {
+std::vector<Received> QueueCore::MakeReceived(BlockPtr taken) {
   if (taken == nullptr) return {};
   for (size_t i = 0; i < taken->size(); ++i) {
     ReceivedState& state = taken->states()[i];
@@ -264,7 +265,7 @@ absl::StatusOr<std::vector<Received>> QueueCore::Peek(int64_t max_messages) {
                  " for parameter max_messages is invalid. Reason: Must be between 1 and ", kPeekMax,
                  ".");
   }
-  BatchPtr seen;
+  BlockPtr seen;
   {
     MutexLock lock(&mu_);
     if (closing_.has_value()) return ClosedStatus();

@@ -109,14 +109,14 @@ uint64_t Received::sequence_number() const { return Look(state_).sequence_number
 std::string Received::deduplication_id() const {
   return state_ == nullptr || state_->sequence_number == 0
              ? std::string()
-             : state_->batch->queue()->DeduplicationId(*state_);
+             : state_->block->queue()->DeduplicationId(*state_);
 }
 
 std::map<std::string, std::string> Received::SystemAttributes() const {
   if (state_ == nullptr) return {};
   const std::string deduplication = deduplication_id();
   const std::string source = dead_letter_source().value_or("");
-  return internal::MakeSystemAttributes({.sender_id = state_->batch->queue()->env()->account,
+  return internal::MakeSystemAttributes({.sender_id = state_->block->queue()->env()->account,
                                          .sent_unix_ns = state_->sent_unix_ns,
                                          .receive_count = state_->receive_count,
                                          .first_received_unix_ns = state_->first_received_unix_ns,
@@ -128,19 +128,19 @@ std::map<std::string, std::string> Received::SystemAttributes() const {
 }
 
 absl::Status Received::Delete() const {
-  return state_ == nullptr ? NoReceipt() : state_->batch->queue()->Delete(*state_);
+  return state_ == nullptr ? NoReceipt() : state_->block->queue()->Delete(*state_);
 }
 
 absl::Status Received::ChangeVisibility(absl::Duration from_now) const {
   return state_ == nullptr ? NoReceipt()
-                           : state_->batch->queue()->ChangeVisibility(state_->receipt, from_now);
+                           : state_->block->queue()->ChangeVisibility(state_->receipt, from_now);
 }
 
 absl::Status Received::MoveToDeadLetterQueue(std::string_view reason) const {
   if (state_ == nullptr) return NoReceipt();
   bool late = false;
   absl::Status moved =
-      state_->batch->queue()->MoveToDeadLetterQueue(state_->receipt, reason, &late);
+      state_->block->queue()->MoveToDeadLetterQueue(state_->receipt, reason, &late);
   if (moved.ok()) {
     state_->dead_lettered.store(true, std::memory_order_release);
     state_->settled_late.store(late, std::memory_order_relaxed);
@@ -150,7 +150,7 @@ absl::Status Received::MoveToDeadLetterQueue(std::string_view reason) const {
 }
 
 bool Received::Overrun() const {
-  return state_ != nullptr && state_->batch->queue()->Overrun(*state_);
+  return state_ != nullptr && state_->block->queue()->Overrun(*state_);
 }
 
 }  // namespace banyan::inline v0_1

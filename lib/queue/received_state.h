@@ -2,7 +2,7 @@
 //
 // lib/queue/received_state.h -- floor 3, the queue room: what is behind the Received of a user.
 //
-//   [batch: queue, count | state 0 | state 1 | ... ]     one block for all that a receive took
+//   [block: queue, count | state 0 | state 1 | ... ]     one block for all that a receive took
 //         ^                  ^ ^
 //         +--- each state    | +--- Received            each counts its own state
 //                            +----- Received (a copy)
@@ -34,7 +34,7 @@ class ReceivedBlock;
 
 // Fixed when the receive returns, but for the atomics.
 struct ReceivedState {
-  ReceivedBlock* batch = nullptr;  // null: the state of a default Received
+  ReceivedBlock* block = nullptr;  // null: the state of a default Received
   mutable std::atomic<int64_t> references{1};
 
   Receipt receipt;  // attempt 0: a peek, settles nothing
@@ -75,7 +75,7 @@ class ReceivedBlock {
   ReceivedState* next() { return states() + size_; }
   void Grow() { ++size_; }
 
-  // The answer of a receive. Once; from then on the batch belongs to what it gave out.
+  // The answer of a receive. Once; from then on the block belongs to what it gave out.
   std::vector<Received> Give(std::shared_ptr<QueueCore> queue) {
     queue_ = std::move(queue);
     left_.store(static_cast<int64_t>(size_), std::memory_order_relaxed);
@@ -99,13 +99,13 @@ class ReceivedBlock {
 
   // The last Received of `state` has gone (B1).
   static void Drop(const ReceivedState* state) {
-    ReceivedBlock* batch = state->batch;
+    ReceivedBlock* block = state->block;
     state->~ReceivedState();
-    // As with a message: the only one left shares the batch with nobody.
-    if (batch->left_.load(std::memory_order_acquire) == 1 ||
-        batch->left_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      batch->~ReceivedBlock();
-      Free(static_cast<void*>(batch));
+    // As with a message: the only one left shares the block with nobody.
+    if (block->left_.load(std::memory_order_acquire) == 1 ||
+        block->left_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      block->~ReceivedBlock();
+      Free(static_cast<void*>(block));
     }
   }
 

@@ -92,7 +92,8 @@ absl::Status QueueCore::Step(Walk* walk, int64_t messages_max, Operation* operat
   return absl::OkStatus();
 }
 
-// The oldest that was not seen yet, of those that kept the age they had elsewhere and of the others.
+// The oldest that was not seen yet, of those that kept the age they had elsewhere and of the
+// others.
 SlotIndex QueueCore::NextOf(Walk* walk) const {
   auto moved = moved_by_age_.lower_bound(walk->next_age);
   for (; moved != moved_by_age_.end() && moved->first.second > *walk->last_number; ++moved) {

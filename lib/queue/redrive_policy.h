@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// lib/queue/redrive_policy.h -- floor 3, the queue room: RedrivePolicy and RedriveAllowPolicy as the
-// JSON that AWS writes, and what one queue's says to the other's. Pure functions.
+// lib/queue/redrive_policy.h -- floor 3, the queue room: RedrivePolicy and RedriveAllowPolicy as
+// the JSON that AWS writes, and what one queue's says to the other's. Pure functions.
 //
 //   {"deadLetterTargetArn":"arn:aws:sqs:...:dead","maxReceiveCount":3}
 //   {"redrivePermission":"byQueue","sourceQueueArns":["arn:aws:sqs:...:jobs"]}

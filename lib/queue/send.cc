@@ -272,6 +272,12 @@ absl::StatusOr<SendResult> QueueCore::SendIntoFull(Incoming* incoming, Operation
       MutexLock lock(&mu_);
       if (closing_.has_value()) return ClosedStatus();
       BringUpTo(&operation->now, &operation->after);
+      // First, so that nothing is dropped for a message that is refused all the same.
+      if (fifo_ && !RemembersMore(incoming->dedup_key, operation->now)) {
+        ++books_.rejected;
+        return Error(AwsError::kQueueRequestThrottled, "The queue ", name_,
+                     " cannot take more deduplication ids within five minutes.");
+      }
       bool has_room = HasRoom(needed);
       if (!has_room && options_.when_full == WhenFull::kDropOldest && incoming->is_direct &&
           needed.bytes <= options_.bytes_max) {
@@ -281,11 +287,6 @@ absl::StatusOr<SendResult> QueueCore::SendIntoFull(Incoming* incoming, Operation
                           needed.bytes <= options_.bytes_max;
       if (!has_room && blocks && !wait_end_ns->has_value()) {
         *wait_end_ns = AddClamped(operation->now.uptime_ns, CeilNanoseconds(options_.block_max));
-      }
-      if (fifo_ && !RemembersMore(incoming->dedup_key, operation->now)) {
-        ++books_.rejected;
-        return Error(AwsError::kQueueRequestThrottled, "The queue ", name_,
-                     " cannot take more deduplication ids within five minutes.");
       }
       if (!has_room && (!blocks || operation->now.uptime_ns >= **wait_end_ns ||
                         incoming->stop.stop_requested())) {

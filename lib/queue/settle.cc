@@ -108,8 +108,8 @@ absl::StatusOr<std::vector<absl::Status>> QueueCore::DeleteBatch(
   absl::InlinedVector<ToSettle, 10> entries;
   for (const Received& one : received) {
     const ReceivedState* state = ReceivedState::Of(one);
-    const bool is_ours = state != nullptr && state->batch != nullptr &&
-                         state->batch->queue().get() == this && state->receipt.attempt > 0;
+    const bool is_ours = state != nullptr && state->block != nullptr &&
+                         state->block->queue().get() == this && state->receipt.attempt > 0;
     ToSettle entry;
     if (is_ours) {
       entry.receipt = state->receipt;
@@ -214,7 +214,8 @@ absl::Status QueueCore::ChangeOne(const Receipt& receipt, absl::Duration from_no
   Slot* slot = slots_.Find(receipt.slot, receipt.number);
   if (slot == nullptr || slot->state == SlotState::kLeaving) return StaleReceipt(receipt);
   if (receipt.attempt > slot->attempts) return StaleReceipt(receipt);  // never given out
-  // In a standard queue an older attempt's receipt moves the deadline of the newer one: so does AWS.
+  // In a standard queue an older attempt's receipt moves the deadline of the newer one: so does
+  // AWS.
   if (fifo_ && (slot->attempts != receipt.attempt || slot->state != SlotState::kInFlight)) {
     return ExpiredReceipt(receipt);
   }
@@ -261,7 +262,11 @@ absl::Status QueueCore::MoveToDeadLetterQueue(const Receipt& receipt, std::strin
                  " has no redrive policy, so there is no dead-letter queue to move to.");
   }
   Slot* slot = slots_.Find(receipt.slot, receipt.number);
-  if (slot == nullptr || slot->state == SlotState::kLeaving) return StaleReceipt(receipt);
+  if (slot == nullptr || slot->state == SlotState::kLeaving) {
+    return Error(AwsError::kQueueInvalidParameterValue, "Value ", receipt.ToString(),
+                 " for parameter ReceiptHandle is invalid. Reason: Message does not exist, or was "
+                 "moved to the dead-letter queue before.");
+  }
   if (!is_there) {
     return Error(AwsError::kQueueInvalidParameterValue, "The dead-letter queue ",
                  options_.redrive->dead_letter.ToString(), " of the queue ", name_,

@@ -50,8 +50,8 @@ absl::StatusOr<Event> MakeEvent(const EventEntry& entry, Id id, absl::Time now,
 absl::StatusOr<Event> ReadEvent(std::string_view event_json, Id new_id, absl::Time now,
                                 const Environment& env);
 
-// Why a text is not one JSON object and nothing else, and where: "it is not a JSON object at line 1,
-// column 1". Only for texts that are none, so that the way of good events needs no positions.
+// Why a text is not one JSON object and nothing else, and where: "it is not a JSON object at line
+// 1, column 1". Only for texts that are none, so that the way of good events needs no positions.
 std::string ObjectFault(std::string_view json, size_t depth_max);
 
 // The refusal of an event in its envelope.

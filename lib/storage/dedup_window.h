@@ -2,8 +2,9 @@
 //
 // lib/storage/dedup_window.h -- floor 2: has this been seen within the last five minutes?
 //
-// FIFO queues and topics will use it (a second send within the window answers the id of the
-// first), and the bridge (an event that comes back through the inbound queue).
+// FIFO topics will use it (a second publish within the window answers the id of the first), and the
+// bridge (an event that comes back through the inbound queue). FIFO queues have one of their own,
+// queue/dedup_window.h, which lies under a lock on the way of every send: it must not stall.
 //
 // D1  The window of a key runs from its first Remember() and is not prolonged by duplicates.
 // D2  A key is never forgotten early. A full window refuses new keys instead: forgetting would

@@ -35,7 +35,8 @@ bool ReadAttribute(JsonReader* reader, AttributeValue* value) {
   return reader->token() == JsonToken::kEndObject && has_type && has_value;
 }
 
-// The text is known to be an object. A Binary value stays in its base64: no filter policy asks for it.
+// The text is known to be an object. A Binary value stays in its base64: no filter policy asks for
+// it.
 std::variant<Attributes, Refusal> ReadAttributes(std::string_view json) {
   Attributes attributes;
   JsonReader reader(json);

@@ -38,8 +38,8 @@ struct Io {
 // `bytes_max` is cut.
 std::string Shown(std::string_view text, size_t bytes_max = std::string_view::npos);
 
-// "banyan match: rules.json: No such file or directory", one line, whatever `text` holds. `verb` may
-// be empty.
+// "banyan match: rules.json: No such file or directory", one line, whatever `text` holds. `verb`
+// may be empty.
 void Complain(const Io& io, std::string_view verb, std::string_view text);
 
 // Collects what is written and passes it on in large pieces.

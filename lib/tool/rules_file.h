@@ -13,12 +13,12 @@
 // list, but no list of objects that have a "Name". So the forms of AWS, where patterns are strings,
 // and a list are no patterns.
 //
-// F1  A pattern is kept as it is written: an object's bytes, or a string's characters. So a place in
-//     the pattern has a place in the file, also behind the escapes of a string.
+// F1  A pattern is kept as it is written: an object's bytes, or a string's characters. So a place
+//     in the pattern has a place in the file, also behind the escapes of a string.
 // F2  Each pattern's line and column are counted while the file is read, in one pass. So a thousand
 //     messages about a file of one long line do not read it a thousand times.
-// F3  Where AWS writes a member, in capitals, others are skipped: AWS says more than is needed here.
-//     In the lower-case form, which is ours, an unknown member is an error: a typo.
+// F3  Where AWS writes a member, in capitals, others are skipped: AWS says more than is needed
+//     here. In the lower-case form, which is ours, an unknown member is an error: a typo.
 #ifndef BANYAN_LIB_TOOL_RULES_FILE_H_
 #define BANYAN_LIB_TOOL_RULES_FILE_H_
 
@@ -66,9 +66,9 @@ class RulesFile {
   internal::TextPosition PositionIn(const FileRule& rule, size_t offset) const;
   std::string Where(const FileRule& rule, size_t offset) const;
 
-  // What is said about the rule's pattern as one line: "rules.json:12:5: rule "big": ...". Where the
-  // service quotes the pattern to name a place in it, the line names that of the file; if it names
-  // none, it is about the byte at `offset`.
+  // What is said about the rule's pattern as one line: "rules.json:12:5: rule "big": ...". Where
+  // the service quotes the pattern to name a place in it, the line names that of the file; if it
+  // names none, it is about the byte at `offset`.
   std::string Message(const FileRule& rule, std::string_view text, size_t offset = 0) const;
 
   // "; did you mean big?" for a name that no rule has, or "".

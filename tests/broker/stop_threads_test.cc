@@ -155,8 +155,8 @@ TEST(StopThreadsTest, CreatingFindingAndDeletingFromManyThreads) {
   for (std::thread& thread : threads) thread.join();
 }
 
-// The host waits in DeleteFunction for the handler, the handler in Stop for the host's call: neither
-// may count the other.
+// The host waits in DeleteFunction for the handler, the handler in Stop for the host's call:
+// neither may count the other.
 TEST(StopThreadsTest, DeleteFunctionAndAHandlerThatStopsDoNotWaitForEachOther) {
   std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime({.threads = 1});
   Broker broker = Broker::Create(*runtime, {}).value();

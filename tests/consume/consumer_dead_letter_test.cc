@@ -160,4 +160,28 @@ TEST_F(DeadLetterTest, AMoveThatIsRefusedChangesNothing) {
 }
 
 }  // namespace
+// A put-back uses up an attempt, as on AWS; who reads the dead letter must not look for a handler
+// that failed.
+TEST_F(DeadLetterTest, WhatWasPutBackUnhandledSaysSo) {
+  Queue dead = MakeQueue("dead.fifo", {.fifo = true});
+  Queue jobs = MakeQueue("jobs.fifo", {.fifo = true, .redrive = RedrivePolicy{dead.arn(), 1}});
+  for (const char* body : {"poison", "behind"}) {
+    jobs.Send({.body = body, .message_group_id = "g", .message_deduplication_id = body}).value();
+  }
+  std::vector<std::string> handled;
+  Consumer consumer = Consumer::Start(jobs, {.batch_size = 10}, [&](const Received& job) {
+                        handled.emplace_back(job.body());
+                        return absl::UnknownError("poison");
+                      }).value();
+  runtime_.Advance(absl::Minutes(1));
+  EXPECT_THAT(handled, ElementsAre("poison"));
+  const std::vector<Received> letters = dead.Receive({.max_messages = 10}).value();
+  ASSERT_EQ(letters.size(), 2u);
+  for (const Received& letter : letters) {
+    EXPECT_THAT(
+        ErrorsOf(letter),
+        ElementsAre(letter.body() == "poison" ? "UNKNOWN: poison" : "put back, no handler saw it"));
+  }
+}
+
 }  // namespace banyan

@@ -180,7 +180,8 @@ TEST_F(FifoThreads, BatchHandlersThatNameOneFailureEachKeepTheOrder) {
                                  result.failures.push_back(entry.id());
                                  cut.insert(group);
                                }
-                               // What comes behind it will be handled again: only then does it count.
+                               // What comes behind it will be handled again: only then does it
+                               // count.
                                if (!cut.contains(group))
                                  successes[group].emplace_back(entry.body());
                              }

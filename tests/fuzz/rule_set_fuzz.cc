@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Any bytes as rules, any bytes as an event: a rule set finds what the interpreter finds, for a text
-// and for a checked event, also after rules were replaced and removed.
+// Any bytes as rules, any bytes as an event: a rule set finds what the interpreter finds, for a
+// text and for a checked event, also after rules were replaced and removed.
 //
 // Input: one byte that chooses the language, then texts between zero bytes. The last text is the
 // event, those before it are patterns.

@@ -46,7 +46,7 @@ const std::vector<Rule>& Rules() {
         // It is about the real clock, and compares the runtime's answers with it.
         "tests/base/threaded_runtime_test.cc",
         // Asks what a thread has used of the processor, which is not the time.
-        "bench/pattern_bench.h"}},
+        "bench/laps.h"}},
       {"sleeps or waits by itself: ask the Runtime",
        {"sleep_for",
         "sleep_until",

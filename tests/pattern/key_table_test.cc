@@ -152,8 +152,8 @@ TEST_F(KeyTableTest, GrowsWithItsKeysAndGivesMemoryBack) {
   table_.CheckInvariants();
 }
 
-// K3: each new array has room for as many keys again, so all that were replaced are together smaller
-// than the one that is.
+// K3: each new array has room for as many keys again, so all that were replaced are together
+// smaller than the one that is.
 TEST_F(KeyTableTest, GrowsInSteps) {
   const Pin pin(retirer_.epochs());
   size_t arrays = 1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What EventChecker must answer, worked out by JsonReader alone, one thing at a time, without an eye
-// on cost.
+// What EventChecker must answer, worked out by JsonReader alone, one thing at a time, without an
+// eye on cost.
 #ifndef BANYAN_TESTS_PATTERN_PLAIN_CHECKER_H_
 #define BANYAN_TESTS_PATTERN_PLAIN_CHECKER_H_
 

@@ -95,6 +95,16 @@ TEST_F(ExplainTest, SaysThreeDelayedUntil) {
                     HasSubstr("\n3 delayed until 2026-01-01T00:00:30Z (30 s more)\n")));
 }
 
+TEST_F(ExplainTest, SaysThatTheDeadLetterQueueIsGone) {
+  const Queue dead = broker_.Make("dead");
+  const Queue queue = broker_.Make("jobs", {.redrive = RedrivePolicy{dead.arn(), 1}});
+  EXPECT_THAT(Explain(queue), Not(HasSubstr("does not exist")));
+  broker_.Delete(dead);
+  EXPECT_THAT(Explain(queue), HasSubstr("\nthe dead-letter queue " + dead.arn().ToString() +
+                                        " does not exist: messages come back after their last "
+                                        "attempt, too\n"));
+}
+
 TEST_F(ExplainTest, TimesFollowTheWallClockAndSpansDoNot) {
   const Queue queue = broker_.Make("jobs", {.delay = absl::Seconds(30)});
   Send(queue, "x");

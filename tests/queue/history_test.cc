@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Several threads on one queue at once: senders, singly and in batches; receivers that delete,
-// change visibilities, hand back, or forget what they have. All they did is written down and checked
-// afterwards (history.h). Time stands still but for one thread that moves it.
+// change visibilities, hand back, or forget what they have. All they did is written down and
+// checked afterwards (history.h). Time stands still but for one thread that moves it.
 #include <algorithm>
 #include <atomic>
 #include <functional>

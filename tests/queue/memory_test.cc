@@ -210,17 +210,25 @@ TEST_F(MemoryTest, BytesComeBackAfterAFlood) {
   SKIP_IF_MEMORY_IS_NOT_COUNTED();
   for (const bool fifo : {false, true}) {
     SCOPED_TRACE(fifo ? "FIFO" : "standard");
-    const Queue queue = broker_.Make(fifo ? "bytes.fifo" : "bytes",
-                                     {.fifo = fifo, .content_based_deduplication = fifo});
+    const QueueOptions options{.fifo = fifo, .content_based_deduplication = fifo};
+    const int groups = fifo ? 1'000 : 0;
+    // What the allocator keeps at hand for this thread counts as in use, up to some 200 KB: another
+    // queue's flood fills that first.
+    const Queue first = broker_.Make(fifo ? "first.fifo" : "first", options);
+    SendMany(first, kFlood, groups);
+    ASSERT_EQ(DeleteAll(first), kFlood);
+    runtime_.Advance(absl::Minutes(6));
+    first.Trim();
+    const Queue queue = broker_.Make(fifo ? "bytes.fifo" : "bytes", options);
     const int64_t before = BytesInUse();
-    SendMany(queue, kFlood, fifo ? 1'000 : 0);
+    SendMany(queue, kFlood, groups);
     const int64_t flooded = BytesInUse();
     ASSERT_EQ(DeleteAll(queue), kFlood);
     runtime_.Advance(absl::Minutes(6));  // the window of deduplication is over
     queue.Trim();
     const int64_t left = BytesInUse() - before;
-    EXPECT_LE(left, (flooded - before) / 50) << "of " << flooded - before;
-    EXPECT_LE(left, 100'000);
+    EXPECT_LE(left, 10'000) << "of " << flooded - before;
+    std::cout << "             " << left << " bytes left of " << flooded - before << "\n";
   }
 }
 

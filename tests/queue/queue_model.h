@@ -146,7 +146,8 @@ class Model {
 
   // --- settling ---
   Codes Delete(size_t handle);
-  // What a Delete does to a message that its receiver has sent to the dead-letter queue is not said.
+  // What a Delete does to a message that its receiver has sent to the dead-letter queue is not
+  // said.
   bool DeleteIsOpen(size_t handle) const;
   Codes ChangeVisibility(size_t handle, absl::Duration from_now);
   // From which receive the twelve hours count for an older or replayed handle is not said.

@@ -3,9 +3,9 @@
 // Section 8 of the queue sheet, code by code and message by message, as a table. Where the sheet
 // has a whole sentence, the answer begins with it: Banyan may say more behind it, never less.
 //
-// Not here: entry ids of batches (InvalidBatchEntryId, BatchEntryIdsNotDistinct), which only the wire
-// has, in validate_send_test; the labels of AddPermission in policy_test; and how an error is written
-// as JSON or XML.
+// Not here: entry ids of batches (InvalidBatchEntryId, BatchEntryIdsNotDistinct), which only the
+// wire has, in validate_send_test; the labels of AddPermission in policy_test; and how an error is
+// written as JSON or XML.
 #include <functional>
 #include <ostream>
 #include <string>

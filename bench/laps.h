@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the benchmarks of the pattern engine share: a stopwatch that compares several ways to do one
-// thing within one run, and the size of a smoke run.
+// What benchmarks share: a stopwatch that compares several ways to do one thing within one run, and
+// the size of a smoke run.
 //
 // A ratio of two times is only worth something if both were taken under the same weather. So each
 // benchmark here times its floor and the engine in turn, round by round, and reports medians. They
@@ -14,8 +14,8 @@
 //     state.SetIterationTime(ours.Time(events, [&] { ... }));
 //   }
 //   ReportAtMost(state, "ratio", ours.Median() / floor.Median(), 1.5);
-#ifndef BANYAN_BENCH_PATTERN_BENCH_H_
-#define BANYAN_BENCH_PATTERN_BENCH_H_
+#ifndef BANYAN_BENCH_LAPS_H_
+#define BANYAN_BENCH_LAPS_H_
 
 #include <time.h>
 
@@ -115,4 +115,4 @@ inline CheckedEvent Checked(std::string_view json) {
 
 }  // namespace banyan
 
-#endif  // BANYAN_BENCH_PATTERN_BENCH_H_
+#endif  // BANYAN_BENCH_LAPS_H_
