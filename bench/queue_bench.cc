@@ -145,13 +145,13 @@ class BanyanCycle {
     }
   }
 
-  // `n` that share one body.
+  // Each with a body of its own, as the messages have that take their place: else the queue would
+  // grow while it is measured.
   void Fill(int64_t n, std::optional<absl::Duration> delay = std::nullopt) {
-    const Payload shared = Body();
     for (int64_t sent = 0; sent < n;) {
       std::vector<SendRequest> requests;
       for (; sent < n && static_cast<int64_t>(requests.size()) < kBatch; ++sent) {
-        requests.push_back(Request(shared));
+        requests.push_back(Request(Body()));
         requests.back().delay = delay;
       }
       const auto answers = queue_.SendBatch(std::move(requests));

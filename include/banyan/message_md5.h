@@ -30,6 +30,10 @@ BANYAN_EXPORT std::string Md5OfBody(std::string_view body);
 // other one as text ("String.Array" is to SQS a String with a label).
 BANYAN_EXPORT std::optional<std::string> Md5OfAttributes(const Attributes& attributes);
 
+// MD5OfMessageSystemAttributes, which only a send is answered with. The only one that can be sent is
+// AWSTraceHeader. Nothing if that is empty.
+BANYAN_EXPORT std::optional<std::string> Md5OfSystemAttributes(std::string_view trace_header);
+
 // Those that `names` asks for: each an exact name; a prefix, as "trace.*", which asks for every
 // name that begins with "trace"; or all of them: "All", ".*" or "*". No names, no attributes.
 BANYAN_EXPORT Attributes SelectMessageAttributes(const Attributes& attributes,

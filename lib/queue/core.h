@@ -300,7 +300,6 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
                 Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void TakeOne(SlotIndex index, int64_t deadline_ns, bool is_usual, const Instant& now,
                ReceivedBlock* taken) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void FetchAhead(int64_t count) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   int64_t ShortenForTest(int64_t available) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool Chance(double probability);
   SlotIndex NextInLine(const Instant& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

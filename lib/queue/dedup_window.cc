@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/touch.h"
 
 namespace banyan::inline v0_1::internal {
 namespace {
@@ -89,6 +90,10 @@ class FifoDedupWindow::Table {
   uint64_t steps() const { return steps_; }
 
   const Record& oldest() const { return oldest_->records[first_]; }
+
+  void FetchAhead(const DedupKey& key) const {
+    Touch(BucketAt(BucketOf(HashOf(key))).hashes.data());
+  }
 
   // The record of `key` that was accepted after `after_ns`.
   const Record* Find(const DedupKey& key, int64_t after_ns) {
@@ -345,6 +350,10 @@ FifoDedupWindow::FifoDedupWindow(int64_t window_ns, size_t records_max)
 FifoDedupWindow::FifoDedupWindow(FifoDedupWindow&&) noexcept = default;
 FifoDedupWindow& FifoDedupWindow::operator=(FifoDedupWindow&&) noexcept = default;
 FifoDedupWindow::~FifoDedupWindow() = default;
+
+void FifoDedupWindow::FetchAhead(const DedupKey& key) const {
+  if (table_ != nullptr) table_->FetchAhead(key);
+}
 
 const FifoDedupWindow::Original* FifoDedupWindow::Find(const DedupKey& key, int64_t now_ns) {
   Forget(now_ns, kForgottenPerFind);

@@ -38,8 +38,9 @@
 //     an idle machine); with 30,000 ids 47. bench/dedup_window_bench.cc.
 // Why not the records in chains from an array of heads   Each look costs a cache miss for the head
 //     and one for each record behind it, splits too. A bucket's hashes lie side by side: one miss
-//     tells who is new, and a split reads no record. Fetching ahead what is forgotten next, or the
-//     buckets of a whole batch, was tried and gained nothing that could be measured.
+//     tells who is new, and a split reads no record. Fetching ahead what is forgotten next was
+//     tried and gained nothing that could be measured; for the buckets of a whole batch it takes
+//     reads (FetchAhead), since prefetches are dropped.
 //
 // Threads: none of its own; the queue's send lock guards it. Time: uptime in nanoseconds, which is
 // passed in and never goes back.
@@ -99,6 +100,10 @@ class FifoDedupWindow {
   // The original accepted under `key` less than the window ago, or null. Valid until the next call
   // that is not const. Also forgets up to two records that are over.
   const Original* Find(const DedupKey& key, int64_t now_ns);
+
+  // Looks at what Find() of this key will look at first, and waits for nothing: before the first of
+  // several, so that they wait for memory together.
+  void FetchAhead(const DedupKey& key) const;
 
   // True: a new key cannot be inserted now. Ask after Find(), which makes room if there is any.
   bool full() const { return size() >= records_max_; }

@@ -6,8 +6,7 @@
 namespace banyan::inline v0_1::internal {
 
 void FifoGroups::Add(SlotArena& slots, SlotIndex index, std::string_view group_name) {
-  auto found = groups_.find(group_name);
-  if (found == groups_.end()) {
+  const auto found = groups_.lazy_emplace(group_name, [&](const auto& construct) {
     std::unique_ptr<FifoGroup> made;
     if (spare_.empty()) {
       made = std::make_unique<FifoGroup>();
@@ -17,8 +16,8 @@ void FifoGroups::Add(SlotArena& slots, SlotIndex index, std::string_view group_n
     }
     made->name = group_name;
     const std::string_view key = made->name;
-    found = groups_.emplace(key, std::move(made)).first;
-  }
+    construct(key, std::move(made));
+  });
   FifoGroup* group = found->second.get();
   slots[index].group = group;
   group->messages.PushBack(slots, index);

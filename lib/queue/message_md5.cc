@@ -44,6 +44,12 @@ std::optional<std::string> Md5OfAttributes(const Attributes& attributes) {
   return internal::Md5Hex(bytes);
 }
 
+std::optional<std::string> Md5OfSystemAttributes(std::string_view trace_header) {
+  Attributes sent;
+  if (!trace_header.empty()) sent.Set("AWSTraceHeader", std::string(trace_header));
+  return Md5OfAttributes(sent);
+}
+
 Attributes SelectMessageAttributes(const Attributes& attributes,
                                    absl::Span<const std::string> names) {
   Attributes selected;

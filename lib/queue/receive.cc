@@ -105,7 +105,6 @@ QueueCore::BlockPtr QueueCore::Take(int64_t max_messages, int64_t visibility_ns,
   const int64_t wanted = ShortenForTest(available);
   BlockPtr taken(ReceivedBlock::New(static_cast<size_t>(wanted)));
   const int64_t deadline_ns = AddClamped(now.uptime_ns, visibility_ns);
-  if (wanted > 1 && !fifo_) FetchAhead(wanted);
   while (static_cast<int64_t>(taken->size()) < wanted && Takeable()) {
     if (!fifo_) {
       TakeOne(NextInLine(now), deadline_ns, is_usual, now, taken.get());
@@ -126,20 +125,6 @@ QueueCore::BlockPtr QueueCore::Take(int64_t max_messages, int64_t visibility_ns,
     if (stays) EndAttempt(taken->states()[i].receipt.slot, now.uptime_ns, now, after);
   }
   return taken;
-}
-
-// Of a long queue every message is far away: the trips to memory for the first few are made at
-// once.
-void QueueCore::FetchAhead(int64_t count) const {
-  SlotIndex index = plain_.front();
-  for (; count > 0 && index != kNoSlot; --count) {
-    const Slot& slot = slots_[index];
-    const char* lines = reinterpret_cast<const char*>(&slot);
-    __builtin_prefetch(lines + 64, /*rw=*/1);
-    __builtin_prefetch(lines + 128, /*rw=*/1);
-    __builtin_prefetch(slot.contents.message.get(), /*rw=*/1);
-    index = slot.next;
-  }
 }
 
 void QueueCore::TakeOne(SlotIndex index, int64_t deadline_ns, bool is_usual, const Instant& now,

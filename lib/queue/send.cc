@@ -69,6 +69,9 @@ absl::StatusOr<std::vector<absl::StatusOr<SendResult>>> QueueCore::SendBatch(
   {
     MutexLock lock(&intake_.mu);
     if (intake_.closed) return IntakeClosedStatus();
+    if (fifo_) {
+      for (const Incoming& one : incoming) intake_.dedup.FetchAhead(one.dedup_key);
+    }
     for (; done < incoming.size(); ++done) {
       SendResult* result = &*answers[incoming[done].answer_to];
       if (!AdmitLocked(&incoming[done], operation.now, result)) break;

@@ -60,6 +60,14 @@ TEST(Md5OfAttributesTest, LengthsHaveFourBytes) {
   EXPECT_EQ(Md5({{"k", std::string(70'000, 'x')}}), "e30f97188c5d3ed0fcba89fe0146df68");
 }
 
+// The answer that AWS is recorded to have given.
+TEST(Md5OfSystemAttributesTest, IsThatOfTheTraceHeader) {
+  EXPECT_EQ(Md5OfSystemAttributes("Root=1-5759e988-bd862e3fe1be46a994272793;"
+                                  "Parent=53995c3f42cd8ad8;Sampled=1"),
+            "5ae4d5d7636402d80f4eb6d213245a88");
+  EXPECT_EQ(Md5OfSystemAttributes(""), std::nullopt);
+}
+
 TEST(Md5OfAttributesTest, NoAttributesNoDigest) { EXPECT_FALSE(Md5OfAttributes({}).has_value()); }
 
 // --- Which attributes a receiver gets
