@@ -183,8 +183,31 @@ class Presentation {
   virtual Payload Body(const Message& message) const = 0;
   // The size of Body(). Worth overriding where it can be counted without making the body.
   virtual size_t Size(const Message& message) const { return Body(message).size(); }
+  // No less than Size(). Worth overriding where counting is dear and a bound is not.
+  virtual size_t SizeAtMost(const Message& message) const { return Size(message); }
   // False: the reader sees no attributes (they are inside the body).
   virtual bool ShowsAttributes() const = 0;
+
+  // What a queue takes for the message's group and deduplication id; empty: none. The views live as
+  // long as the message and the presentation.
+  virtual std::string_view GroupId(const Message& message) const { return message.group_id(); }
+  virtual std::string_view DeduplicationId(const Message& message) const {
+    return message.deduplication_id();
+  }
+};
+
+// The message as it is, but in a group that its destination has for it; in none if that is empty.
+class Regrouped final : public Presentation {
+ public:
+  explicit Regrouped(std::string group_id) : group_id_(std::move(group_id)) {}
+
+  Payload Body(const Message& message) const override { return message.body; }
+  size_t Size(const Message& message) const override { return message.body.size(); }
+  bool ShowsAttributes() const override { return true; }
+  std::string_view GroupId(const Message&) const override { return group_id_; }
+
+ private:
+  const std::string group_id_;
 };
 
 // One message on its way to one destination.
@@ -210,6 +233,13 @@ struct Delivery {
   bool ShowsAttributes() const {
     return presentation == nullptr || presentation->ShowsAttributes();
   }
+  std::string_view GroupId() const {
+    return presentation == nullptr ? message->group_id() : presentation->GroupId(*message);
+  }
+  std::string_view DeduplicationId() const {
+    return presentation == nullptr ? message->deduplication_id()
+                                   : presentation->DeduplicationId(*message);
+  }
 
   // What the reader gets, in bytes: the body, and the attributes if they are shown. Found once, for
   // a publisher shows one Delivery to a thousand queues, and an envelope's size is a walk over the
@@ -221,6 +251,11 @@ struct Delivery {
                         (presentation->ShowsAttributes() ? message->attributes.bytes() : 0);
     }
     return *presented_bytes;
+  }
+  // No less than PresentedBytes(), and cheap.
+  size_t PresentedBytesAtMost() const {
+    if (presentation == nullptr) return message->bytes();
+    return presentation->SizeAtMost(*message) + message->attributes.bytes();
   }
 };
 

@@ -27,7 +27,7 @@ void QueueCore::CheckInvariants() {
       continue;
     }
     BANYAN_CHECK(slot.number != 0 && slot.contents.message, "S1: a used slot has its message");
-    BANYAN_CHECK((slot.group != nullptr) == (fifo_ || !slot.contents.message->group_id().empty()),
+    BANYAN_CHECK((slot.group != nullptr) == (fifo_ || !slot.contents.group_id().empty()),
                  "who has a group id is in a group, or a tenant's");
     if (slot.state == SlotState::kLeaving) continue;
     depth.visible += slot.state == SlotState::kVisible ? 1 : 0;

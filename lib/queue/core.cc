@@ -216,7 +216,7 @@ SlotIndex QueueCore::AddSlot(Contents contents, Id id, uint64_t number) {
   books_.bytes += static_cast<int64_t>(contents.message->bytes());
   slot.contents = std::move(contents);
   slot.id = id;
-  const std::string& group = slot.contents.message->group_id();
+  const std::string_view group = slot.contents.group_id();
   if (fifo_) {
     groups_->Add(slots_, index, group);
   } else if (!group.empty()) {

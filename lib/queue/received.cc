@@ -100,8 +100,8 @@ std::string_view Received::dead_letter_reason() const {
 }
 
 std::string_view Received::message_group_id() const {
-  const internal::MessageRef& message = Look(state_).contents.message;
-  return message ? std::string_view(message->group_id()) : std::string_view();
+  const internal::Contents& contents = Look(state_).contents;
+  return contents.message ? contents.group_id() : std::string_view();
 }
 
 uint64_t Received::sequence_number() const { return Look(state_).sequence_number; }

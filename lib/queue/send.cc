@@ -145,8 +145,8 @@ DedupKey QueueCore::KeyOf(std::string_view group, std::string_view deduplication
 
 std::string QueueCore::DeduplicationId(const ReceivedState& received) const {
   if (received.contents.provenance != nullptr) return received.id.ToString();
-  const std::string& given = received.contents.message->deduplication_id();
-  return given.empty() ? Sha256Hex(received.body().view()) : given;
+  const std::string_view given = received.contents.deduplication_id();
+  return given.empty() ? Sha256Hex(received.body().view()) : std::string(given);
 }
 
 std::optional<SendResult> QueueCore::FindDuplicate(const DedupKey& key, const Instant& now) {
@@ -160,7 +160,6 @@ std::optional<SendResult> QueueCore::FindDuplicate(const DedupKey& key, const In
 
 std::optional<absl::Status> QueueCore::Accept(const Delivery& delivery, LaterFn) {
   // No gate: the publish that delivers here has passed it. A queue that the broker closed refuses.
-  const Message& message = *delivery.message;
   if (!delivery.accepted_before) BANYAN_RETURN_IF_ERROR(ValidateDelivery(delivery));
   Operation operation(this, Operation::kAlreadyInside);
   Incoming incoming;
@@ -168,17 +167,19 @@ std::optional<absl::Status> QueueCore::Accept(const Delivery& delivery, LaterFn)
   incoming.entry.id = env_->ids.Next();
   incoming.over_the_bound = delivery.accepted_before;
   if (fifo_) {
-    if (message.group_id().empty()) {
+    const std::string_view group = delivery.GroupId();
+    const std::string_view deduplication_id = delivery.DeduplicationId();
+    if (group.empty()) {
       return Error(AwsError::kQueueMissingParameter,
                    "The request must contain the parameter MessageGroupId.");
     }
-    if (message.deduplication_id().empty() &&
-        !content_based_deduplication_.load(std::memory_order_relaxed)) {
+    if (deduplication_id.empty() && !content_based_deduplication_.load(std::memory_order_relaxed)) {
       return Error(AwsError::kQueueInvalidParameterValue,
                    "The queue should either have ContentBasedDeduplication enabled or "
                    "MessageDeduplicationId provided explicitly");
     }
-    incoming.dedup_key = KeyOf(message.group_id(), message.deduplication_id(), delivery.Body());
+    incoming.dedup_key =
+        KeyOf(group, deduplication_id, deduplication_id.empty() ? delivery.Body() : Payload());
   }
   std::optional<int64_t> wait_end_ns;
   return AdmitOrMakeRoom(&incoming, &operation, &wait_end_ns).status();
@@ -192,13 +193,8 @@ absl::Status QueueCore::ValidateDelivery(const Delivery& delivery) const {
                  env_->limits.queue.attributes_max, "].");
   }
   const int64_t bytes_max = message_bytes_max_.load(std::memory_order_relaxed);
-  // An envelope is made when it is read, and its size counted only where it might not fit in the
-  // worst case: every byte escaped.
-  constexpr int64_t kEscaped = 6, kEnvelope = 4096;
-  if (delivery.presentation != nullptr &&
-      static_cast<int64_t>(delivery.message->bytes()) * kEscaped + kEnvelope <= bytes_max) {
-    return absl::OkStatus();
-  }
+  // An envelope is made when it is read, and its size counted only where it might not fit.
+  if (static_cast<int64_t>(delivery.PresentedBytesAtMost()) <= bytes_max) return absl::OkStatus();
   return ValidateSize(delivery.PresentedBytes(), bytes_max);
 }
 

@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -69,6 +70,15 @@ struct Contents {
   MessageRef message;
   std::shared_ptr<const Presentation> presentation;  // null: as it is
   std::shared_ptr<const Provenance> provenance;      // null: sent here
+
+  // Empty: none.
+  std::string_view group_id() const {
+    return presentation == nullptr ? message->group_id() : presentation->GroupId(*message);
+  }
+  std::string_view deduplication_id() const {
+    return presentation == nullptr ? message->deduplication_id()
+                                   : presentation->DeduplicationId(*message);
+  }
 };
 
 enum class SlotState : uint8_t {

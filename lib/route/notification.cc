@@ -38,6 +38,11 @@ size_t Notification::Size(const Message& message) const {
   return Render(message, "").size() - JsonStringSize("") + JsonStringSize(message.body.view());
 }
 
+size_t Notification::SizeAtMost(const Message& message) const {
+  constexpr size_t kEscaped = 6, kEnvelope = 4'096;  // every byte as \u00xx, and what is around it
+  return message.bytes() * kEscaped + kEnvelope;
+}
+
 std::string Notification::Render(const Message& message) const {
   return Render(message, message.body.view());
 }

@@ -28,6 +28,7 @@ class Notification final : public Presentation {
 
   Payload Body(const Message& message) const override { return Payload(Render(message)); }
   size_t Size(const Message& message) const override;
+  size_t SizeAtMost(const Message& message) const override;
   bool ShowsAttributes() const override { return false; }  // they are inside
 
   std::string Render(const Message& message) const;

@@ -298,6 +298,7 @@ class Envelope : public Presentation {
     ++rendered;
     return "<" + std::string(message.body.view()) + ">";
   }
+  size_t SizeAtMost(const Message& message) const override { return 6 * message.bytes() + 100; }
   bool ShowsAttributes() const override { return false; }
   mutable int rendered = 0;
 };
@@ -327,6 +328,104 @@ TEST_F(AcceptTest, EnvelopeIsMadeWhenItIsReadAndHidesAttributes) {
   const Received got = ReceiveOne(queue);
   EXPECT_EQ(got.body(), "<news>");
   EXPECT_TRUE(got.attributes().empty());
+}
+
+// A presentation whose ids differ from the message's.
+class OtherIds : public Presentation {
+ public:
+  OtherIds(std::string group, std::string deduplication)
+      : group_(std::move(group)), deduplication_(std::move(deduplication)) {}
+  Payload Body(const Message& message) const override { return message.body; }
+  bool ShowsAttributes() const override { return true; }
+  std::string_view GroupId(const Message&) const override { return group_; }
+  std::string_view DeduplicationId(const Message&) const override { return deduplication_; }
+
+ private:
+  const std::string group_, deduplication_;
+};
+
+TEST_F(AcceptTest, AFifoQueueTakesTheIdsOfTheDeliveryInPlaceOfTheMessages) {
+  Queue queue = broker_.Make("a.fifo", {.fifo = true});
+  MessageParts parts;
+  parts.group_id = "published";
+  parts.deduplication_id = "d";
+  parts.body = "news";
+  Delivery delivery = {MakeMessage(std::move(parts)), std::make_shared<OtherIds>("g", "x")};
+  ASSERT_TRUE(Accept(queue, delivery).ok());
+  delivery.presentation = std::make_shared<OtherIds>("h", "x");
+  ASSERT_TRUE(Accept(queue, delivery).ok()) << "a duplicate";
+  delivery.presentation = std::make_shared<OtherIds>("h", "y");
+  ASSERT_TRUE(Accept(queue, delivery).ok());
+  delivery.presentation = nullptr;
+  ASSERT_TRUE(Accept(queue, delivery).ok());
+  delivery = Delivery();  // what the queue has, it keeps
+
+  std::vector<std::string> got;
+  for (const Received& one : ReceiveAll(queue)) {
+    got.push_back(std::string(one.message_group_id()) + "/" + one.deduplication_id());
+  }
+  EXPECT_THAT(got, ::testing::ElementsAre("g/x", "h/y", "published/d"));
+}
+
+TEST_F(AcceptTest, WithoutADeduplicationIdTheContentAsPresentedDecides) {
+  Queue queue = broker_.Make("a.fifo", {.fifo = true, .content_based_deduplication = true});
+  Delivery delivery = Raw("news");
+  delivery.presentation = std::make_shared<Regrouped>("g");
+  ASSERT_TRUE(Accept(queue, delivery).ok());
+  Delivery other = Raw("news");
+  other.presentation = std::make_shared<Regrouped>("h");
+  ASSERT_TRUE(Accept(queue, other).ok()) << "a duplicate: the id is the queue's, not the group's";
+  EXPECT_EQ(queue.Depth().visible, 1);
+  const Received got = ReceiveOne(queue);
+  EXPECT_EQ(got.message_group_id(), "g");
+  EXPECT_EQ(got.SystemAttributes().at("MessageGroupId"), "g");
+}
+
+TEST_F(AcceptTest, NoGroupOfADeliveryIsAPermanentFaultForAFifoQueue) {
+  Queue queue = broker_.Make("a.fifo", {.fifo = true, .content_based_deduplication = true});
+  EXPECT_TRUE(IsPermanent(Accept(queue, Raw("1"))));
+  MessageParts parts;
+  parts.group_id = "published";
+  parts.body = "news";
+  Delivery delivery = {MakeMessage(std::move(parts)), std::make_shared<Regrouped>("")};
+  EXPECT_TRUE(IsPermanent(Accept(queue, delivery)));
+
+  Queue no_content = broker_.Make("b.fifo", {.fifo = true});
+  delivery.presentation = std::make_shared<Regrouped>("g");
+  EXPECT_TRUE(IsPermanent(Accept(no_content, delivery))) << "nobody gives a deduplication id";
+}
+
+TEST_F(AcceptTest, AStandardQueuesTenantIsTheGroupOfTheDelivery) {
+  Queue queue = broker_.Make("a");
+  Delivery delivery = Raw("1");
+  delivery.presentation = std::make_shared<Regrouped>("tenant");
+  ASSERT_TRUE(Accept(queue, delivery).ok());
+  MessageParts parts;
+  parts.group_id = "published";
+  parts.body = "2";
+  Delivery hidden = {MakeMessage(std::move(parts)), std::make_shared<Regrouped>("")};
+  ASSERT_TRUE(Accept(queue, hidden).ok());
+  queue.core()->CheckInvariants();
+  EXPECT_EQ(ReceiveOne(queue).message_group_id(), "tenant");
+  const Received none = ReceiveOne(queue);
+  EXPECT_EQ(none.message_group_id(), "");
+  EXPECT_FALSE(none.SystemAttributes().contains("MessageGroupId"));
+  queue.core()->CheckInvariants();
+}
+
+TEST_F(AcceptTest, TheGroupOfADeliveryGoesAlongToTheDeadLetterQueue) {
+  Queue dead = broker_.Make("dead.fifo", {.fifo = true});
+  Queue queue = broker_.Make("a.fifo", {.visibility_timeout = absl::Seconds(1),
+                                        .fifo = true,
+                                        .content_based_deduplication = true,
+                                        .redrive = RedrivePolicy{dead.arn(), 1}});
+  queue.core()->SetDeadLetter(dead.core());
+  Delivery delivery = Raw("news");
+  delivery.presentation = std::make_shared<Regrouped>("g");
+  ASSERT_TRUE(Accept(queue, delivery).ok());
+  ReceiveOne(queue);
+  runtime_.Advance(absl::Seconds(2));
+  EXPECT_EQ(ReceiveOne(dead).message_group_id(), "g");
 }
 
 TEST_F(AcceptTest, TooManyRawAttributesAreAPermanentFault) {
