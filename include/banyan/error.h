@@ -59,6 +59,7 @@ enum class AwsError {
   kTopicSubscriptionLimitExceeded,
   kTopicLimitExceeded,
   kTopicReplayLimitExceeded,
+  kTopicThrottled,
   // Buses (EventBridge)
   kBusResourceNotFound,
   kBusResourceAlreadyExists,

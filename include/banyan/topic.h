@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Topic: what is published here reaches every subscription whose filter lets it pass. SNS's
-// standard topic.
+// standard and FIFO topics.
 //
 //   Topic orders = broker.CreateTopic("orders").value();
 //   orders.Subscribe(billing, {.filter_policy = R"({"tenant": ["acme"]})", .raw = true}).value();
@@ -10,9 +10,18 @@
 // When Publish returns, the matching queues have the message. Success says nothing of functions
 // and of targets that refused; their retries run on the Runtime.
 //
+// A FIFO topic delivers to queues, FIFO and standard ones. A message whose deduplication id it
+// accepted within the last five minutes is answered like the first and reaches nobody, whatever
+// kind of queue listens. FIFO queues get the message's group, and its deduplication id or, without
+// one, the SHA-256 of its body in hex, so they need no content-based deduplication of their own;
+// standard queues get neither. All queues get the messages of a group in one order, and a message
+// that a FIFO queue refuses for a while holds back what follows it in its group until it is
+// delivered or given up.
+//
 // Threads   Every method may be called from any thread at any time.
 // Lifetime  A handle; may outlive the topic and its Broker (kNotFound, kUnavailable).
 // Order     Publishes of one thread reach one queue in their order, unless one had to be retried.
+//           FIFO: those of a group in the order of their sequence numbers, whoever published.
 // Source    docs.aws.amazon.com/sns/latest/api/API_Publish.html
 #ifndef BANYAN_TOPIC_H_
 #define BANYAN_TOPIC_H_
@@ -39,8 +48,17 @@ namespace internal {
 class SubscriptionCore;
 }  // namespace internal
 
+// What a deduplication id of a FIFO topic is unique in, for five minutes.
+enum class FifoThroughputScope { kTopic, kMessageGroup };
+
 struct TopicOptions {
   std::string display_name = {};  // kept as metadata; up to 100 characters
+
+  // Fixed when the topic is created. A FIFO topic's name ends in ".fifo", no other's does.
+  bool fifo = false;
+  // FIFO: a message without a deduplication id is known by the SHA-256 of its body.
+  bool content_based_deduplication = false;
+  FifoThroughputScope fifo_throughput_scope = FifoThroughputScope::kTopic;
 
   friend bool operator==(const TopicOptions&, const TopicOptions&) = default;
 };
@@ -51,10 +69,23 @@ struct PublishRequest {
   Attributes attributes = {};
   // X-Ray's trace header, or a W3C traceparent; at most 500 bytes of printable ASCII.
   std::string trace_header = {};
+
+  // 1 to 128 letters, digits and punctuation. FIFO: required; messages of a group keep their order.
+  // Standard: goes along to standard queues, which are fair to tenants by it.
+  std::string message_group_id = {};
+  // FIFO topics only, and required there unless content_based_deduplication is set. As above.
+  std::string message_deduplication_id = {};
+
+  // True: the body is a JSON object with a text for each protocol, "sqs" and "lambda", and one for
+  // all others, "default", which must be there. What else it holds is ignored. Filter policies on
+  // bodies see the text that is delivered. SNS's MessageStructure.
+  bool json_structure = false;
 };
 
 struct PublishResult {
   Id message_id;  // every subscription sees this one; each queue adds an id of its own
+  // FIFO: rises with each message; queues number theirs anew. Else 0.
+  uint64_t sequence_number = 0;
 };
 
 enum class FilterPolicyScope { kMessageAttributes, kMessageBody };
@@ -100,6 +131,7 @@ class BANYAN_EXPORT Subscription {
 
 struct TopicStats {
   int64_t published = 0;
+  int64_t duplicates = 0;  // FIFO: answered like an earlier message, and not among `published`
   int64_t subscriptions = 0;
   // Messages whose body a filter policy on bodies could not look at: no JSON object, or one beyond
   // limits.pattern. They matched none of those policies.
@@ -116,9 +148,21 @@ class BANYAN_EXPORT Topic {
  public:
   Topic() = default;
 
-  // Errors  kInvalidArgument: empty body, bad subject, body and attributes over the limit
-  //         (InvalidParameter); a bad attribute (ParameterValueInvalid). Nobody gets anything.
+  // Errors  kInvalidArgument: empty body, bad subject, body and attributes over the limit, ids
+  //         missing or out of place, no JSON structure (InvalidParameter); a bad attribute
+  //         (ParameterValueInvalid). kResourceExhausted: a FIFO topic that remembers 100 million
+  //         deduplication ids (Throttled). Nobody gets anything.
   absl::StatusOr<PublishResult> Publish(PublishRequest request) const;
+
+  // 1 to 10 requests, of 262,144 bytes together; one answer each, in order, and in order they are
+  // published. What makes the call wrong as a whole, as SNS has it, refuses all of them: their
+  // number, their size together, bad attributes, FIFO ids that are missing, a JSON structure
+  // without "default". A bad subject, id or body refuses its own entry.
+  // Errors  kInvalidArgument (EmptyBatchRequest, TooManyEntriesInBatchRequest,
+  //         BatchRequestTooLong), and as Publish.
+  // Source  docs.aws.amazon.com/sns/latest/api/API_PublishBatch.html
+  absl::StatusOr<std::vector<absl::StatusOr<PublishResult>>> PublishBatch(
+      std::vector<PublishRequest> requests) const;
 
   // Idempotent on the target: the same options answer the same subscription, and what is left at
   // its default counts as left out; anything else is kInvalidArgument ("Subscription already
@@ -127,9 +171,12 @@ class BANYAN_EXPORT Topic {
   // Target::DeadLetter() is the subscription's redrive policy: a message given up rests there just
   // as the queue would have received it, without error attributes; a function's as the envelope.
   //
+  // A FIFO topic takes queues only; the dead-letter queue of a FIFO queue there is one, too. A
+  // standard topic takes no FIFO queue.
+  //
   // Errors  kInvalidArgument: a bad filter policy, with position and reason; a target that is
-  //         neither queue nor function. kResourceExhausted: too many filter policies, or
-  //         subscriptions.
+  //         neither queue nor function, or not for this kind of topic. kResourceExhausted: too many
+  //         filter policies, or subscriptions.
   // Source  docs.aws.amazon.com/sns/latest/api/API_Subscribe.html
   absl::StatusOr<Subscription> Subscribe(Target target, SubscriptionOptions options = {}) const;
 

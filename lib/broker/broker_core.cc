@@ -68,7 +68,11 @@ absl::Status NoFunction(std::string_view name) {
 
 // What is there under the name, as a handle, if it is what was asked for.
 absl::StatusOr<Topic> Open(std::shared_ptr<TopicCore> core, const TopicOptions& asked) {
-  if (Differs(asked, core->options(), &TopicOptions::display_name)) {
+  const TopicOptions& there = core->options();
+  if (Differs(asked, there, &TopicOptions::display_name) ||
+      Differs(asked, there, &TopicOptions::fifo) ||
+      Differs(asked, there, &TopicOptions::content_based_deduplication) ||
+      Differs(asked, there, &TopicOptions::fifo_throughput_scope)) {
     return Error(AwsError::kTopicInvalidParameter,
                  "Invalid parameter: Attributes Reason: Topic already exists with different "
                  "attributes");
@@ -130,7 +134,7 @@ void BrokerCore::AddDefaultBus(Registry* registry) const {
 absl::StatusOr<Topic> BrokerCore::CreateTopic(std::string_view name, const TopicOptions& options) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  BANYAN_RETURN_IF_ERROR(ValidateTopicName(name, env_->limits));
+  BANYAN_RETURN_IF_ERROR(ValidateTopicName(name, options.fifo, env_->limits));
   BANYAN_RETURN_IF_ERROR(ValidateTopicOptions(options));
   if (std::shared_ptr<TopicCore> there = Find(&Registry::topics, name)) {
     return Open(std::move(there), options);

@@ -16,8 +16,15 @@ namespace banyan::inline v0_1::internal {
 // but not in waiting_, where the timer does, so that no courier owns itself.
 struct Courier::Attempt {
   std::shared_ptr<Courier> courier;
-  Delivery delivery;  // its `attempt` is the one that was last begun
+  Delivery delivery;     // its `attempt` is the one that was last begun
+  bool is_head = false;  // of its group's line (C7)
 };
+
+namespace {
+
+const std::string& GroupOf(const Delivery& delivery) { return delivery.message->group_id(); }
+
+}  // namespace
 
 Courier::Courier(std::shared_ptr<Environment> env, CourierPlan plan)
     : env_(std::move(env)), plan_(std::move(plan)) {}
@@ -33,9 +40,75 @@ std::unique_ptr<Courier::Attempt> Courier::NewAttempt(const Delivery& delivery) 
   {
     MutexLock lock(&mu_);
     ++pending_;
+    if (plan_.in_order) lines_.try_emplace(GroupOf(delivery));
     Report(delivery, Change::kAccepted, plan_.destination->arn_text());
   }
-  return std::unique_ptr<Attempt>(new Attempt{shared_from_this(), delivery});
+  return std::unique_ptr<Attempt>(new Attempt{shared_from_this(), delivery, plan_.in_order});
+}
+
+// True: something of its group is pending, and this was put behind it; or given up, if too many
+// wait.
+bool Courier::WaitsInLine(const Delivery& delivery) {
+  // As in waiting_, without its courier, so that no courier owns itself.
+  std::unique_ptr<Attempt> attempt;
+  {
+    MutexLock lock(&mu_);
+    const auto line = lines_.find(GroupOf(delivery));
+    if (line == lines_.end()) return false;
+    attempt.reset(new Attempt{nullptr, delivery});
+    attempt->delivery.attempt = 0;  // none was begun
+    ++pending_;
+    Report(delivery, Change::kAccepted, plan_.destination->arn_text());
+    if (static_cast<int64_t>(waiting_.size()) + in_line_ < plan_.retry.waiting_max) {
+      ++in_line_;
+      line->second.behind.push_back(std::move(attempt));
+      return true;
+    }
+  }
+  attempt->courier = shared_from_this();
+  GivenUp why = {.last_refusal = absl::ResourceExhaustedError("too many messages wait"),
+                 .retries = 0,
+                 .exhausted = kExhaustedAttempts};
+  GiveUp(std::move(attempt), std::move(why));
+  return true;
+}
+
+// The delivery is pending no more: those behind it have their turn, until one of them stays. A loop
+// and no recursion, since a line may be long.
+void Courier::HeadGone(const Attempt& gone) {
+  if (!gone.is_head) return;
+  const std::string& group = GroupOf(gone.delivery);
+  {
+    MutexLock lock(&mu_);
+    const auto line = lines_.find(group);
+    if (line == lines_.end()) return;  // closed
+    line->second.has_head = false;
+    if (line->second.is_passing) return;
+    line->second.is_passing = true;
+  }
+  for (;;) {
+    std::unique_ptr<Attempt> next;
+    {
+      MutexLock lock(&mu_);
+      const auto line = lines_.find(group);
+      if (line == lines_.end()) return;
+      if (line->second.has_head) {
+        line->second.is_passing = false;
+        return;
+      }
+      if (line->second.behind.empty()) {
+        lines_.erase(line);
+        return;
+      }
+      next = std::move(line->second.behind.front());
+      line->second.behind.pop_front();
+      --in_line_;
+      line->second.has_head = true;
+    }
+    next->courier = shared_from_this();
+    next->is_head = true;
+    TryAgain(std::move(next));
+  }
 }
 
 Completion Courier::CompletionOf(std::unique_ptr<Attempt> attempt) {
@@ -48,6 +121,7 @@ Completion Courier::CompletionOf(std::unique_ptr<Attempt> attempt) {
 void Courier::Deliver(Delivery& delivery) {
   delivery.source_arn = plan_.source_arn;
   delivery.attempt = 1;
+  if (plan_.in_order && WaitsInLine(delivery)) return;
   std::optional<absl::Status> answer = plan_.destination->Accept(
       delivery, [this, &delivery] { return CompletionOf(NewAttempt(delivery)); });
   if (!answer.has_value()) return;
@@ -71,8 +145,11 @@ void Courier::Answered(std::unique_ptr<Attempt> attempt, absl::Status answer) {
   // Keeps the courier alive should this attempt be its last owner.
   const std::shared_ptr<Courier> self = attempt->courier;
   if (answer.ok()) {
-    MutexLock lock(&mu_);
-    Settle(attempt->delivery, delivered_later_, Change::kSettled, plan_.destination->arn_text());
+    {
+      MutexLock lock(&mu_);
+      Settle(attempt->delivery, delivered_later_, Change::kSettled, plan_.destination->arn_text());
+    }
+    HeadGone(*attempt);
     return;
   }
 
@@ -168,8 +245,11 @@ void Courier::DeadLetterAnswered(std::unique_ptr<Attempt> attempt, const absl::S
                           " refused it: ", answer.ToString()));
     return;
   }
-  MutexLock lock(&mu_);
-  Settle(attempt->delivery, dead_lettered_, Change::kMoved, plan_.dead_letter->arn_text());
+  {
+    MutexLock lock(&mu_);
+    Settle(attempt->delivery, dead_lettered_, Change::kMoved, plan_.dead_letter->arn_text());
+  }
+  HeadGone(*attempt);
 }
 
 void Courier::Drop(const Attempt& attempt, std::string_view why) {
@@ -181,6 +261,7 @@ void Courier::Drop(const Attempt& attempt, std::string_view why) {
             StrCat("dropped message ", attempt.delivery.message->id.ToString(), " for ",
                    plan_.destination->arn_text(), " after ", attempt.delivery.attempt,
                    " attempts: ", why));
+  HeadGone(attempt);
 }
 
 void Courier::Settle(const Delivery& delivery, int64_t& book, Change how,
@@ -222,21 +303,28 @@ int64_t Courier::pending() const {
 
 void Courier::Close(CloseKind kind) {
   Waiting waiting;
+  absl::flat_hash_map<std::string, Line> lines;
   {
     MutexLock lock(&mu_);
     if (closed_) return;
     closed_ = true;
     close_kind_ = kind;
     waiting.swap(waiting_);
+    lines.swap(lines_);
+    in_line_ = 0;
     if (timer_ != TimerId::kNone) env_->runtime.Cancel(timer_);
     timer_ = TimerId::kNone;
   }
   if (kind == CloseKind::kStopped) return;  // they stay pending in the books, for StopReport
-  for (auto& [due_ns, attempt] : waiting) {
+  const auto give_up = [this](std::unique_ptr<Attempt> attempt) {
     attempt->courier = shared_from_this();
     GivenUp why = {.last_refusal = absl::AbortedError("what it came through was deleted"),
-                   .retries = attempt->delivery.attempt - 1};
+                   .retries = std::max<int64_t>(0, attempt->delivery.attempt - 1)};
     GiveUp(std::move(attempt), std::move(why));
+  };
+  for (auto& [due_ns, attempt] : waiting) give_up(std::move(attempt));
+  for (auto& [group, line] : lines) {
+    for (std::unique_ptr<Attempt>& attempt : line.behind) give_up(std::move(attempt));
   }
 }
 

@@ -30,6 +30,10 @@
 //     books. Replayed, the records give pending_. After Close(kStopped) no end is told: the runtime
 //     may be gone, and who replays the records delivers those again.
 //
+// C7  In order (CourierPlan::in_order): a group with a pending delivery has a line_. What comes for
+//     it waits there, and is offered when everything before it is delivered or given up. Deliver()
+//     is not called twice at once then; retries come from elsewhere all the same.
+//
 // A destination that is gone for good answers kNotFound, a permanent refusal, so a courier need not
 // be told; and a queue deleted and created again under its name is another destination, as on AWS.
 //
@@ -41,6 +45,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -49,6 +54,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "banyan/mutex.h"
 #include "banyan/runtime.h"
@@ -75,6 +81,7 @@ struct CourierPlan {
   std::shared_ptr<Sink> destination;
   RetryPolicy retry;
   std::string source_arn;  // the subscription or rule; functions are told, and the log
+  bool in_order = false;   // messages of a group reach the destination as they come (C7)
 
   // Null: what is given up is dropped.
   std::shared_ptr<Sink> dead_letter;
@@ -104,12 +111,19 @@ class Courier : public std::enable_shared_from_this<Courier> {
 
  private:
   struct Attempt;
+  struct Line {  // C7
+    std::deque<std::unique_ptr<Attempt>> behind;
+    bool has_head = true;     // a pending delivery, which those behind wait for
+    bool is_passing = false;  // somebody offers one after the other
+  };
   using Waiting = std::multimap<int64_t, std::unique_ptr<Attempt>>;  // by uptime when due
 
   Courier(std::shared_ptr<Environment> env, CourierPlan plan);
 
   std::unique_ptr<Attempt> NewAttempt(const Delivery& delivery);
   static Completion CompletionOf(std::unique_ptr<Attempt> attempt);
+  bool WaitsInLine(const Delivery& delivery);
+  void HeadGone(const Attempt& gone);
   void TryAgain(std::unique_ptr<Attempt> attempt);
   void Answered(std::unique_ptr<Attempt> attempt, absl::Status answer);
   void GiveUp(std::unique_ptr<Attempt> attempt, GivenUp why);
@@ -141,6 +155,8 @@ class Courier : public std::enable_shared_from_this<Courier> {
   int64_t pending_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t failed_attempts_ ABSL_GUARDED_BY(mu_) = 0;
   Waiting waiting_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<std::string, Line> lines_ ABSL_GUARDED_BY(mu_);  // by group
+  int64_t in_line_ ABSL_GUARDED_BY(mu_) = 0;                           // behind a head
   TimerId timer_ ABSL_GUARDED_BY(mu_) = TimerId::kNone;
   int64_t timer_due_ns_ ABSL_GUARDED_BY(mu_) = 0;  // if timer_ is set
 };

@@ -85,6 +85,8 @@ constexpr AwsErrorRow kRows[] = {
      "TopicLimitExceededException", 403, true},
     {AwsError::kTopicReplayLimitExceeded, StatusCode::kResourceExhausted, "ReplayLimitExceeded",
      "ReplayLimitExceededException", 403, true},
+    {AwsError::kTopicThrottled, StatusCode::kResourceExhausted, "Throttled", "ThrottledException",
+     429, true},
     // Buses.
     {AwsError::kBusResourceNotFound, StatusCode::kNotFound, "ResourceNotFoundException",
      "ResourceNotFoundException", 400, true},

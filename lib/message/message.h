@@ -44,6 +44,7 @@ struct MessageParts {
   std::string subject = {};
   std::string group_id = {};
   std::string deduplication_id = {};
+  uint64_t sequence_number = 0;  // with a group_id only; see MessageTexts
   Attributes attributes = {};
   Payload body = {};
 };
@@ -55,6 +56,7 @@ struct MessageTexts {
   std::string subject;           // of a topic's message
   std::string group_id;          // of a FIFO queue, or a tenant's
   std::string deduplication_id;  // as the caller gave it
+  uint64_t sequence_number = 0;  // of a FIFO topic; queues number theirs themselves
 
   static void* operator new(size_t size) { return Allocate(size); }
   static void operator delete(void* block) { Free(block); }
@@ -62,14 +64,15 @@ struct MessageTexts {
   // Moves them in; null if all are empty.
   static std::unique_ptr<const MessageTexts> Make(std::string* trace_header, std::string* subject,
                                                   std::string* group_id,
-                                                  std::string* deduplication_id) {
+                                                  std::string* deduplication_id,
+                                                  uint64_t sequence_number = 0) {
     if (trace_header->empty() && subject->empty() && group_id->empty() &&
         deduplication_id->empty()) {
       return nullptr;
     }
     return std::make_unique<const MessageTexts>(
         MessageTexts{std::move(*trace_header), std::move(*subject), std::move(*group_id),
-                     std::move(*deduplication_id)});
+                     std::move(*deduplication_id), sequence_number});
   }
 };
 
@@ -79,7 +82,7 @@ class Message {
       : Message(parts.id, parts.event_id, parts.accepted, std::move(parts.body),
                 std::move(parts.attributes),
                 MessageTexts::Make(&parts.trace_header, &parts.subject, &parts.group_id,
-                                   &parts.deduplication_id)) {}
+                                   &parts.deduplication_id, parts.sequence_number)) {}
 
   // `texts`: null if there are none.
   Message(Id its_id, Id its_event_id, Instant its_accepted, Payload its_body,
@@ -109,6 +112,7 @@ class Message {
   const std::string& subject() const { return texts().subject; }
   const std::string& group_id() const { return texts().group_id; }
   const std::string& deduplication_id() const { return texts().deduplication_id; }
+  uint64_t sequence_number() const { return texts().sequence_number; }
   std::string trace_id() const { return TraceId(trace_header(), event_id); }
 
  private:

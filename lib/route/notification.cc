@@ -52,15 +52,20 @@ std::string Notification::Render(const Message& message, std::string_view body) 
   text.reserve(body.size() + message.attributes.bytes() + 512);
   AppendMember(&text, "Type", "Notification");
   AppendMember(&text, "MessageId", message.id.ToString());
+  if (of_ == Of::kFifoTopic) {
+    AppendMember(&text, "SequenceNumber", StrCat(message.sequence_number()));
+  }
   AppendMember(&text, "TopicArn", topic_arn_);
   if (!message.subject().empty()) AppendMember(&text, "Subject", message.subject());
   AppendMember(&text, "Message", body);
   AppendMember(
       &text, "Timestamp",
       absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", message.accepted.time(), absl::UTCTimeZone()));
-  AppendMember(&text, "SignatureVersion", "1");
-  AppendMember(&text, "Signature", "");
-  AppendMember(&text, "SigningCertURL", "");
+  if (of_ == Of::kStandardTopic) {
+    AppendMember(&text, "SignatureVersion", "1");
+    AppendMember(&text, "Signature", "");
+    AppendMember(&text, "SigningCertURL", "");
+  }
   AppendMember(&text, "UnsubscribeURL", "");
   if (!message.attributes.empty()) AppendAttributes(&text, message.attributes);
   text.append("\n}");

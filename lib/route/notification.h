@@ -24,12 +24,21 @@ namespace banyan::inline v0_1::internal {
 
 class Notification final : public Presentation {
  public:
-  explicit Notification(std::string topic_arn) : topic_arn_(std::move(topic_arn)) {}
+  // A FIFO topic's has a sequence number, and no place for a signature. Queues that are no FIFO
+  // queues get its group, or not.
+  enum class Of { kStandardTopic, kFifoTopic };
+  enum class Group { kKept, kLeftOut };
+  explicit Notification(std::string topic_arn, Of of = Of::kStandardTopic,
+                        Group group = Group::kKept)
+      : topic_arn_(std::move(topic_arn)), of_(of), group_(group) {}
 
   Payload Body(const Message& message) const override { return Payload(Render(message)); }
   size_t Size(const Message& message) const override;
   size_t SizeAtMost(const Message& message) const override;
   bool ShowsAttributes() const override { return false; }  // they are inside
+  std::string_view GroupId(const Message& message) const override {
+    return group_ == Group::kLeftOut ? std::string_view() : message.group_id();
+  }
 
   std::string Render(const Message& message) const;
 
@@ -37,6 +46,8 @@ class Notification final : public Presentation {
   std::string Render(const Message& message, std::string_view body) const;
 
   const std::string topic_arn_;
+  const Of of_;
+  const Group group_;
 };
 
 }  // namespace banyan::inline v0_1::internal

@@ -3,12 +3,15 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "base/status_macros.h"
 #include "base/utf8.h"
 #include "message/errors.h"
 #include "message/trace_rules.h"
+#include "queue/json_members.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -48,6 +51,52 @@ absl::Status ValidateSubject(std::string_view subject, const Limits& limits) {
   return absl::OkStatus();
 }
 
+absl::Status ValidateId(std::string_view parameter, std::string_view id) {
+  constexpr size_t kIdMax = 128;
+  const bool is_good =
+      !id.empty() && id.size() <= kIdMax &&
+      std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c < '\x7F'; });
+  if (is_good) return absl::OkStatus();
+  return Error(AwsError::kTopicInvalidParameter, "Invalid parameter: ", parameter,
+               " Reason: can only include alphanumeric and punctuation characters, 1 to ", kIdMax,
+               " of them");
+}
+
+// Ids that a FIFO topic cannot do without.
+absl::Status ValidateFifoIds(const PublishRequest& request, const TopicOptions& topic) {
+  if (!topic.fifo) return absl::OkStatus();
+  if (request.message_group_id.empty()) {
+    return Error(AwsError::kTopicInvalidParameter,
+                 "Invalid parameter: The MessageGroupId parameter is required for FIFO topics");
+  }
+  if (request.message_deduplication_id.empty() && !topic.content_based_deduplication) {
+    return Error(AwsError::kTopicInvalidParameter,
+                 "Invalid parameter: The topic should either have ContentBasedDeduplication "
+                 "enabled or MessageDeduplicationId provided explicitly");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateIds(const PublishRequest& request, const TopicOptions& topic) {
+  BANYAN_RETURN_IF_ERROR(ValidateFifoIds(request, topic));
+  if (!topic.fifo && !request.message_deduplication_id.empty()) {
+    return Error(AwsError::kTopicInvalidParameter,
+                 "Invalid parameter: MessageDeduplicationId Reason: The request includes "
+                 "MessageDeduplicationId parameter that is not valid for this topic type");
+  }
+  if (!request.message_group_id.empty()) {
+    BANYAN_RETURN_IF_ERROR(ValidateId("MessageGroupId", request.message_group_id));
+  }
+  if (!request.message_deduplication_id.empty()) {
+    BANYAN_RETURN_IF_ERROR(ValidateId("MessageDeduplicationId", request.message_deduplication_id));
+  }
+  return absl::OkStatus();
+}
+
+int64_t Bytes(const PublishRequest& request) {
+  return static_cast<int64_t>(request.body.size() + request.attributes.bytes());
+}
+
 template <typename... T>
 absl::Status BadAttribute(const T&... text) {
   return Error(AwsError::kTopicParameterValueInvalid, text...);
@@ -85,22 +134,38 @@ absl::Status ValidateAttributeName(std::string_view name, const Limits& limits) 
 
 }  // namespace
 
-absl::Status ValidateTopicName(std::string_view name, const Limits& limits) {
-  const bool valid = !name.empty() && static_cast<int64_t>(name.size()) <= limits.topic.name_max &&
-                     std::all_of(name.begin(), name.end(),
+absl::Status ValidateTopicName(std::string_view name, bool fifo, const Limits& limits) {
+  constexpr std::string_view kFifoEnd = ".fifo";
+  std::string_view stem = name;
+  if (fifo && name.ends_with(kFifoEnd)) stem.remove_suffix(kFifoEnd.size());
+  const bool valid = !stem.empty() && static_cast<int64_t>(name.size()) <= limits.topic.name_max &&
+                     std::all_of(stem.begin(), stem.end(),
                                  [](char c) { return IsAlphanumeric(c) || c == '-' || c == '_'; });
-  if (valid) return absl::OkStatus();
+  if (valid && fifo == (stem.size() < name.size())) return absl::OkStatus();
   return Error(AwsError::kTopicInvalidParameter, "Invalid parameter: Topic Name Reason: \"", name,
                "\" is not 1 to ", limits.topic.name_max,
-               " letters, digits, hyphens and underscores");
+               " letters, digits, hyphens and underscores",
+               fifo ? " with \".fifo\" at their end, which a FIFO topic's name has" : "");
 }
 
 absl::Status ValidateTopicOptions(const TopicOptions& options) {
   const int64_t characters = CountPrintable(options.display_name);
-  if (characters >= 0 && characters <= kDisplayNameMax) return absl::OkStatus();
-  return Error(AwsError::kTopicInvalidParameter,
-               "Invalid parameter: DisplayName Reason: must be at most ", kDisplayNameMax,
-               " characters of UTF-8 without control characters");
+  if (characters < 0 || characters > kDisplayNameMax) {
+    return Error(AwsError::kTopicInvalidParameter,
+                 "Invalid parameter: DisplayName Reason: must be at most ", kDisplayNameMax,
+                 " characters of UTF-8 without control characters");
+  }
+  if (!options.fifo && options.content_based_deduplication) {
+    return Error(AwsError::kTopicInvalidParameter,
+                 "Invalid parameter: Attributes Reason: ContentBasedDeduplication is for FIFO "
+                 "topics only");
+  }
+  if (!options.fifo && options.fifo_throughput_scope != FifoThroughputScope::kTopic) {
+    return Error(AwsError::kTopicInvalidParameter,
+                 "Invalid parameter: Attributes Reason: FifoThroughputScope is for FIFO topics "
+                 "only");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ValidateTopicAttributes(const Attributes& attributes, const Limits& limits) {
@@ -133,7 +198,57 @@ absl::Status ValidateBodySize(int64_t bytes, const Limits& limits) {
                " bytes; at most ", limits.topic.message_bytes_max, " are allowed");
 }
 
-absl::Status ValidatePublish(const PublishRequest& request, const Limits& limits) {
+absl::StatusOr<MessageStructure> ReadMessageStructure(std::string_view body) {
+  const std::optional<std::vector<JsonMember>> members = ReadJsonObject(body);
+  if (!members.has_value()) {
+    return Error(AwsError::kTopicInvalidParameter,
+                 "Invalid parameter: Message Structure - JSON message body failed to parse");
+  }
+  // Of two members with one name the last counts; AWS's pages call two an error, AWS takes them.
+  const auto text_of = [&members](std::string_view name) -> std::optional<std::string> {
+    const JsonMember* member = FindMember(*members, name);
+    if (member == nullptr || member->kind != JsonToken::kString) return std::nullopt;
+    return member->text;
+  };
+  std::optional<std::string> others = text_of("default");
+  if (!others.has_value()) {
+    return Error(AwsError::kTopicInvalidParameter,
+                 "Invalid parameter: Message Structure - No default entry in JSON message body");
+  }
+  MessageStructure structure = {.others = *std::move(others), .of_protocol = {}};
+  for (const Protocol protocol : kProtocols) {
+    structure.of_protocol[static_cast<size_t>(protocol)] = text_of(ProtocolName(protocol));
+  }
+  return structure;
+}
+
+absl::Status ValidateBatchPublish(absl::Span<const PublishRequest> requests,
+                                  const TopicOptions& topic, const Limits& limits) {
+  if (requests.empty()) {
+    return Error(AwsError::kTopicEmptyBatch, "The batch request doesn't contain any entries.");
+  }
+  if (static_cast<int64_t>(requests.size()) > limits.topic.batch_entries_max) {
+    return Error(AwsError::kTopicTooManyEntriesInBatch,
+                 "The batch request contains more entries than permissible.");
+  }
+  int64_t bytes = 0;
+  for (const PublishRequest& request : requests) {
+    BANYAN_RETURN_IF_ERROR(ValidateTopicAttributes(request.attributes, limits));
+    BANYAN_RETURN_IF_ERROR(ValidateFifoIds(request, topic));
+    if (request.json_structure) {
+      BANYAN_RETURN_IF_ERROR(ReadMessageStructure(request.body.view()).status());
+    }
+    bytes += Bytes(request);
+  }
+  if (bytes > limits.topic.message_bytes_max) {
+    return Error(AwsError::kTopicBatchTooLong,
+                 "The length of all the messages put together is more than the limit.");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidatePublish(const PublishRequest& request, const TopicOptions& topic,
+                             const Limits& limits) {
   BANYAN_RETURN_IF_ERROR(ValidateSubject(request.subject, limits));
   if (request.body.empty()) {
     return Error(AwsError::kTopicInvalidParameter, "Invalid parameter: Empty message");
@@ -143,8 +258,10 @@ absl::Status ValidatePublish(const PublishRequest& request, const Limits& limits
     return Error(AwsError::kTopicInvalidParameter, "Invalid parameter: trace_header Reason: must ",
                  rule);
   }
-  return ValidateBodySize(static_cast<int64_t>(request.body.size() + request.attributes.bytes()),
-                          limits);
+  BANYAN_RETURN_IF_ERROR(ValidateBodySize(Bytes(request), limits));
+  BANYAN_RETURN_IF_ERROR(ValidateIds(request, topic));
+  if (!request.json_structure) return absl::OkStatus();
+  return ReadMessageStructure(request.body.view()).status();
 }
 
 }  // namespace banyan::inline v0_1::internal

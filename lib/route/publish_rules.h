@@ -4,23 +4,42 @@
 #ifndef BANYAN_LIB_ROUTE_PUBLISH_RULES_H_
 #define BANYAN_LIB_ROUTE_PUBLISH_RULES_H_
 
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "banyan/attributes.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "banyan/limits.h"
 #include "banyan/topic.h"
+#include "route/publication.h"
 
 namespace banyan::inline v0_1::internal {
 
-absl::Status ValidateTopicName(std::string_view name, const Limits& limits);
+absl::Status ValidateTopicName(std::string_view name, bool fifo, const Limits& limits);
 absl::Status ValidateTopicOptions(const TopicOptions& options);
 
 // Names, types and values, in the order SNS looks at them.
 absl::Status ValidateTopicAttributes(const Attributes& attributes, const Limits& limits);
 
-// Subject, body, attributes, size: in this order, first fault first.
-absl::Status ValidatePublish(const PublishRequest& request, const Limits& limits);
+// Subject, body, attributes, size, FIFO ids, JSON structure: in this order, first fault first.
+// `topic`: where it is published.
+absl::Status ValidatePublish(const PublishRequest& request, const TopicOptions& topic,
+                             const Limits& limits);
+
+// What refuses a batch as a whole. Each request still has to pass ValidatePublish.
+absl::Status ValidateBatchPublish(absl::Span<const PublishRequest> requests,
+                                  const TopicOptions& topic, const Limits& limits);
+
+// The texts of a JSON structure: for each protocol that has one of its own, and for the others.
+struct MessageStructure {
+  std::string others;
+  std::array<std::optional<std::string>, kProtocols.size()> of_protocol;
+};
+absl::StatusOr<MessageStructure> ReadMessageStructure(std::string_view body);
 
 // A message that comes from a bus.
 absl::Status ValidateBodySize(int64_t bytes, const Limits& limits);

@@ -27,6 +27,12 @@ absl::StatusOr<PublishResult> Topic::Publish(PublishRequest request) const {
   return core_->Publish(std::move(request));
 }
 
+absl::StatusOr<std::vector<absl::StatusOr<PublishResult>>> Topic::PublishBatch(
+    std::vector<PublishRequest> requests) const {
+  if (core_ == nullptr) return NoTopic();
+  return core_->PublishBatch(std::move(requests));
+}
+
 absl::StatusOr<Subscription> Topic::Subscribe(Target target, SubscriptionOptions options) const {
   if (core_ == nullptr) return NoTopic();
   return core_->Subscribe(std::move(target), std::move(options));

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
@@ -48,7 +49,34 @@ absl::StatusOr<std::shared_ptr<Sink>> ResolveEndpoint(const Target& target) {
   return endpoint;
 }
 
-absl::Status ValidateSubscriptionTarget(const Target& target, const Environment& env) {
+absl::Status ValidateKindOfTarget(const Target& target, bool topic_is_fifo) {
+  const bool to_fifo_queue = IsFifoQueue(target);
+  if (to_fifo_queue && !topic_is_fifo) {
+    return Error(
+        AwsError::kTopicInvalidParameter,
+        "Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be "
+        "subscribed to standard SNS topics");
+  }
+  if (topic_is_fifo && !std::holds_alternative<Queue>(target.to())) {
+    return Error(AwsError::kTopicInvalidParameter,
+                 "Invalid parameter: Invalid parameter: Endpoint Reason: only queues can be "
+                 "subscribed to FIFO topics");
+  }
+  if (!target.dead_letter().has_value()) return absl::OkStatus();
+  const std::shared_ptr<QueueCore>& dead_letter = target.dead_letter()->core();
+  if (dead_letter == nullptr) {
+    return Error(AwsError::kTopicInvalidParameter, kOnSubscribe,
+                 "RedrivePolicy: deadLetterTargetArn is an invalid arn");
+  }
+  if (dead_letter->fifo() == to_fifo_queue) return absl::OkStatus();
+  return Error(AwsError::kTopicInvalidParameter, "Invalid parameter: RedrivePolicy: ",
+               to_fifo_queue
+                   ? "must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic."
+                   : "must use a standard queue as DLQ for a subscription that is not FIFO.");
+}
+
+absl::Status ValidateSubscriptionTarget(const Target& target, bool topic_is_fifo,
+                                        const Environment& env) {
   if (!IsAtHome(target, env)) {
     return Error(AwsError::kTopicInvalidParameter,
                  "Invalid parameter: Endpoint Reason: the endpoint, or its dead-letter queue, "
@@ -58,24 +86,33 @@ absl::Status ValidateSubscriptionTarget(const Target& target, const Environment&
     return Error(AwsError::kTopicInvalidParameter, kOnSubscribe,
                  "PartitionKeyPath is for streams only");
   }
-  if (IsFifoQueue(target)) {
-    return Error(
-        AwsError::kTopicInvalidParameter,
-        "Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be "
-        "subscribed to standard SNS topics");
-  }
-  if (target.dead_letter().has_value() && target.dead_letter()->core() != nullptr &&
-      target.dead_letter()->core()->fifo()) {
-    return Error(AwsError::kTopicInvalidParameter,
-                 "Invalid parameter: RedrivePolicy: the dead-letter queue of a subscription to a "
-                 "standard topic is a standard queue");
-  }
-  if (target.dead_letter().has_value() && target.dead_letter()->core() == nullptr) {
-    return Error(AwsError::kTopicInvalidParameter, kOnSubscribe,
-                 "RedrivePolicy: deadLetterTargetArn is an invalid arn");
-  }
+  BANYAN_RETURN_IF_ERROR(ValidateKindOfTarget(target, topic_is_fifo));
   if (!target.retry().has_value()) return absl::OkStatus();
   return ValidateRetryPolicy(*target.retry(), TopicRetryLimits(), AwsError::kTopicInvalidParameter);
+}
+
+using Form = SubscriptionCore::Form;
+using Presentations = std::array<std::shared_ptr<const Presentation>, SubscriptionCore::kForms>;
+
+Presentations MakePresentations(const std::string& topic_arn, bool fifo) {
+  const auto of = fifo ? Notification::Of::kFifoTopic : Notification::Of::kStandardTopic;
+  Presentations made;
+  const auto set = [&made](Form form, std::shared_ptr<const Presentation> presentation) {
+    made[static_cast<size_t>(form)] = std::move(presentation);
+  };
+  set(Form::kEnveloped, std::make_shared<const Notification>(topic_arn, of));
+  if (!fifo) return made;
+  set(Form::kRawWithoutGroup, std::make_shared<const Regrouped>(""));
+  set(Form::kEnvelopedWithoutGroup,
+      std::make_shared<const Notification>(topic_arn, of, Notification::Group::kLeftOut));
+  return made;
+}
+
+// Of what a target gets that is a queue or a function.
+Form FormFor(const Target& target, bool raw, bool topic_is_fifo) {
+  const bool without_group = topic_is_fifo && !IsFifoQueue(target);
+  if (raw) return without_group ? Form::kRawWithoutGroup : Form::kRaw;
+  return without_group ? Form::kEnvelopedWithoutGroup : Form::kEnveloped;
 }
 
 }  // namespace
@@ -87,6 +124,8 @@ SubscriptionCore::SubscriptionCore(Plan plan)
       arn_text_(arn_.ToString()),
       target_(std::move(plan.target)),
       raw_(plan.raw),
+      protocol_(plan.protocol),
+      form_(plan.form),
       courier_(std::move(plan.courier)),
       published_before_(plan.published_before) {}
 
@@ -109,7 +148,11 @@ TopicCore::TopicCore(std::shared_ptr<Environment> env, std::string name, TopicOp
       options_(std::move(options)),
       arn_(env_->MakeArn("sns", name_)),
       arn_text_(arn_.ToString()),
-      notification_(std::make_shared<const Notification>(arn_text_)),
+      presentations_(MakePresentations(arn_text_, options_.fifo)),
+      line_(options_.fifo ? std::make_unique<PublishLine>(
+                                env_->runtime, options_.fifo_throughput_scope,
+                                SipKey{env_->NextIncarnation(), env_->NextIncarnation()})
+                          : nullptr),
       active_(env_->limits) {}
 
 std::shared_ptr<TopicCore> TopicCore::Create(std::shared_ptr<Environment> env, std::string name,
@@ -126,36 +169,118 @@ absl::Status TopicCore::Gone() const {
 absl::StatusOr<PublishResult> TopicCore::Publish(PublishRequest request) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
+  if (line_ != nullptr) {
+    BANYAN_ASSIGN_OR_RETURN(const PublishResult result, Enter(std::move(request)));
+    Serve(result.sequence_number);
+    return result;
+  }
   RuleIndex::Moment subscriptions(active_);
   if (subscriptions.closed()) return Gone();
-  BANYAN_RETURN_IF_ERROR(ValidatePublish(request, env_->limits));
-
+  BANYAN_RETURN_IF_ERROR(ValidatePublish(request, options_, env_->limits));
   const Id id = env_->ids.Next();
-  const MessageRef message = MakeMessage({.id = id,
-                                          .event_id = id,
-                                          .accepted = env_->runtime.Read(),
-                                          .trace_header = std::move(request.trace_header),
-                                          .subject = std::move(request.subject),
-                                          .attributes = std::move(request.attributes),
-                                          .body = std::move(request.body)});
+  const Instant now = env_->runtime.Read();
   published_.fetch_add(1, std::memory_order_relaxed);
-  if (env_->tap != nullptr) {
-    const TapVerdict verdict =
-        env_->tap->Accepted({.resource_arn = arn_text_,
-                             .sequence = tap_sequence_.fetch_add(1, std::memory_order_relaxed) + 1,
-                             .event_id = message->event_id,
-                             .trace_header = message->trace_header(),
-                             .accepted = message->accepted,
-                             .body = message->body,
-                             .attributes = &message->attributes,
-                             .key = {}});
-    if (verdict == TapVerdict::kTakeOver) return PublishResult{id};
-  }
-  FanOut(message, &subscriptions);
+  if (IsTakenOver(request, id, now)) return PublishResult{id};
+  FanOut(MakePublication(std::move(request), id, now, 0), &subscriptions);
   return PublishResult{id};
 }
 
+absl::StatusOr<std::vector<absl::StatusOr<PublishResult>>> TopicCore::PublishBatch(
+    std::vector<PublishRequest> requests) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  if (RuleIndex::Moment(active_).closed()) return Gone();
+  BANYAN_RETURN_IF_ERROR(ValidateBatchPublish(requests, options_, env_->limits));
+  std::vector<absl::StatusOr<PublishResult>> answers;
+  answers.reserve(requests.size());
+  uint64_t last = 0;
+  for (PublishRequest& request : requests) {
+    answers.push_back(line_ == nullptr ? Publish(std::move(request)) : Enter(std::move(request)));
+    if (answers.back().ok()) last = std::max(last, answers.back()->sequence_number);
+  }
+  if (line_ != nullptr) Serve(last);
+  return answers;
+}
+
+absl::StatusOr<PublishResult> TopicCore::Enter(PublishRequest request) {
+  if (RuleIndex::Moment(active_).closed()) return Gone();
+  BANYAN_RETURN_IF_ERROR(ValidatePublish(request, options_, env_->limits));
+  if (request.message_deduplication_id.empty()) {
+    request.message_deduplication_id = Sha256Hex(request.body.view());
+  }
+  const DedupKey key = line_->KeyOf(request.message_group_id, request.message_deduplication_id);
+  const Id id = env_->ids.Next();
+  const Instant now = env_->runtime.Read();
+  if (env_->tap != nullptr) {
+    // What reaches nobody must not be mirrored. Two equal publishes at the same moment may both
+    // pass; the other side has a deduplication of its own.
+    if (const auto duplicate = line_->FindDuplicate(key, now.uptime_ns)) return *duplicate;
+    if (IsTakenOver(request, id, now)) {
+      published_.fetch_add(1, std::memory_order_relaxed);
+      return PublishResult{id};
+    }
+  }
+  BANYAN_ASSIGN_OR_RETURN(const PublishLine::Entered entered,
+                          line_->Enter(key, id, now.uptime_ns, [&](uint64_t sequence_number) {
+                            return MakePublication(std::move(request), id, now, sequence_number);
+                          }));
+  if (!entered.is_duplicate) published_.fetch_add(1, std::memory_order_relaxed);
+  return entered.result;
+}
+
+void TopicCore::Serve(uint64_t sequence_number) {
+  line_->Serve(sequence_number, [this](const Publication& publication) {
+    RuleIndex::Moment subscriptions(active_);
+    if (!subscriptions.closed()) FanOut(publication, &subscriptions);
+  });
+}
+
+bool TopicCore::IsTakenOver(const PublishRequest& request, const Id& id, const Instant& now) {
+  if (env_->tap == nullptr) return false;
+  const uint64_t sequence = tap_sequence_.fetch_add(1, std::memory_order_relaxed) + 1;
+  return env_->tap->Accepted({.resource_arn = arn_text_,
+                              .sequence = sequence,
+                              .event_id = id,
+                              .trace_header = request.trace_header,
+                              .accepted = now,
+                              .body = request.body,
+                              .attributes = &request.attributes,
+                              .key = {}}) == TapVerdict::kTakeOver;
+}
+
+Publication TopicCore::MakePublication(PublishRequest request, const Id& id, const Instant& now,
+                                       uint64_t sequence_number) const {
+  MessageParts parts = {.id = id,
+                        .event_id = id,
+                        .accepted = now,
+                        .trace_header = std::move(request.trace_header),
+                        .subject = std::move(request.subject),
+                        .group_id = std::move(request.message_group_id),
+                        .deduplication_id = std::move(request.message_deduplication_id),
+                        .sequence_number = sequence_number,
+                        .attributes = std::move(request.attributes),
+                        .body = std::move(request.body)};
+  if (!request.json_structure) return {.message = MakeMessage(std::move(parts))};
+
+  MessageStructure structure = *ReadMessageStructure(parts.body.view());  // validated
+  Publication publication;
+  for (const Protocol protocol : kProtocols) {
+    const size_t i = static_cast<size_t>(protocol);
+    if (!structure.of_protocol[i].has_value()) continue;
+    MessageParts own = parts;
+    own.body = Payload(*std::move(structure.of_protocol[i]));
+    publication.of_protocol[i] = MakeMessage(std::move(own));
+  }
+  parts.body = Payload(std::move(structure.others));
+  publication.message = MakeMessage(std::move(parts));
+  return publication;
+}
+
 std::optional<absl::Status> TopicCore::Accept(const Delivery& delivery, LaterFn) {
+  if (line_ != nullptr) {
+    return Error(AwsError::kTopicInvalidParameter,
+                 "Invalid parameter: The MessageGroupId parameter is required for FIFO topics");
+  }
   RuleIndex::Moment subscriptions(active_);
   if (subscriptions.closed()) return Gone();
   Payload body = delivery.Body();
@@ -167,20 +292,40 @@ std::optional<absl::Status> TopicCore::Accept(const Delivery& delivery, LaterFn)
                                           .trace_header = delivery.message->trace_header(),
                                           .body = std::move(body)});
   published_.fetch_add(1, std::memory_order_relaxed);
-  FanOut(message, &subscriptions);
+  FanOut({.message = message}, &subscriptions);
   return absl::OkStatus();
 }
 
-void TopicCore::FanOut(const MessageRef& message, RuleIndex::Moment* subscriptions) {
-  Delivery raw = {.message = message};
-  Delivery enveloped = {.message = message, .presentation = notification_};
+void TopicCore::FanOut(const Publication& publication, RuleIndex::Moment* subscriptions) {
+  // Those without a body of their own share one; each other body has its audience of one.
+  Audience others = {};
+  for (const Protocol protocol : kProtocols) {
+    const size_t i = static_cast<size_t>(protocol);
+    others[i] = !publication.of_protocol[i];
+    if (others[i]) continue;
+    Audience own = {};
+    own[i] = true;
+    FanOut(publication.of_protocol[i], own, subscriptions);
+  }
+  FanOut(publication.message, others, subscriptions);
+}
+
+void TopicCore::FanOut(const MessageRef& message, const Audience& audience,
+                       RuleIndex::Moment* subscriptions) {
+  // One for each form that is met: a publisher shows it to all who get it so.
+  std::array<std::optional<Delivery>, SubscriptionCore::kForms> deliveries;
   const std::string_view body = message->body.view();
   RuleIndex::Refusal refused = RuleIndex::Refusal::kNone;
   subscriptions->Match(
       {.json = &body, .attributes = &message->attributes},
-      [&raw, &enveloped](const PackedRule& found) {
+      [&](const PackedRule& found) {
         const auto& subscription = *static_cast<const SubscriptionCore*>(found.payload());
-        subscription.courier().Deliver(subscription.raw() ? raw : enveloped);
+        if (!audience[static_cast<size_t>(subscription.protocol())]) return;
+        const size_t form = static_cast<size_t>(subscription.form());
+        if (!deliveries[form].has_value()) {
+          deliveries[form] = Delivery{.message = message, .presentation = presentations_[form]};
+        }
+        subscription.courier().Deliver(*deliveries[form]);
       },
       &refused);
   if (refused != RuleIndex::Refusal::kNone) unreadable_.fetch_add(1, std::memory_order_relaxed);
@@ -257,23 +402,28 @@ std::shared_ptr<SubscriptionCore> TopicCore::MakeSubscription(Target target, boo
   plan.destination = *ResolveEndpoint(target);
   plan.retry = target.retry().value_or(DefaultTopicRetry());
   plan.source_arn = arn.ToString();
+  plan.in_order = IsFifoQueue(target);
   if (target.dead_letter().has_value()) {
     plan.dead_letter = target.dead_letter()->core();
-    plan.dead_letter_form = [to_function, envelope = notification_,
-                             most = static_cast<size_t>(env_->limits.queue.attributes_max)](
-                                const Delivery& delivery, const GivenUp&) {
-      if (to_function || delivery.message->attributes.size() > most) {
-        return Delivery{.message = delivery.message, .presentation = envelope};
-      }
-      return delivery;
-    };
+    plan.dead_letter_form =
+        [to_function,
+         envelope = presentations_[static_cast<size_t>(FormFor(target, false, options_.fifo))],
+         most = static_cast<size_t>(env_->limits.queue.attributes_max)](const Delivery& delivery,
+                                                                        const GivenUp&) {
+          if (to_function || delivery.message->attributes.size() > most) {
+            return Delivery{.message = delivery.message, .presentation = envelope};
+          }
+          return delivery;
+        };
   }
   return std::make_shared<SubscriptionCore>(
       SubscriptionCore::Plan{.topic = weak_from_this(),
                              .serial = next_serial_++,
                              .arn = std::move(arn),
-                             .target = std::move(target),
+                             .target = target,
                              .raw = raw || to_function,
+                             .protocol = to_function ? Protocol::kFunction : Protocol::kQueue,
+                             .form = FormFor(target, raw || to_function, options_.fifo),
                              .courier = Courier::Create(env_, std::move(plan)),
                              .published_before = published()});
 }
@@ -282,7 +432,7 @@ absl::StatusOr<Subscription> TopicCore::Subscribe(Target target, SubscriptionOpt
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
   BANYAN_ASSIGN_OR_RETURN(const std::shared_ptr<Sink> endpoint, ResolveEndpoint(target));
-  BANYAN_RETURN_IF_ERROR(ValidateSubscriptionTarget(target, *env_));
+  BANYAN_RETURN_IF_ERROR(ValidateSubscriptionTarget(target, options_.fifo, *env_));
   BANYAN_ASSIGN_OR_RETURN(
       std::shared_ptr<const Filter> filter,
       MakeFilter(options.filter_policy, options.filter_policy_scope, kOnSubscribe));
@@ -375,7 +525,7 @@ absl::StatusOr<std::vector<SubscriptionExplanation>> TopicCore::Explain(
     const PublishRequest& request) const {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  BANYAN_RETURN_IF_ERROR(ValidatePublish(request, env_->limits));
+  BANYAN_RETURN_IF_ERROR(ValidatePublish(request, options_, env_->limits));
   const EventFields by_attributes = EventFields::FromAttributes(request.attributes);
   std::string body_error;
   const std::optional<EventFields> by_body =
@@ -415,6 +565,7 @@ TopicStats TopicCore::Stats() const {
   MutexLock lock(&change_mu_);
   if (!is_open_) return {};
   return {.published = published(),
+          .duplicates = line_ == nullptr ? 0 : line_->duplicates(),
           .subscriptions = static_cast<int64_t>(subscriptions_.size()),
           .unreadable = unreadable_.load(std::memory_order_relaxed)};
 }

@@ -3,7 +3,9 @@
 // lib/route/topic_core.h -- floor 5: a topic and its subscriptions.
 //
 //   Publish --validate--> Message (one block) --tap--> index of filters --> each that passes:
-//                                                       Courier --> queue or function
+//                                     |                ^      Courier --> queue or function
+//                                     FIFO:            |
+//                                     deduplicated, numbered, one at a time (publish_line.h)
 //
 // T1  A message is seen by the subscriptions of one moment, each with the filter of that moment. No
 //     publisher waits for a change, and a change costs the same however many subscriptions there
@@ -15,9 +17,12 @@
 //     unsubscribe itself, or delete the topic.
 // T5  A courier with deliveries under way is kept in retired_ when its subscription goes, so that
 //     PendingDeliveries() still counts them and Close() still ends them.
+// T6  In a FIFO topic couriers to FIFO queues deliver in order (courier.h, C7), which needs what
+//     publish_line.h gives: no two fan-outs at once.
 #ifndef BANYAN_LIB_ROUTE_TOPIC_CORE_H_
 #define BANYAN_LIB_ROUTE_TOPIC_CORE_H_
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <map>
@@ -40,6 +45,8 @@
 #include "pattern/compiled_pattern.h"
 #include "pattern/rule_index.h"
 #include "route/notification.h"
+#include "route/publication.h"
+#include "route/publish_line.h"
 #include "route/publish_rules.h"
 
 namespace banyan::inline v0_1::internal {
@@ -49,12 +56,18 @@ class TopicCore;
 // What of a subscription never changes.
 class SubscriptionCore {
  public:
+  // How the message looks to who gets it. Without a group: a standard queue of a FIFO topic.
+  enum class Form { kRaw, kEnveloped, kRawWithoutGroup, kEnvelopedWithoutGroup };
+  static constexpr size_t kForms = 4;
+
   struct Plan {
     std::weak_ptr<TopicCore> topic;
     uint64_t serial;
     Arn arn;
     Target target;
     bool raw;
+    Protocol protocol;
+    Form form;
     std::shared_ptr<Courier> courier;
     int64_t published_before;  // messages of the topic that came before it
   };
@@ -64,6 +77,8 @@ class SubscriptionCore {
   const std::string& arn_text() const { return arn_text_; }
   const Target& target() const { return target_; }
   bool raw() const { return raw_; }
+  Protocol protocol() const { return protocol_; }
+  Form form() const { return form_; }
   Courier& courier() const { return *courier_; }
   const std::shared_ptr<Courier>& shared_courier() const { return courier_; }
   std::shared_ptr<TopicCore> topic() const { return topic_.lock(); }
@@ -82,6 +97,8 @@ class SubscriptionCore {
   const std::string arn_text_;
   const Target target_;
   const bool raw_;
+  const Protocol protocol_;
+  const Form form_;
   const std::shared_ptr<Courier> courier_;
   // Not a count of filtered messages: whoever publishes meets those that pass.
   const int64_t published_before_;
@@ -95,6 +112,8 @@ class TopicCore : public Sink, public std::enable_shared_from_this<TopicCore> {
 
   // The verbs of banyan/topic.h. Each passes the broker's gate.
   absl::StatusOr<PublishResult> Publish(PublishRequest request);
+  absl::StatusOr<std::vector<absl::StatusOr<PublishResult>>> PublishBatch(
+      std::vector<PublishRequest> requests);
   absl::StatusOr<Subscription> Subscribe(Target target, SubscriptionOptions options);
   absl::Status Unsubscribe(const SubscriptionCore& subscription);
   absl::Status SetFilterPolicy(const SubscriptionCore& subscription, std::string_view json,
@@ -137,7 +156,17 @@ class TopicCore : public Sink, public std::enable_shared_from_this<TopicCore> {
   TopicCore(std::shared_ptr<Environment> env, std::string name, TopicOptions options);
 
   absl::Status Gone() const;
-  void FanOut(const MessageRef& message, RuleIndex::Moment* subscriptions);
+  bool IsTakenOver(const PublishRequest& request, const Id& id, const Instant& now);
+  Publication MakePublication(PublishRequest request, const Id& id, const Instant& now,
+                              uint64_t sequence_number) const;
+  // Into the line of a FIFO topic; who calls it then lets it be served.
+  absl::StatusOr<PublishResult> Enter(PublishRequest request);
+  void Serve(uint64_t sequence_number);
+  void FanOut(const Publication& publication, RuleIndex::Moment* subscriptions);
+  // Of one body; `audience`: the protocols that get it.
+  using Audience = std::array<bool, kProtocols.size()>;
+  void FanOut(const MessageRef& message, const Audience& audience,
+              RuleIndex::Moment* subscriptions);
   // Null for an empty policy. `prefix` is what SNS puts before its errors in this call.
   absl::StatusOr<std::shared_ptr<const Filter>> MakeFilter(std::string_view json,
                                                            FilterPolicyScope scope,
@@ -155,7 +184,9 @@ class TopicCore : public Sink, public std::enable_shared_from_this<TopicCore> {
   const TopicOptions options_;
   const Arn arn_;
   const std::string arn_text_;
-  const std::shared_ptr<const Notification> notification_;
+  // By form; null for kRaw.
+  const std::array<std::shared_ptr<const Presentation>, SubscriptionCore::kForms> presentations_;
+  const std::unique_ptr<PublishLine> line_;  // null: a standard topic
 
   std::atomic<int64_t> published_{0};
   std::atomic<int64_t> unreadable_{0};

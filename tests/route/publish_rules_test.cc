@@ -11,7 +11,9 @@
 namespace banyan::internal {
 namespace {
 
-absl::Status Check(PublishRequest request) { return ValidatePublish(request, Limits::Aws()); }
+absl::Status Check(PublishRequest request) {
+  return ValidatePublish(request, TopicOptions{}, Limits::Aws());
+}
 
 absl::Status CheckAttribute(std::string_view name, AttributeValue value) {
   Attributes attributes;
@@ -122,11 +124,19 @@ TEST(PublishRulesTest, TypesMayHaveASuffix) {
 }
 
 TEST(PublishRulesTest, TopicNames) {
-  EXPECT_TRUE(ValidateTopicName("orders-1_B", Limits::Aws()).ok());
-  EXPECT_TRUE(ValidateTopicName(std::string(256, 'a'), Limits::Aws()).ok());
+  EXPECT_TRUE(ValidateTopicName("orders-1_B", false, Limits::Aws()).ok());
+  EXPECT_TRUE(ValidateTopicName("orders.fifo", true, Limits::Aws()).ok());
+  EXPECT_TRUE(ValidateTopicName(std::string(251, 'a') + ".fifo", true, Limits::Aws()).ok());
+  for (const std::string& bad : {std::string("orders"), std::string(".fifo"),
+                                 std::string("a.b.fifo"), std::string(252, 'a') + ".fifo"}) {
+    EXPECT_FALSE(ValidateTopicName(bad, true, Limits::Aws()).ok()) << bad;
+  }
+  EXPECT_FALSE(ValidateTopicName("orders.fifo", false, Limits::Aws()).ok());
+  EXPECT_FALSE(ValidateTopicOptions({.content_based_deduplication = true}).ok());
+  EXPECT_TRUE(ValidateTopicName(std::string(256, 'a'), false, Limits::Aws()).ok());
   for (const std::string& bad :
        {std::string(), std::string(257, 'a'), std::string("a b"), std::string("a.fifo")}) {
-    const absl::Status refused = ValidateTopicName(bad, Limits::Aws());
+    const absl::Status refused = ValidateTopicName(bad, false, Limits::Aws());
     EXPECT_EQ(CodeOf(refused), "InvalidParameter");
     EXPECT_TRUE(TextOf(refused).starts_with("Invalid parameter: Topic Name"));
   }

@@ -73,8 +73,8 @@ class TestHouse {
     closers_.push_back([core] { core->Close(CloseKind::kStopped); });
     return Stream(core);
   }
-  Topic MakeTopic(const std::string& name) {
-    auto core = TopicCore::Create(env, name, {});
+  Topic MakeTopic(const std::string& name, const TopicOptions& options = {}) {
+    auto core = TopicCore::Create(env, name, options);
     closers_.push_back([core] { core->Close(CloseKind::kStopped); });
     return Topic(core);
   }

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "route/publish_line.h"
+
+#include <algorithm>
+
+#include "message/errors.h"
+#include "queue/intake.h"
+
+namespace banyan::inline v0_1::internal {
+
+DedupKey PublishLine::KeyOf(std::string_view group_id, std::string_view deduplication_id) const {
+  return MakeDedupKey(scope_ == FifoThroughputScope::kMessageGroup ? group_id : std::string_view(),
+                      deduplication_id, secret_);
+}
+
+std::optional<PublishResult> PublishLine::FindDuplicate(const DedupKey& key, int64_t now_ns) {
+  MutexLock lock(&mu_);
+  const FifoDedupWindow::Original* original = window_.Find(key, std::max(latest_ns_, now_ns));
+  if (original == nullptr) return std::nullopt;
+  ++duplicates_;
+  return PublishResult{original->message_id, original->sequence_number};
+}
+
+absl::StatusOr<PublishLine::Entered> PublishLine::Enter(
+    const DedupKey& key, const Id& id, int64_t now_ns,
+    absl::FunctionRef<Publication(uint64_t sequence_number)> make) {
+  MutexLock lock(&mu_);
+  latest_ns_ = std::max(latest_ns_, now_ns);  // two publishers may have read the clock in any order
+  if (const FifoDedupWindow::Original* original = window_.Find(key, latest_ns_)) {
+    ++duplicates_;
+    return Entered{{original->message_id, original->sequence_number}, /*is_duplicate=*/true};
+  }
+  if (window_.full()) {
+    return Error(AwsError::kTopicThrottled,
+                 "Rate exceeded: the topic cannot take more deduplication ids within five minutes");
+  }
+  const uint64_t number = kFirstSequence + ++last_number_;
+  window_.Insert(key, {id, number}, latest_ns_);
+  line_.emplace_back(number, make(number));
+  return Entered{{id, number}, /*is_duplicate=*/false};
+}
+
+void PublishLine::Serve(uint64_t sequence_number,
+                        absl::FunctionRef<void(const Publication&)> fan_out) {
+  MutexLock lock(&mu_);
+  uint64_t upto = sequence_number;
+  while (served_ < upto) {
+    if (serving_ == ThisThread()) {
+      owed_ = std::max(owed_, upto);  // L3
+      return;
+    }
+    if (serving_ != nullptr) {
+      runtime_.Await(
+          mu_, waiting_,
+          [this, upto] {
+            mu_.AssertHeld();
+            return served_ >= upto || serving_ == nullptr;
+          },
+          absl::InfiniteDuration());
+      continue;
+    }
+    serving_ = ThisThread();
+    const auto [number, publication] = std::move(line_.front());
+    line_.pop_front();
+    mu_.Unlock();
+    fan_out(publication);
+    mu_.Lock();
+    served_ = number;
+    serving_ = nullptr;
+    upto = std::max(upto, std::exchange(owed_, 0));
+    waiting_.WakeAll();
+  }
+}
+
+int64_t PublishLine::duplicates() const {
+  MutexLock lock(&mu_);
+  return duplicates_;
+}
+
+}  // namespace banyan::inline v0_1::internal

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// lib/route/publish_line.h -- floor 5: how the publishes of a FIFO topic come one after the other.
+//
+//   Publish --Enter--> duplicate: the original's ids
+//                  `-> a number, a place in line --Serve--> fanned out, one at a time
+//
+// L1  Numbers rise along the line, and messages are fanned out in its order: so all queues get the
+//     messages of a group in one order, whoever published them.
+// L2  One thread at a time fans out, and holds no lock meanwhile. Who comes then leaves his message
+//     in line and waits until it had its turn: when Publish returns, the queues have it. Nobody
+//     serves longer than it takes to get his own message through.
+// L3  Who publishes from inside a fan-out (a log sink does) does not wait for himself: the thread
+//     he runs on serves his message next.
+//
+// Why not a lock held through the fan-out: what a queue does when it takes a message may end in the
+// user's code, a log sink or the release function of a payload.
+//
+// When the deduplication window is full (100 million ids in five minutes), a new message is refused
+// and nothing is forgotten early: that would deliver a message twice and tell nobody.
+//
+// Threads: any, all methods.
+#ifndef BANYAN_LIB_ROUTE_PUBLISH_LINE_H_
+#define BANYAN_LIB_ROUTE_PUBLISH_LINE_H_
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+#include "banyan/mutex.h"
+#include "banyan/runtime.h"
+#include "banyan/topic.h"
+#include "base/this_thread.h"
+#include "queue/dedup_window.h"
+#include "route/publication.h"
+
+namespace banyan::inline v0_1::internal {
+
+class PublishLine {
+ public:
+  // `secret`: for digests of deduplication ids, drawn for this topic.
+  PublishLine(Runtime& runtime, FifoThroughputScope scope, const SipKey& secret)
+      : runtime_(runtime), scope_(scope), secret_(secret) {}
+
+  // What names a message: its id within its scope.
+  DedupKey KeyOf(std::string_view group_id, std::string_view deduplication_id) const;
+
+  // The answer to a message that was accepted before, or nothing.
+  std::optional<PublishResult> FindDuplicate(const DedupKey& key, int64_t now_ns);
+
+  // Numbers the message and puts it in line: `make` gets its sequence number. Or answers like the
+  // original, if it is a duplicate.
+  struct Entered {
+    PublishResult result;
+    bool is_duplicate = false;
+  };
+  absl::StatusOr<Entered> Enter(const DedupKey& key, const Id& id, int64_t now_ns,
+                                absl::FunctionRef<Publication(uint64_t sequence_number)> make);
+
+  // Returns when everything up to this number was fanned out (but see L3).
+  void Serve(uint64_t sequence_number, absl::FunctionRef<void(const Publication&)> fan_out);
+
+  int64_t duplicates() const;
+
+ private:
+  Runtime& runtime_;
+  const FifoThroughputScope scope_;
+  const SipKey secret_;
+
+  mutable Mutex mu_;
+  FifoDedupWindow window_ ABSL_GUARDED_BY(mu_);
+  int64_t latest_ns_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t duplicates_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t last_number_ ABSL_GUARDED_BY(mu_) = 0;  // sequence numbers, last given and last served
+  uint64_t served_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t owed_ ABSL_GUARDED_BY(mu_) = 0;  // L3: up to this one, by the thread that serves now
+  std::deque<std::pair<uint64_t, Publication>> line_ ABSL_GUARDED_BY(mu_);
+  ThreadToken serving_ ABSL_GUARDED_BY(mu_) = nullptr;
+  WaitList waiting_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace banyan::inline v0_1::internal
+
+#endif  // BANYAN_LIB_ROUTE_PUBLISH_LINE_H_
