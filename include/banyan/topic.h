@@ -101,6 +101,13 @@ struct SubscriptionOptions {
   // while nothing signs notifications. Functions always get the message itself.
   bool raw = false;
 
+  // Functions: called by Publish itself, on the publisher's thread, before it returns; else on the
+  // Runtime, soon. The price: the publisher waits for the handler, and whatever the handler does
+  // takes its stack; FunctionOptions::concurrency and pending_max do not count. A call that fails
+  // is tried again as any other, on the Runtime. A handler may publish, also to this topic; that it
+  // does not do so for ever is up to him. Banyan's own.
+  bool call_inline = false;
+
   friend bool operator==(const SubscriptionOptions&, const SubscriptionOptions&) = default;
 };
 

@@ -43,7 +43,9 @@ std::unique_ptr<Courier::Attempt> Courier::NewAttempt(const Delivery& delivery) 
     if (plan_.in_order) lines_.try_emplace(GroupOf(delivery));
     Report(delivery, Change::kAccepted, plan_.destination->arn_text());
   }
-  return std::unique_ptr<Attempt>(new Attempt{shared_from_this(), delivery, plan_.in_order});
+  std::unique_ptr<Attempt> attempt(new Attempt{shared_from_this(), delivery, plan_.in_order});
+  attempt->delivery.now.reset();
+  return attempt;
 }
 
 // True: something of its group is pending, and this was put behind it; or given up, if too many
@@ -57,6 +59,7 @@ bool Courier::WaitsInLine(const Delivery& delivery) {
     if (line == lines_.end()) return false;
     attempt.reset(new Attempt{nullptr, delivery});
     attempt->delivery.attempt = 0;  // none was begun
+    attempt->delivery.now.reset();
     ++pending_;
     Report(delivery, Change::kAccepted, plan_.destination->arn_text());
     if (static_cast<int64_t>(waiting_.size()) + in_line_ < plan_.retry.waiting_max) {
@@ -134,6 +137,7 @@ void Courier::Deliver(Delivery& delivery) {
 
 void Courier::TryAgain(std::unique_ptr<Attempt> attempt) {
   ++attempt->delivery.attempt;
+  attempt->delivery.now.reset();
   // A copy: once the destination has the Completion, the Attempt is no longer ours to look at.
   const Delivery delivery = attempt->delivery;
   std::optional<absl::Status> answer =

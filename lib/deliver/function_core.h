@@ -24,6 +24,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -50,6 +51,10 @@ class FunctionCore : public Sink, public std::enable_shared_from_this<FunctionCo
 
   std::optional<absl::Status> Accept(const Delivery& delivery, LaterFn later) override;
   const std::string& arn_text() const override { return arn_text_; }
+
+  // Calls the handler now, on this thread, and answers what it answered. The caller has a pass of
+  // the broker's gate, or of its tasks.
+  absl::Status CallInline(const Delivery& delivery);
 
   FunctionStats Stats() const;
   const Arn& arn() const { return arn_; }
@@ -92,6 +97,21 @@ class FunctionCore : public Sink, public std::enable_shared_from_this<FunctionCo
   std::vector<ThreadToken> inside_ ABSL_GUARDED_BY(mu_);  // one entry per running call
   WaitList idle_ ABSL_GUARDED_BY(mu_);
   FunctionStats stats_ ABSL_GUARDED_BY(mu_);  // without running and pending
+};
+
+// A function that is called by whoever delivers to it.
+class InlineFunction final : public Sink {
+ public:
+  explicit InlineFunction(std::shared_ptr<FunctionCore> function)
+      : function_(std::move(function)) {}
+
+  std::optional<absl::Status> Accept(const Delivery& delivery, LaterFn) override {
+    return function_->CallInline(delivery);
+  }
+  const std::string& arn_text() const override { return function_->arn_text(); }
+
+ private:
+  const std::shared_ptr<FunctionCore> function_;
 };
 
 }  // namespace banyan::inline v0_1::internal

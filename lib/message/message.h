@@ -228,6 +228,9 @@ struct Delivery {
   // takes it whatever its own bounds are.
   bool accepted_before = false;
 
+  // The clock as the publisher read it within this very call; nullopt: read it anew.
+  std::optional<Instant> now = std::nullopt;
+
   // What PresentedBytes() found. Not for others.
   mutable std::optional<size_t> presented_bytes = std::nullopt;
 

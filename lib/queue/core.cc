@@ -190,7 +190,8 @@ void QueueCore::BringInAll(Instant* now, Aftermath* after) {
 }
 
 void QueueCore::BringIn(IntakeEntry* entry, const Instant& now) {
-  const SlotIndex index = AddSlot(std::move(entry->contents), entry->id, entry->number);
+  const SlotIndex index =
+      AddSlot(std::move(entry->message), &entry->presentation, entry->id, entry->number);
   Slot& slot = slots_[index];
   slot.enqueued_ns = entry->at.uptime_ns;
   slot.sent_unix_ns = entry->at.unix_ns;
@@ -210,11 +211,14 @@ void QueueCore::BringIn(IntakeEntry* entry, const Instant& now) {
 // States
 // ---------------------------------------------------------------------------------------------
 
-SlotIndex QueueCore::AddSlot(Contents contents, Id id, uint64_t number) {
+// Takes the presentation, if there is one.
+SlotIndex QueueCore::AddSlot(MessageRef message, std::shared_ptr<const Presentation>* presentation,
+                             Id id, uint64_t number) {
   const SlotIndex index = slots_.Allocate(number);
   Slot& slot = slots_[index];
-  books_.bytes += static_cast<int64_t>(contents.message->bytes());
-  slot.contents = std::move(contents);
+  books_.bytes += static_cast<int64_t>(message->bytes());
+  slot.contents.message = std::move(message);
+  if (*presentation != nullptr) slot.contents.presentation = std::move(*presentation);
   slot.id = id;
   const std::string_view group = slot.contents.group_id();
   if (fifo_) {

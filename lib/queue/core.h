@@ -242,7 +242,8 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   void BringIn(IntakeEntry* entry, const Instant& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Changes of state. Those that begin with "Leave" take a message out of one of the structures.
-  SlotIndex AddSlot(Contents contents, Id id, uint64_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  SlotIndex AddSlot(MessageRef message, std::shared_ptr<const Presentation>* presentation, Id id,
+                    uint64_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void MakeVisible(SlotIndex index, int64_t since_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Line(SlotIndex index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Unline(SlotIndex index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -266,8 +267,11 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
 
   // Sending; send.cc.
   struct Incoming {
-    IntakeEntry entry;            // all but its place in the order
-    DedupKey dedup_key;           // FIFO
+    MessageRef message;
+    std::shared_ptr<const Presentation> presentation = nullptr;
+    Id id;
+    std::optional<int64_t> delay_ns = std::nullopt;  // nullopt: the queue's
+    DedupKey dedup_key;                              // FIFO
     bool over_the_bound = false;  // it was accepted once elsewhere: a full queue takes it
     bool is_direct = false;       // a Send, which may wait or displace others
     std::stop_token stop = {};

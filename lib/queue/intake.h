@@ -21,6 +21,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -39,11 +40,10 @@ inline constexpr uint64_t kFirstSequence = 10'000'000'000'000'000'000u;
 
 // A message that was accepted and not brought in yet.
 struct IntakeEntry {
-  static constexpr int64_t kQueuesDelay = -1;
-
-  Contents contents;
+  MessageRef message;
+  std::shared_ptr<const Presentation> presentation;
   Id id;
-  int64_t delay_ns = kQueuesDelay;
+  int64_t delay_ns = 0;
   bool usual_delay = true;  // it was the queue's; see Deadlines
   uint64_t number = 0;
   Instant at;

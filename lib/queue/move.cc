@@ -168,9 +168,11 @@ bool QueueCore::TakeMoved(absl::Span<Departure> departures, Instant now, Afterma
   uint64_t number = Drain(&now, after, more);
   for (const Departure& departure : departures) {
     const bool is_redrive = departure.redrive_to != nullptr;
-    const SlotIndex index =
-        AddSlot(departure.contents, is_redrive ? env_->ids.Next() : departure.id, number++);
+    std::shared_ptr<const Presentation> presentation = departure.contents.presentation;
+    const SlotIndex index = AddSlot(departure.contents.message, &presentation,
+                                    is_redrive ? env_->ids.Next() : departure.id, number++);
     Slot& slot = slots_[index];
+    slot.contents.provenance = departure.contents.provenance;
     ++books_.moved_in;
     slot.moved_in = true;
     // To its receivers what a redrive brings is a new message: AWS gives it a new id, a new life

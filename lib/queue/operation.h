@@ -21,13 +21,13 @@ namespace banyan::inline v0_1::internal {
 
 class QueueCore::Operation {
  public:
-  enum AlreadyInside { kAlreadyInside };
-
   explicit Operation(QueueCore* core) : core_(core), pass_(core->env_->gate.Enter()) {
     if (*pass_) now = core->env_->runtime.Read();
   }
   // For the library's own rooms, who hold a pass for the call that brought them here.
-  Operation(QueueCore* core, AlreadyInside) : core_(core), now(core->env_->runtime.Read()) {}
+  enum AlreadyInside { kAlreadyInside };
+  Operation(QueueCore* core, AlreadyInside) : Operation(core, core->env_->runtime.Read()) {}
+  Operation(QueueCore* core, const Instant& their_now) : core_(core), now(their_now) {}
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;
   ~Operation() { Finish(); }

@@ -117,14 +117,13 @@ absl::Status QueueCore::MakeSent(SendRequest* request, const Instant& now, Id id
   }
   if (fifo_) incoming->dedup_key = KeyOf(*request);
   if (request->delay.has_value() && !fifo_) {
-    incoming->entry.delay_ns = CeilNanoseconds(*request->delay);
-    incoming->entry.usual_delay = false;
+    incoming->delay_ns = CeilNanoseconds(*request->delay);
   }
-  incoming->entry.id = id;
+  incoming->id = id;
   incoming->is_direct = true;
   incoming->stop = std::move(request->stop);
   std::string no_subject;
-  incoming->entry.contents.message = MakeMessage(std::make_unique<const Message>(
+  incoming->message = MakeMessage(std::make_unique<const Message>(
       id, id, now, std::move(request->body), std::move(request->attributes),
       MessageTexts::Make(&request->trace_header, &no_subject, &request->message_group_id,
                          &request->message_deduplication_id)));
@@ -161,10 +160,11 @@ std::optional<SendResult> QueueCore::FindDuplicate(const DedupKey& key, const In
 std::optional<absl::Status> QueueCore::Accept(const Delivery& delivery, LaterFn) {
   // No gate: the publish that delivers here has passed it. A queue that the broker closed refuses.
   if (!delivery.accepted_before) BANYAN_RETURN_IF_ERROR(ValidateDelivery(delivery));
-  Operation operation(this, Operation::kAlreadyInside);
+  Operation operation(this, delivery.now.has_value() ? *delivery.now : env_->runtime.Read());
   Incoming incoming;
-  incoming.entry.contents = {delivery.message, delivery.presentation, nullptr};
-  incoming.entry.id = env_->ids.Next();
+  incoming.message = delivery.message;
+  incoming.presentation = delivery.presentation;
+  incoming.id = env_->ids.Next();
   incoming.over_the_bound = delivery.accepted_before;
   if (fifo_) {
     const std::string_view group = delivery.GroupId();
@@ -221,29 +221,34 @@ absl::StatusOr<bool> QueueCore::Admit(Incoming* incoming, Operation* operation,
 }
 
 bool QueueCore::AdmitLocked(Incoming* incoming, const Instant& now, SendResult* result) {
-  IntakeEntry& entry = incoming->entry;
-  entry.at = now;
-  entry.at.uptime_ns = intake_.latest_ns = std::max(intake_.latest_ns, now.uptime_ns);  // I2
+  const int64_t now_ns = intake_.latest_ns = std::max(intake_.latest_ns, now.uptime_ns);  // I2
   if (fifo_) {
-    if (const auto* original = intake_.dedup.Find(incoming->dedup_key, entry.at.uptime_ns)) {
+    if (const auto* original = intake_.dedup.Find(incoming->dedup_key, now_ns)) {
       ++intake_.duplicates;
       *result = {original->message_id, original->sequence_number};
       return true;
     }
     if (intake_.dedup.full()) return false;
   }
-  const Amount more = {1, static_cast<int64_t>(entry.contents.message->bytes())};
+  const Amount more = {1, static_cast<int64_t>(incoming->message->bytes())};
   if (!intake_.HasRoom(more) && !incoming->over_the_bound) return false;
   intake_.admitted.messages += more.messages;
   intake_.admitted.bytes += more.bytes;
+  // In its place from the start, field by field: what was just written elsewhere in small pieces
+  // and is then copied in large ones waits for the writes to reach the cache.
+  IntakeEntry& entry = intake_.entries.emplace_back();
+  entry.message = std::move(incoming->message);
+  if (incoming->presentation != nullptr) entry.presentation = std::move(incoming->presentation);
+  entry.id = incoming->id;
+  entry.usual_delay = !incoming->delay_ns.has_value();
+  entry.delay_ns = incoming->delay_ns.value_or(intake_.delay_ns);
   entry.number = ++intake_.last_number;
-  if (entry.delay_ns == IntakeEntry::kQueuesDelay) entry.delay_ns = intake_.delay_ns;
+  entry.at = {.uptime_ns = now_ns, .unix_ns = now.unix_ns};
   *result = {entry.id, fifo_ ? kFirstSequence + entry.number : 0};
   if (fifo_) {
     intake_.dedup.Insert(incoming->dedup_key, {result->message_id, result->sequence_number},
-                         entry.at.uptime_ns);
+                         now_ns);
   }
-  intake_.entries.push_back(std::move(entry));
   intake_.waiting.store(intake_.entries.size(), std::memory_order_relaxed);
   return true;
 }
@@ -264,7 +269,7 @@ void QueueCore::BringInNow(Operation* operation) {
 // passage of time may have made room: the queue itself is asked first.
 absl::StatusOr<SendResult> QueueCore::SendIntoFull(Incoming* incoming, Operation* operation,
                                                    std::optional<int64_t>* wait_end_ns) {
-  const Amount needed = {1, static_cast<int64_t>(incoming->entry.contents.message->bytes())};
+  const Amount needed = {1, static_cast<int64_t>(incoming->message->bytes())};
   std::optional<Sleepers::Bed> bed;
   for (;;) {
     {

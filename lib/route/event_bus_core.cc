@@ -160,7 +160,8 @@ void EventBusCore::Route(Event event, std::string trace_header, const Instant& n
                                                .event_id = event.id,
                                                .accepted = now,
                                                .trace_header = std::move(trace_header),
-                                               .body = Payload(event.json)})};
+                                               .body = Payload(event.json)}),
+                       .now = now};
   const Message& message = *delivery.message;
   if (env_->tap != nullptr) {
     const TapVerdict verdict =

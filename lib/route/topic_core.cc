@@ -124,6 +124,7 @@ SubscriptionCore::SubscriptionCore(Plan plan)
       arn_text_(arn_.ToString()),
       target_(std::move(plan.target)),
       raw_(plan.raw),
+      called_inline_(plan.called_inline),
       protocol_(plan.protocol),
       form_(plan.form),
       courier_(std::move(plan.courier)),
@@ -323,7 +324,8 @@ void TopicCore::FanOut(const MessageRef& message, const Audience& audience,
         if (!audience[static_cast<size_t>(subscription.protocol())]) return;
         const size_t form = static_cast<size_t>(subscription.form());
         if (!deliveries[form].has_value()) {
-          deliveries[form] = Delivery{.message = message, .presentation = presentations_[form]};
+          deliveries[form] = Delivery{
+              .message = message, .presentation = presentations_[form], .now = message->accepted};
         }
         subscription.courier().Deliver(*deliveries[form]);
       },
@@ -389,7 +391,8 @@ void TopicCore::Activate(const Entry& entry) {
   BANYAN_CHECK(has_room, "Subscribe() keeps the number below what the index takes");
 }
 
-std::shared_ptr<SubscriptionCore> TopicCore::MakeSubscription(Target target, bool raw) {
+std::shared_ptr<SubscriptionCore> TopicCore::MakeSubscription(Target target,
+                                                              const SubscriptionOptions& options) {
   // The subscription's ARN is the topic's and a UUID.
   Arn arn = arn_;
   arn.resource = StrCat(name_, ":", env_->ids.Next().ToString());
@@ -400,6 +403,9 @@ std::shared_ptr<SubscriptionCore> TopicCore::MakeSubscription(Target target, boo
   const bool to_function = std::holds_alternative<Function>(target.to());
   CourierPlan plan;
   plan.destination = *ResolveEndpoint(target);
+  if (options.call_inline) {
+    plan.destination = std::make_shared<InlineFunction>(std::get<Function>(target.to()).core());
+  }
   plan.retry = target.retry().value_or(DefaultTopicRetry());
   plan.source_arn = arn.ToString();
   plan.in_order = IsFifoQueue(target);
@@ -421,9 +427,10 @@ std::shared_ptr<SubscriptionCore> TopicCore::MakeSubscription(Target target, boo
                              .serial = next_serial_++,
                              .arn = std::move(arn),
                              .target = target,
-                             .raw = raw || to_function,
+                             .raw = options.raw || to_function,
+                             .called_inline = options.call_inline,
                              .protocol = to_function ? Protocol::kFunction : Protocol::kQueue,
-                             .form = FormFor(target, raw || to_function, options_.fifo),
+                             .form = FormFor(target, options.raw || to_function, options_.fifo),
                              .courier = Courier::Create(env_, std::move(plan)),
                              .published_before = published()});
 }
@@ -437,6 +444,9 @@ absl::StatusOr<Subscription> TopicCore::Subscribe(Target target, SubscriptionOpt
       std::shared_ptr<const Filter> filter,
       MakeFilter(options.filter_policy, options.filter_policy_scope, kOnSubscribe));
 
+  if (options.call_inline && !std::holds_alternative<Function>(target.to())) {
+    return Error(AwsError::kTopicInvalidParameter, kOnSubscribe, "call_inline is for functions");
+  }
   MutexLock lock(&change_mu_);
   if (!is_open_) return Gone();
   if (const auto known = by_endpoint_.find(endpoint.get()); known != by_endpoint_.end()) {
@@ -446,7 +456,7 @@ absl::StatusOr<Subscription> TopicCore::Subscribe(Target target, SubscriptionOpt
     const bool same =
         (filter == nullptr || (entry.filter != nullptr && filter->text == entry.filter->text &&
                                filter->scope == entry.filter->scope)) &&
-        (!options.raw || there.raw()) &&
+        (!options.raw || there.raw()) && (!options.call_inline || there.called_inline()) &&
         (!target.retry().has_value() || target.retry() == there.target().retry()) &&
         (!target.dead_letter().has_value() || target.dead_letter() == there.target().dead_letter());
     if (same) return Subscription(entry.subscription);
@@ -460,7 +470,7 @@ absl::StatusOr<Subscription> TopicCore::Subscribe(Target target, SubscriptionOpt
                  most, " per topic");
   }
   BANYAN_RETURN_IF_ERROR(CountFilters(false, filter != nullptr));
-  std::shared_ptr<SubscriptionCore> made = MakeSubscription(std::move(target), options.raw);
+  std::shared_ptr<SubscriptionCore> made = MakeSubscription(std::move(target), options);
   const Entry entry = {made, std::move(filter)};
   subscriptions_.emplace(made->serial(), entry);
   by_endpoint_.emplace(endpoint.get(), made->serial());

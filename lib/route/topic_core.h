@@ -66,6 +66,7 @@ class SubscriptionCore {
     Arn arn;
     Target target;
     bool raw;
+    bool called_inline;
     Protocol protocol;
     Form form;
     std::shared_ptr<Courier> courier;
@@ -77,6 +78,7 @@ class SubscriptionCore {
   const std::string& arn_text() const { return arn_text_; }
   const Target& target() const { return target_; }
   bool raw() const { return raw_; }
+  bool called_inline() const { return called_inline_; }
   Protocol protocol() const { return protocol_; }
   Form form() const { return form_; }
   Courier& courier() const { return *courier_; }
@@ -97,6 +99,7 @@ class SubscriptionCore {
   const std::string arn_text_;
   const Target target_;
   const bool raw_;
+  const bool called_inline_;
   const Protocol protocol_;
   const Form form_;
   const std::shared_ptr<Courier> courier_;
@@ -173,7 +176,8 @@ class TopicCore : public Sink, public std::enable_shared_from_this<TopicCore> {
                                                            std::string_view prefix) const;
   // Keeps the books of filter policies when a subscription gets or loses one.
   absl::Status CountFilters(bool had, bool has) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
-  std::shared_ptr<SubscriptionCore> MakeSubscription(Target target, bool raw)
+  std::shared_ptr<SubscriptionCore> MakeSubscription(Target target,
+                                                     const SubscriptionOptions& options)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
   // Brings active_ in step with an entry.
   void Activate(const Entry& entry);

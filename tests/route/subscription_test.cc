@@ -223,5 +223,74 @@ TEST_F(SubscriptionTest, AFifoQueueIsRefusedHereAndAsDeadLetterQueue) {
   }
 }
 
+// --- Called inline -----------------------------------------------------------------------------
+
+class InlineTest : public RouteTest {
+ protected:
+  Topic topic_ = house_.MakeTopic("t");
+};
+
+TEST_F(InlineTest, PublishCallsTheFunctionBeforeItReturns) {
+  std::vector<std::string> called;
+  const Function function = house_.MakeFunction("f", [&called](const FunctionEvent& event) {
+    called.emplace_back(event.body);
+    return absl::OkStatus();
+  });
+  const Subscription subscription = topic_.Subscribe(function, {.call_inline = true}).value();
+  topic_.Publish({.body = "now"}).value();
+  EXPECT_THAT(called, ElementsAre("now"));  // no task ran
+  EXPECT_EQ(function.Stats().calls, 1);
+  EXPECT_EQ(subscription.Stats().delivery.delivered, 1);
+}
+
+TEST_F(InlineTest, AFailedCallIsTriedAgainOnTheRuntime) {
+  int calls = 0;
+  std::vector<int64_t> attempts;
+  const Function function = house_.MakeFunction("f", [&](const FunctionEvent& event) {
+    attempts.push_back(event.attempt);
+    return ++calls < 3 ? absl::UnknownError("not yet") : absl::OkStatus();
+  });
+  const Subscription subscription = topic_.Subscribe(function, {.call_inline = true}).value();
+  EXPECT_TRUE(topic_.Publish({.body = "m"}).ok());
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(subscription.Stats().delivery.pending, 1);
+  runtime_.Advance(absl::Minutes(1));
+  EXPECT_THAT(attempts, ElementsAre(1, 2, 3));
+  EXPECT_EQ(subscription.Stats().delivery.delivered, 1);
+  EXPECT_EQ(function.Stats().failures, 2);
+}
+
+TEST_F(InlineTest, AHandlerMayPublishUnsubscribeAndDeleteItsFunction) {
+  Topic other = house_.MakeTopic("other");
+  const Queue queue = house_.MakeQueue("q");
+  other.Subscribe(queue, {.raw = true}).value();
+  Subscription subscription;
+  Function function;
+  function = house_.MakeFunction("f", [&](const FunctionEvent& event) {
+    other.Publish({.body = std::string(event.body)}).value();
+    subscription.Unsubscribe().IgnoreError();
+    function.core()->Close(CloseKind::kDeleted);
+    return absl::OkStatus();
+  });
+  subscription = topic_.Subscribe(function, {.call_inline = true}).value();
+  topic_.Publish({.body = "once"}).value();
+  topic_.Publish({.body = "twice"}).value();
+  EXPECT_THAT(DrainBodies(queue), ElementsAre("once"));
+  EXPECT_TRUE(function.core()->AwaitIdle(absl::ZeroDuration()));
+}
+
+TEST_F(InlineTest, IsForFunctionsAndIsADifference) {
+  const Function function =
+      house_.MakeFunction("f", [](const FunctionEvent&) { return absl::OkStatus(); });
+  EXPECT_THAT(TextOf(topic_.Subscribe(house_.MakeQueue("q"), {.call_inline = true}).status()),
+              HasSubstr("call_inline is for functions"));
+  const Subscription inline_one = topic_.Subscribe(function, {.call_inline = true}).value();
+  EXPECT_EQ(topic_.Subscribe(function).value().arn(), inline_one.arn()) << "left out";
+  const Topic again = house_.MakeTopic("again");
+  again.Subscribe(function).value();
+  EXPECT_THAT(TextOf(again.Subscribe(function, {.call_inline = true}).status()),
+              HasSubstr("already exists with different attributes"));
+}
+
 }  // namespace
 }  // namespace banyan::internal
