@@ -62,6 +62,10 @@ struct BANYAN_EXPORT Limits {
     int64_t resource_max = 2'048;           // characters of one resource
     int64_t rules_max = 300;                // per bus
     int64_t targets_max = 5;                // per rule
+    int64_t input_max = 8'192;              // characters of a target's Input or InputTemplate
+    int64_t input_paths_max = 100;          // of an InputTransformer
+    int64_t input_path_max = 256;           // characters of an InputPath, or of one of those
+    int64_t message_group_id_max = 100;     // of a target; a queue itself takes 128
     bool aws_sources_reserved = true;       // refuse events whose source begins with "aws."
   };
   struct Stream {

@@ -4,14 +4,18 @@
 //
 //   Target(inbox)                                   // a Queue; also Topic, Stream, Function
 //   Target(ledger).Retry({.retries_max = 5}).DeadLetter(dead)
+//   Target(audit)                                   // an EventBus; see there
+//   Target(inbox).InputTransformer({{"id", "$.detail.order.id"}}, R"({"order": <id>})")
 //
-// Queues, streams and topics of the same broker are served before Publish or Put returns; a
+// Queues, streams, topics and buses of the same broker are served before Publish or Put returns; a
 // function runs later on the Runtime. A target that refuses or fails is tried again on its own,
 // with exponential back-off and full jitter, and delays neither the publisher nor other targets.
 #ifndef BANYAN_TARGET_H_
 #define BANYAN_TARGET_H_
 
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -25,9 +29,11 @@
 
 namespace banyan::inline v0_1 {
 
+class EventBus;
 class Topic;
 
 namespace internal {
+class EventBusCore;
 class TopicCore;
 }  // namespace internal
 
@@ -64,6 +70,12 @@ class BANYAN_EXPORT Target {
   Target(Function function) : to_(std::move(function)) {}  // NOLINT
   Target(const Topic& topic);                              // NOLINT
 
+  // For a rule: another bus. Its rules see the event with source, account, region, time and id as
+  // they are. One hop only: what came from another bus is not forwarded to a third, and an event is
+  // not forwarded to the bus it is on; both go to the dead-letter queue of the target that would
+  // have done so, the former with ERROR_CODE THIRD_ACCOUNT_HOP_DETECTED.
+  Target(const EventBus& bus);  // NOLINT
+
   // Names the target within its rule: 1 to 64 of [.-_A-Za-z0-9]. Default: the target's own name
   // with its kind in front ("queue.billing").
   Target& Id(std::string id) { return id_ = std::move(id), *this; }
@@ -75,16 +87,68 @@ class BANYAN_EXPORT Target {
   // accepted once. If the queue was deleted, the delivery is dropped and logged.
   Target& DeadLetter(Queue queue) { return dead_letter_ = std::move(queue), *this; }
 
-  // For a stream: a path into the event ("$.detail.order.id") whose text is the partition key.
-  // Default, and where the path finds nothing: the event's id.
+  // For a rule with a stream as target: a path into the event ("$.detail.order.id") whose text
+  // is the partition key. At most 256 characters. Default, and where the path finds nothing: the
+  // event's id.
   Target& PartitionKeyPath(std::string path) { return key_path_ = std::move(path), *this; }
 
-  using Destination = std::variant<Queue, Stream, Function, std::shared_ptr<internal::TopicCore>>;
+  // For a rule with a queue as target: the group of each event, 1 to 100 letters, digits and
+  // punctuation. A FIFO queue needs it, and content-based deduplication besides, since no event has
+  // a deduplication id: without that each delivery is a permanent fault. In a standard queue it is
+  // the tenant; see QueueOptions::fairness.
+  Target& MessageGroupId(std::string id) { return group_id_ = std::move(id), *this; }
+
+  // For a rule, and not for a bus as target: what is delivered in place of the event. At most one
+  // of the three. A dead-letter queue gets the event itself all the same.
+  //
+  // A constant, which is JSON; at most 8,192 characters.
+  Target& Input(std::string json) { return input_ = std::move(json), *this; }
+
+  // The value at a path into the event ("$.detail"), as JSON: a string has its quotes. Where there
+  // is none, the empty string "". At most 256 characters.
+  Target& InputPath(std::string path) { return input_path_ = std::move(path), *this; }
+
+  // A template of at most 8,192 characters, with <name> where a value goes: of a path in dot
+  // notation (at most 100; a name has 1 to 256 letters, digits, hyphens and underscores and does
+  // not begin with "AWS"), or one of
+  //   <aws.events.rule-arn>  <aws.events.rule-name>
+  //   <aws.events.event.ingestion-time>    when the bus accepted the event
+  //   <aws.events.event.json>              the event
+  //   <aws.events.event>                   the event without detail; detail-type is detailType
+  // A '<' that begins no name and '>' is text. There are two kinds of templates:
+  //
+  //   "order <id> of <who>"     One or more strings in quotes, with white space around them, and
+  //                             nothing else: delivered so, quotes included. Objects and arrays
+  //                             lose their quotes: {id:7,tags:[a,b]}.
+  //   {"id": <id>, "by": "user <who>"}      JSON: delivered without white space between tokens.
+  //                             Outside quotes a value is inserted as JSON, a string with its
+  //                             quotes. Within quotes, strings lose theirs.
+  //
+  // In both, characters of strings are escaped as JSON needs, and numbers keep their text. What a
+  // path does not find is an empty string: nothing between quotes, "" outside of them. 0, false,
+  // null, [] and {} are values and inserted as such, as 0, false, null, [] and {}.
+  //
+  // If the result of a JSON template is not JSON, as with an object within quotes, or with a
+  // template that is neither (<id> done), the event is not delivered and goes to no dead-letter
+  // queue, as on AWS. It counts as dropped (DeliveryStats) and is logged.
+  Target& InputTransformer(std::map<std::string, std::string> paths, std::string input_template) {
+    input_paths_ = std::move(paths);
+    input_template_ = std::move(input_template);
+    return *this;
+  }
+
+  using Destination = std::variant<Queue, Stream, Function, std::shared_ptr<internal::TopicCore>,
+                                   std::shared_ptr<internal::EventBusCore>>;
   const Destination& to() const { return to_; }
   const std::string& id() const { return id_; }
   const std::optional<RetryPolicy>& retry() const { return retry_; }
   const std::optional<Queue>& dead_letter() const { return dead_letter_; }
   const std::string& partition_key_path() const { return key_path_; }
+  const std::string& message_group_id() const { return group_id_; }
+  const std::optional<std::string>& input() const { return input_; }
+  const std::optional<std::string>& input_path() const { return input_path_; }
+  const std::map<std::string, std::string>& input_paths() const { return input_paths_; }
+  const std::optional<std::string>& input_template() const { return input_template_; }
 
  private:
   Destination to_;
@@ -92,6 +156,11 @@ class BANYAN_EXPORT Target {
   std::optional<RetryPolicy> retry_;
   std::optional<Queue> dead_letter_;
   std::string key_path_;
+  std::string group_id_;
+  std::optional<std::string> input_;
+  std::optional<std::string> input_path_;
+  std::map<std::string, std::string> input_paths_;
+  std::optional<std::string> input_template_;
 };
 
 // What became of the messages that one rule target or subscription was to deliver. The books
@@ -100,7 +169,8 @@ struct DeliveryStats {
   int64_t matched = 0;
   int64_t delivered = 0;
   int64_t dead_lettered = 0;
-  int64_t dropped = 0;          // given up without a dead-letter queue, or that one is gone
+  int64_t dropped = 0;          // given up without a dead-letter queue, or that one is gone; or
+                                // the InputTransformer's result was not JSON
   int64_t pending = 0;          // running, or waiting for another attempt
   int64_t failed_attempts = 0;  // apart from the books
 };

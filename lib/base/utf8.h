@@ -5,12 +5,20 @@
 #define BANYAN_LIB_BASE_UTF8_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace banyan::inline v0_1::internal {
 
 inline bool IsUtf8Continuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
+// Characters of a text that is well-formed.
+inline int64_t Utf8Characters(std::string_view text) {
+  int64_t count = 0;
+  for (const char c : text) count += IsUtf8Continuation(c) ? 0 : 1;
+  return count;
+}
 
 // What a reader thinks of the three-byte form of half a surrogate pair (U+D800..U+DFFF).
 enum class Surrogates { kRefuse, kAccept };

@@ -124,6 +124,25 @@ Completion Courier::CompletionOf(std::unique_ptr<Attempt> attempt) {
 void Courier::Deliver(Delivery& delivery) {
   delivery.source_arn = plan_.source_arn;
   delivery.attempt = 1;
+  if (plan_.form != nullptr) return DeliverFormed(delivery);
+  Offer(delivery);
+}
+
+// A copy, for the publisher shows its own to others.
+void Courier::DeliverFormed(Delivery formed) {
+  const absl::Status status = plan_.form(formed);
+  if (status.ok()) {
+    formed.presented_bytes.reset();
+    return Offer(formed);
+  }
+  {
+    MutexLock lock(&mu_);
+    ++dropped_;
+  }
+  LogDrop(formed, StrCat("before any attempt: ", ToStd(status.message())));
+}
+
+void Courier::Offer(const Delivery& delivery) {
   if (plan_.in_order && WaitsInLine(delivery)) return;
   std::optional<absl::Status> answer = plan_.destination->Accept(
       delivery, [this, &delivery] { return CompletionOf(NewAttempt(delivery)); });
@@ -261,11 +280,14 @@ void Courier::Drop(const Attempt& attempt, std::string_view why) {
     MutexLock lock(&mu_);
     Settle(attempt.delivery, dropped_, Change::kExpired, plan_.destination->arn_text());
   }
-  env_->Log(LogSeverity::kError, plan_.source_arn,
-            StrCat("dropped message ", attempt.delivery.message->id.ToString(), " for ",
-                   plan_.destination->arn_text(), " after ", attempt.delivery.attempt,
-                   " attempts: ", why));
+  LogDrop(attempt.delivery, StrCat("after ", attempt.delivery.attempt, " attempts: ", why));
   HeadGone(attempt);
+}
+
+void Courier::LogDrop(const Delivery& delivery, std::string_view why) const {
+  env_->Log(LogSeverity::kError, plan_.source_arn,
+            StrCat("dropped message ", delivery.message->id.ToString(), " for ",
+                   plan_.destination->arn_text(), " ", why));
 }
 
 void Courier::Settle(const Delivery& delivery, int64_t& book, Change how,

@@ -17,7 +17,7 @@
 //
 // C1  The books balance at every moment: matched is not counted, it is the sum of the others, and a
 //     delivery moves from one to the next in one step under mu_ (or, on the path without lock,
-//     enters the sum as delivered).
+//     enters the sum as delivered; or as dropped, if there is nothing to deliver).
 // C2  A pending delivery is one Attempt. It is owned either by the Completion that the destination
 //     (or dead-letter queue) holds, or by waiting_, or by the thread that carries it between them.
 // C3  Under mu_ nothing is called but the Runtime's Read, Random, Post, PostAt and Cancel, and the
@@ -83,6 +83,10 @@ struct CourierPlan {
   std::string source_arn;  // the subscription or rule; functions are told, and the log
   bool in_order = false;   // messages of a group reach the destination as they come (C7)
 
+  // Changes how the destination sees a delivery, once, before its first attempt. Null: as it was
+  // published. An error: there is nothing to deliver; it is dropped. Called under no lock.
+  std::function<absl::Status(Delivery&)> form = nullptr;
+
   // Null: what is given up is dropped.
   std::shared_ptr<Sink> dead_letter;
 
@@ -120,6 +124,8 @@ class Courier : public std::enable_shared_from_this<Courier> {
 
   Courier(std::shared_ptr<Environment> env, CourierPlan plan);
 
+  void DeliverFormed(Delivery formed);
+  void Offer(const Delivery& delivery);
   std::unique_ptr<Attempt> NewAttempt(const Delivery& delivery);
   static Completion CompletionOf(std::unique_ptr<Attempt> attempt);
   bool WaitsInLine(const Delivery& delivery);
@@ -129,6 +135,7 @@ class Courier : public std::enable_shared_from_this<Courier> {
   void GiveUp(std::unique_ptr<Attempt> attempt, GivenUp why);
   void DeadLetterAnswered(std::unique_ptr<Attempt> attempt, const absl::Status& answer);
   void Drop(const Attempt& attempt, std::string_view why);
+  void LogDrop(const Delivery& delivery, std::string_view why) const;
 
   // The last step of a pending delivery: from pending_ into `book`, and into the journal.
   void Settle(const Delivery& delivery, int64_t& book, Change how, std::string_view destination)

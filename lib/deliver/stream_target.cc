@@ -12,7 +12,7 @@ std::optional<absl::Status> StreamTarget::Accept(const Delivery& delivery, Later
   const Message& message = *delivery.message;
   const Payload body = delivery.Body();
   std::optional<std::string> key;
-  if (key_path_.has_value()) key = key_path_->FindScalar(body.view());
+  if (key_path_.has_value()) key = key_path_->FindScalar(message.body.view());
   if (!key.has_value() || key->empty()) key = message.event_id.ToString();
   return stream_
       ->Deliver(

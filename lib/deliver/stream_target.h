@@ -3,7 +3,8 @@
 // lib/deliver/stream_target.h -- floor 4: a stream as a destination of messages.
 //
 // The record's data is the body as presented; its partition key is what the path finds in the
-// body, else the event's id, so that events without the field spread over the shards.
+// message itself, also where an input takes its place, else the event's id, so that events without
+// the field spread over the shards.
 #ifndef BANYAN_LIB_DELIVER_STREAM_TARGET_H_
 #define BANYAN_LIB_DELIVER_STREAM_TARGET_H_
 

@@ -34,6 +34,9 @@ Limits Limits::Relaxed() {
   limits.bus.entries_bytes_max = 16 * kMessageBytes;
   limits.bus.rules_max = 1'000'000;
   limits.bus.targets_max = 10'000;
+  limits.bus.input_max = int64_t{1} << 20;
+  limits.bus.input_paths_max = 10'000;
+  limits.bus.message_group_id_max = 128;
   limits.bus.aws_sources_reserved = false;
 
   limits.stream.record_bytes_max = kMessageBytes;

@@ -224,6 +224,9 @@ struct Delivery {
   std::string_view source_arn = {};
   int64_t attempt = 1;
 
+  // An event that another bus has forwarded to the one it is delivered from.
+  bool from_bus = false;
+
   // It was accepted before, and this is the last place it can rest: a dead letter. A queue then
   // takes it whatever its own bounds are.
   bool accepted_before = false;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "banyan/error.h"
 #include "base/strings.h"
 #include "base/utf8.h"
 
@@ -15,6 +16,8 @@ namespace {
 constexpr size_t kMessageBytesMax = 1'024;
 
 std::string_view ErrorCode(const absl::Status& refusal) {
+  const AwsErrorRow* row = FindAwsError(refusal);
+  if (row != nullptr && row->error == AwsError::kBusThirdAccountHop) return row->code;
   switch (refusal.code()) {
     case absl::StatusCode::kNotFound:
       return "NO_RESOURCE";

@@ -67,12 +67,6 @@ bool IsWritable(absl::Time time) {
   return time >= absl::FromUnixSeconds(0) && time < absl::FromUnixSeconds(253'402'300'800);  // 9999
 }
 
-int64_t Utf8Characters(std::string_view text) {
-  int64_t count = 0;
-  for (char c : text) count += IsUtf8Continuation(c) ? 0 : 1;
-  return count;
-}
-
 absl::Status MissingArgument(std::string_view name) {
   return Error(AwsError::kBusInvalidArgument, "Parameter ", name, " is not valid. Reason: ", name,
                " is a required argument.");

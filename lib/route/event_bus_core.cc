@@ -176,15 +176,27 @@ void EventBusCore::Route(Event event, std::string trace_header, const Instant& n
     if (verdict == TapVerdict::kTakeOver) return;
   }
 
-  const std::string_view json = message.body.view();
   std::optional<CheckedEvent> checked;
   if (event.outline.has_value()) {
-    checked = EventChecker::Assume(json, *std::move(event.outline));
+    checked = EventChecker::Assume(message.body.view(), *std::move(event.outline));
   }
+  Match(std::move(delivery), checked.has_value() ? &*checked : nullptr, rules);
+}
+
+absl::Status EventBusCore::Forward(const Delivery& delivery) {
+  RuleIndex::Moment rules(active_);
+  if (rules.closed()) return Gone();
+  accepted_.fetch_add(1, std::memory_order_relaxed);
+  Match({.message = delivery.message, .from_bus = true}, nullptr, &rules);
+  return absl::OkStatus();
+}
+
+void EventBusCore::Match(Delivery delivery, const CheckedEvent* checked, RuleIndex::Moment* rules) {
+  const std::string_view json = delivery.message->body.view();
   // An event beyond what patterns look at matches nothing.
   RuleIndex::Refusal refused = RuleIndex::Refusal::kNone;
   const size_t matched = rules->Match(
-      {.event = checked.has_value() ? &*checked : nullptr, .json = &json},
+      {.event = checked, .json = &json},
       [&delivery](const PackedRule& found) {
         const auto& rule = *static_cast<const ActiveRule*>(found.payload());
         rule.core->CountMatched();
@@ -264,7 +276,7 @@ absl::StatusOr<std::vector<RuleTarget>> EventBusCore::ResolveTargets(
     absl::Span<const Target> targets) const {
   std::vector<RuleTarget> resolved;
   for (size_t i = 0; i < targets.size(); ++i) {
-    BANYAN_ASSIGN_OR_RETURN(RuleTarget target, ResolveRuleTarget(targets[i], i + 1, *env_));
+    BANYAN_ASSIGN_OR_RETURN(RuleTarget target, ResolveRuleTarget(targets[i], i + 1, this, *env_));
     for (const RuleTarget& earlier : resolved) {
       if (earlier.id == target.id) {
         return Error(AwsError::kBusValidation, "Two targets of the request have the Id ", target.id,
@@ -310,6 +322,8 @@ std::shared_ptr<Courier> EventBusCore::MakeCourier(const RuleCore& rule,
   plan.destination = target.sink;
   plan.retry = target.target.retry().value_or(DefaultBusRetry());
   plan.source_arn = rule.arn_text();
+  plan.form = MakeTargetForm(target.input, target.target.message_group_id(),
+                             {.arn = rule.arn_text(), .name = rule.name()});
   if (target.target.dead_letter().has_value()) {
     plan.dead_letter = target.target.dead_letter()->core();
     plan.dead_letter_form = [rule_arn = rule.arn_text(), target_arn = target.sink->arn_text()](

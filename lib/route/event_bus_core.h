@@ -90,6 +90,9 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   absl::StatusOr<std::vector<RuleExplanation>> Explain(std::string_view event_json) const;
   EventBusStats Stats() const;
 
+  // Takes an event from another bus as it is. Passes no gate, as every delivery.
+  absl::Status Forward(const Delivery& delivery);
+
   // The verbs of a Rule.
   absl::Status PutTargets(const RuleCore& rule, absl::Span<const Target> targets);
   absl::Status RemoveTargets(const RuleCore& rule, absl::Span<const std::string> ids);
@@ -100,6 +103,7 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   const std::string& arn_text() const { return arn_text_; }
   const std::string& name() const { return name_; }
   const EventBusOptions& options() const { return options_; }
+  const std::shared_ptr<Environment>& env() const { return env_; }
 
   // Deliveries under way: with functions, or waiting for another attempt.
   int64_t PendingDeliveries() const;
@@ -131,6 +135,8 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   absl::Status Gone() const;
   absl::Status NoRule(std::string_view name) const;
   void Route(Event event, std::string trace_header, const Instant& now, RuleIndex::Moment* rules);
+  // Shows the delivery to what matches of the rules. `checked`: the message's body; null: not yet.
+  void Match(Delivery delivery, const CheckedEvent* checked, RuleIndex::Moment* rules);
 
   absl::StatusOr<std::vector<RuleTarget>> ResolveTargets(absl::Span<const Target> targets) const;
   absl::Status CheckTargetCount(const std::vector<LiveTarget>& there,

@@ -6,18 +6,23 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "banyan/target.h"
+#include "deliver/target_input.h"
 #include "message/environment.h"
 #include "message/sink.h"
 
 namespace banyan::inline v0_1::internal {
 
+class EventBusCore;
+
 struct RuleTarget {
   std::string id;
   Target target;
   std::shared_ptr<Sink> sink;
+  std::shared_ptr<const TargetInput> input = nullptr;  // null: the event as it is
 };
 
 // Who delivers to one has to give each message a group.
@@ -27,10 +32,14 @@ bool IsFifoQueue(const Target& target);
 // names nothing counts as at home; it is refused for that.
 bool IsAtHome(const Target& target, const Environment& env);
 
+// What of a target's fields only rules know, by its name; empty if it has nothing of the kind.
+std::string_view FieldForRulesOnly(const Target& target);
+
 // OK, or EventBridge's error: a target of another broker, a bad id, a handle that names nothing, a
-// bad retry policy or path. `index` counts from 1 and is part of the text.
+// bad retry policy, path, group id or input. `index` counts from 1 and is part of the text;
+// `own_bus` is the rule's.
 absl::StatusOr<RuleTarget> ResolveRuleTarget(const Target& target, size_t index,
-                                             const Environment& env);
+                                             const EventBusCore* own_bus, const Environment& env);
 
 // Would a rule that has `a` notice if it were given `b`?
 bool SameTarget(const Target& a, const Target& b);

@@ -8,15 +8,19 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "banyan/event_bus.h"
 #include "banyan/topic.h"
 #include "base/mix.h"
 #include "base/status_macros.h"
+#include "base/utf8.h"
 #include "deliver/function_core.h"
 #include "deliver/json_path.h"
 #include "deliver/retry.h"
 #include "deliver/stream_target.h"
 #include "message/errors.h"
 #include "queue/core.h"
+#include "route/bus_target.h"
+#include "route/event_bus_core.h"
 #include "route/rule_target.h"
 #include "route/topic_core.h"
 #include "stream/core.h"
@@ -24,6 +28,7 @@
 namespace banyan::inline v0_1 {
 
 Target::Target(const Topic& topic) : to_(topic.core()) {}
+Target::Target(const EventBus& bus) : to_(bus.core()) {}
 
 namespace internal {
 
@@ -92,64 +97,134 @@ bool IsAtHome(const Target& target, const Environment& env) {
          (!target.dead_letter().has_value() || at_home(target.dead_letter()->core()));
 }
 
-absl::StatusOr<RuleTarget> ResolveRuleTarget(const Target& target, size_t index,
-                                             const Environment& env) {
-  RuleTarget resolved = {.id = target.id(), .target = target, .sink = nullptr};
-  std::string_view kind, name;
-  std::optional<JsonPath> key_path;
-  bool bad_key_path = false;  // told below, where the target has its id
+std::string_view FieldForRulesOnly(const Target& target) {
+  if (!target.partition_key_path().empty()) return "PartitionKeyPath";
+  if (!target.message_group_id().empty()) return "MessageGroupId";
+  if (target.input().has_value()) return "Input";
+  if (target.input_path().has_value()) return "InputPath";
+  if (target.input_template().has_value()) return "InputTransformer";
+  return {};
+}
+
+namespace {
+
+// The destination, and what it is called.
+struct Endpoint {
+  std::string_view kind;
+  std::string_view name;
+  std::shared_ptr<Sink> sink;  // null: the handle names nothing
+};
+
+Endpoint ResolveEndpoint(const Target& target, std::optional<JsonPath> key_path,
+                         const EventBusCore* own_bus) {
   if (const Queue* queue = std::get_if<Queue>(&target.to())) {
-    kind = "queue", name = queue->name(), resolved.sink = queue->core();
-  } else if (const Function* function = std::get_if<Function>(&target.to())) {
-    kind = "function", name = function->name(), resolved.sink = function->core();
-  } else if (const auto* topic = std::get_if<std::shared_ptr<TopicCore>>(&target.to())) {
-    kind = "topic", resolved.sink = *topic;
-    if (*topic != nullptr) name = (*topic)->name();
-  } else {
-    const Stream& stream = std::get<Stream>(target.to());
-    kind = "stream", name = stream.name();
-    if (!target.partition_key_path().empty()) {
-      key_path = JsonPath::Parse(target.partition_key_path());
-      bad_key_path = !key_path.has_value();
-    }
-    if (stream.core() != nullptr) {
-      resolved.sink = std::make_shared<StreamTarget>(stream.core(), std::move(key_path));
-    }
+    return {"queue", queue->name(), queue->core()};
   }
-  if (resolved.id.empty()) resolved.id = DefaultId(kind, name);
-  BANYAN_RETURN_IF_ERROR(ValidateTargetId(resolved.id, index));
-  if (resolved.sink == nullptr) return BadTarget(resolved.id, "The handle names nothing.");
-  if (bad_key_path) {
-    return BadTarget(resolved.id, StrCat("\"", target.partition_key_path(),
-                                         "\" is not a path like $.detail.order.id."));
+  if (const Function* function = std::get_if<Function>(&target.to())) {
+    return {"function", function->name(), function->core()};
   }
-  if (IsFifoQueue(target)) {
-    return BadTarget(resolved.id,
-                     "A FIFO queue needs a MessageGroupId, which targets cannot give yet.");
+  if (const auto* topic = std::get_if<std::shared_ptr<TopicCore>>(&target.to())) {
+    if (*topic == nullptr) return {"topic", "", nullptr};
+    return {"topic", (*topic)->name(), *topic};
   }
-  if (target.dead_letter().has_value() && target.dead_letter()->core() != nullptr &&
-      target.dead_letter()->core()->fifo()) {
-    return BadTarget(resolved.id, "The dead-letter queue of a rule is a standard queue.");
+  if (const auto* bus = std::get_if<std::shared_ptr<EventBusCore>>(&target.to())) {
+    if (*bus == nullptr) return {"bus", "", nullptr};
+    return {"bus", (*bus)->name(), std::make_shared<BusTarget>(*bus, own_bus)};
   }
-  if (!target.partition_key_path().empty() && !std::holds_alternative<Stream>(target.to())) {
-    return BadTarget(resolved.id, "PartitionKeyPath is for streams only.");
+  const Stream& stream = std::get<Stream>(target.to());
+  if (stream.core() == nullptr) return {"stream", "", nullptr};
+  return {"stream", stream.name(),
+          std::make_shared<StreamTarget>(stream.core(), std::move(key_path))};
+}
+
+absl::Status ValidatePartitionKeyPath(const Target& target, std::string_view id, bool is_path,
+                                      const Limits& limits) {
+  const std::string& path = target.partition_key_path();
+  if (path.empty()) return absl::OkStatus();
+  if (!std::holds_alternative<Stream>(target.to())) {
+    return BadTarget(id, "PartitionKeyPath is for streams only.");
   }
-  if (target.dead_letter().has_value() && target.dead_letter()->core() == nullptr) {
-    return BadTarget(resolved.id, "The dead-letter handle names no queue.");
+  if (!is_path) {
+    return BadTarget(id, StrCat("\"", path, "\" is not a path like $.detail.order.id."));
   }
+  if (Utf8Characters(path) > limits.bus.input_path_max) {
+    return BadTarget(
+        id, StrCat("PartitionKeyPath is longer than ", limits.bus.input_path_max, " characters."));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateMessageGroupId(const Target& target, std::string_view id, size_t index,
+                                    const Limits& limits) {
+  const std::string& group = target.message_group_id();
+  if (group.empty()) {
+    return IsFifoQueue(target) ? BadTarget(id, "A FIFO queue needs a MessageGroupId.")
+                               : absl::OkStatus();
+  }
+  if (!std::holds_alternative<Queue>(target.to())) {
+    return BadTarget(id, "MessageGroupId is for queues only.");
+  }
+  if (static_cast<int64_t>(group.size()) > limits.bus.message_group_id_max) {
+    return Error(AwsError::kBusValidation, "1 validation error detected: Value '", group,
+                 "' at 'targets.", index,
+                 ".member.sqsParameters.messageGroupId' failed to satisfy constraint: Member must "
+                 "have length less than or equal to ",
+                 limits.bus.message_group_id_max);
+  }
+  if (!std::all_of(group.begin(), group.end(), [](char c) { return c > ' ' && c < '\x7F'; })) {
+    return BadTarget(id, StrCat("MessageGroupId \"", group,
+                                "\" has other characters than letters, digits and punctuation."));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateDeadLetter(const Target& target, std::string_view id) {
+  if (!target.dead_letter().has_value()) return absl::OkStatus();
+  const std::shared_ptr<QueueCore>& queue = target.dead_letter()->core();
+  if (queue == nullptr) return BadTarget(id, "The dead-letter handle names no queue.");
+  if (queue->fifo()) return BadTarget(id, "The dead-letter queue of a rule is a standard queue.");
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<RuleTarget> ResolveRuleTarget(const Target& target, size_t index,
+                                             const EventBusCore* own_bus, const Environment& env) {
+  const Limits& limits = env.limits;
+  std::optional<JsonPath> key_path;
+  if (!target.partition_key_path().empty()) key_path = JsonPath::Parse(target.partition_key_path());
+  const bool has_good_key_path = key_path.has_value();
+  Endpoint endpoint = ResolveEndpoint(target, std::move(key_path), own_bus);
+
+  std::string id = target.id().empty() ? DefaultId(endpoint.kind, endpoint.name) : target.id();
+  BANYAN_RETURN_IF_ERROR(ValidateTargetId(id, index));
+  if (endpoint.sink == nullptr) return BadTarget(id, "The handle names nothing.");
+  BANYAN_RETURN_IF_ERROR(ValidatePartitionKeyPath(target, id, has_good_key_path, limits));
+  BANYAN_RETURN_IF_ERROR(ValidateMessageGroupId(target, id, index, limits));
+  BANYAN_RETURN_IF_ERROR(ValidateDeadLetter(target, id));
   if (!IsAtHome(target, env)) {
-    return BadTarget(resolved.id, "It, or its dead-letter queue, belongs to another broker.");
+    return BadTarget(id, "It, or its dead-letter queue, belongs to another broker.");
+  }
+  BANYAN_ASSIGN_OR_RETURN(std::shared_ptr<const TargetInput> input,
+                          TargetInput::Compile(target, id, index, limits));
+  if (input != nullptr && endpoint.kind == "bus") {
+    return BadTarget(id,
+                     "A bus takes events as they are: it has no Input, InputPath or "
+                     "InputTransformer.");
   }
   if (target.retry().has_value()) {
     BANYAN_RETURN_IF_ERROR(
         ValidateRetryPolicy(*target.retry(), BusRetryLimits(), AwsError::kBusValidation));
   }
-  return resolved;
+  return RuleTarget{std::move(id), target, std::move(endpoint.sink), std::move(input)};
 }
 
 bool SameTarget(const Target& a, const Target& b) {
   return a.to() == b.to() && a.retry() == b.retry() && a.dead_letter() == b.dead_letter() &&
-         a.partition_key_path() == b.partition_key_path();
+         a.partition_key_path() == b.partition_key_path() &&
+         a.message_group_id() == b.message_group_id() && a.input() == b.input() &&
+         a.input_path() == b.input_path() && a.input_paths() == b.input_paths() &&
+         a.input_template() == b.input_template();
 }
 
 }  // namespace internal

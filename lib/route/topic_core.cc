@@ -40,7 +40,9 @@ absl::StatusOr<std::shared_ptr<Sink>> ResolveEndpoint(const Target& target) {
   } else {
     return Error(AwsError::kTopicInvalidParameter,
                  "Invalid parameter: Amazon SNS does not support this protocol string: ",
-                 std::holds_alternative<Stream>(target.to()) ? "stream" : "topic");
+                 std::holds_alternative<Stream>(target.to())                       ? "stream"
+                 : std::holds_alternative<std::shared_ptr<TopicCore>>(target.to()) ? "topic"
+                                                                                   : "bus");
   }
   if (endpoint == nullptr) {
     return Error(AwsError::kTopicInvalidParameter,
@@ -82,9 +84,9 @@ absl::Status ValidateSubscriptionTarget(const Target& target, bool topic_is_fifo
                  "Invalid parameter: Endpoint Reason: the endpoint, or its dead-letter queue, "
                  "belongs to another broker");
   }
-  if (!target.partition_key_path().empty()) {
-    return Error(AwsError::kTopicInvalidParameter, kOnSubscribe,
-                 "PartitionKeyPath is for streams only");
+  if (const std::string_view field = FieldForRulesOnly(target); !field.empty()) {
+    return Error(AwsError::kTopicInvalidParameter, kOnSubscribe, field,
+                 " is for the targets of rules only");
   }
   BANYAN_RETURN_IF_ERROR(ValidateKindOfTarget(target, topic_is_fifo));
   if (!target.retry().has_value()) return absl::OkStatus();

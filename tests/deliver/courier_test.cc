@@ -104,6 +104,53 @@ TEST_F(CourierTest, APermanentFaultGoesStraightToTheDeadLetterQueue) {
   EXPECT_EQ(courier->Stats().dead_lettered, 1);
 }
 
+TEST_F(CourierTest, TheFormIsMadeOnceForAllAttemptsAndIsNotThePublishers) {
+  int made = 0;
+  sink_->answers = {kBusy, kBusy};
+  const auto courier = Courier::Create(env_, {.destination = sink_,
+                                              .retry = {},
+                                              .source_arn = "rule",
+                                              .form =
+                                                  [&made](Delivery& delivery) {
+                                                    ++made;
+                                                    delivery.presentation =
+                                                        std::make_shared<Regrouped>("g");
+                                                    return absl::OkStatus();
+                                                  },
+                                              .dead_letter = nullptr,
+                                              .dead_letter_form = nullptr});
+  Delivery delivery = {.message = MakeTestMessage(*env_, "m")};
+  courier->Deliver(delivery);
+  runtime_.Advance(absl::Seconds(3));
+  EXPECT_EQ(courier->Stats().delivered, 1);
+  EXPECT_EQ(made, 1);
+  ASSERT_THAT(sink_->seen, SizeIs(3));
+  for (const Delivery& seen : sink_->seen) {
+    EXPECT_EQ(seen.GroupId(), "g");
+    EXPECT_EQ(seen.source_arn, "rule");
+  }
+  EXPECT_EQ(delivery.presentation, nullptr) << "others are shown the same object";
+}
+
+TEST_F(CourierTest, WithoutAFormTheDeliveryIsDroppedCountedAndLogged) {
+  const auto courier = Courier::Create(
+      env_,
+      {.destination = sink_,
+       .retry = {},
+       .source_arn = "rule",
+       .form = [](Delivery&) { return absl::InvalidArgumentError("no JSON"); },
+       .dead_letter = dead_,
+       .dead_letter_form = [](const Delivery& delivery, const GivenUp&) { return delivery; }});
+  Deliver(*courier);
+  EXPECT_THAT(sink_->seen, IsEmpty());
+  EXPECT_THAT(dead_->seen, IsEmpty());
+  EXPECT_EQ(courier->Stats().dropped, 1);
+  EXPECT_EQ(courier->Stats().matched, 1);
+  EXPECT_EQ(courier->Stats().failed_attempts, 0);
+  ExpectBalanced(courier->Stats());
+  EXPECT_THAT(log_.lines(), ElementsAre(HasSubstr("before any attempt: no JSON")));
+}
+
 TEST_F(CourierTest, OnlyTheDeadLetterSaysThatItWasAcceptedBefore) {
   sink_->answers = {kBusy, kGone};
   const auto courier = Make({}, true);
