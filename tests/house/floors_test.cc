@@ -36,6 +36,7 @@ struct Room {
 const std::vector<Room>& Rooms() {
   static const std::vector<Room>& rooms = *new std::vector<Room>{
       {"base", 0, {"export", "log", "mutex", "runtime"}},
+      {"calendar", 1, {}},
       {"message", 1, {"arn", "attributes", "error", "id", "limits", "payload", "tap"}},
       {"pattern", 2, {"lint", "pattern", "rule_set"}},
       {"storage", 2, {"storage"}},
