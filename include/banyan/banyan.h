@@ -22,6 +22,8 @@
 #include "banyan/target.h"
 #include "banyan/function.h"
 #include "banyan/consumer.h"
+#include "banyan/typed.h"
+#include "banyan/envelope.h"
 #include "banyan/stream.h"
 #include "banyan/metrics.h"
 #include "banyan/payload.h"
