@@ -40,6 +40,7 @@
 #include "banyan/metrics.h"
 #include "banyan/queue.h"
 #include "banyan/runtime.h"
+#include "banyan/scheduler.h"
 #include "banyan/stream.h"
 #include "banyan/tap.h"
 #include "banyan/topic.h"
@@ -144,8 +145,30 @@ class BANYAN_EXPORT Broker {
   absl::Status DeleteStream(std::string_view name);
   absl::Status DeleteFunction(std::string_view name, std::stop_token stop = {});
 
+  // A schedule, see scheduler.h; from now on it fires. Unlike the others this is no opening: the name
+  // is taken or it is not. Names are 1 to 64 of [.-_A-Za-z0-9].
+  //
+  // Errors  kInvalidArgument: a bad name, expression, zone, window or date, a time that is over, a bad
+  //         target or input (ValidationException). kAlreadyExists: the name is taken
+  //         (ConflictException). kResourceExhausted: as many as the limits allow
+  //         (ServiceQuotaExceededException). kUnavailable: stopping.
+  // Source  docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html
+  absl::StatusOr<Arn> CreateSchedule(std::string_view name, ScheduleOptions options);
+
+  // Replaces all of its options. If none that says when it fires is another one, it goes on as it
+  // did; else it begins anew. Errors, also: kNotFound.
+  absl::Status UpdateSchedule(std::string_view name, ScheduleOptions options);
+
+  // It fires no more; a firing that has begun and its retries go on. Errors: kNotFound.
+  absl::Status DeleteSchedule(std::string_view name);
+
+  absl::StatusOr<Schedule> GetSchedule(std::string_view name) const;
+  // By name.
+  std::vector<Schedule> ListSchedules(std::string_view prefix = {}) const;
+
   // Ordered shutdown, for at most `drain_within`:
-  //   1. nothing new is taken: calls from outside answer kUnavailable, blocked receives end so;
+  //   1. nothing new is taken: calls from outside answer kUnavailable, blocked receives end so,
+  //      schedules fire no more;
   //   2. consumers receive no more; handlers that run go on, and what they send, publish and
   //      settle still passes;
   //   3. deliveries that are pending (functions to be called, retries) are tried;

@@ -87,6 +87,11 @@ enum class AwsError {
   kFunctionResourceConflict,
   kFunctionInvalidParameterValue,
   kFunctionTooManyRequests,
+  // Schedules (EventBridge Scheduler)
+  kScheduleNotFound,
+  kScheduleConflict,
+  kScheduleValidation,
+  kScheduleQuotaExceeded,
   // Any service
   kServiceUnavailable,  // the broker is stopping, has stopped, or this is a forked child
 };

@@ -60,6 +60,10 @@ struct EventEntry {
 
 struct RuleOptions {
   std::string pattern = {};  // an event pattern, JSON; see pattern.h
+  // rate(...) or cron(...) in UTC, on the default bus only; see scheduler.h. Each firing gives the
+  // targets an event of its own, "Scheduled Event" of "aws.events", which no other rule sees. A rule
+  // has a pattern, a schedule or both.
+  std::string schedule_expression = {};
   std::vector<Target> targets = {};
   bool enabled = true;
   std::string description = {};
@@ -72,7 +76,7 @@ struct TargetStats {
 };
 
 struct RuleStats {
-  int64_t matched = 0;  // events
+  int64_t matched = 0;  // events; not counting those of its schedule
   std::vector<TargetStats> targets;
 };
 
@@ -141,11 +145,12 @@ class BANYAN_EXPORT EventBus {
   // Errors  kInvalidArgument: not a JSON object, with reason and position; or as Put.
   absl::StatusOr<Id> PutEnveloped(std::string_view event_json) const;
 
-  // Creates a rule, or replaces its pattern, state and description; targets given here are put
+  // Creates a rule, or replaces its pattern, schedule, state and description; targets given here are put
   // as Rule::PutTargets does, others stay.
   //
   // Errors  kInvalidArgument: a bad pattern, with reason and position
-  //         (InvalidEventPatternException), a bad name or target. kResourceExhausted: too many
+  //         (InvalidEventPatternException), a bad schedule, or one on another bus than the default
+  //         one, a bad name or target. kResourceExhausted: too many
   //         rules, or targets.
   // Source  .../API_PutRule.html, .../API_PutTargets.html
   absl::StatusOr<Rule> PutRule(std::string_view name, RuleOptions options) const;

@@ -10,6 +10,7 @@
 // Source  docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-quotas.html
 //         docs.aws.amazon.com/general/latest/gr/sns.html
 //         docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+//         docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html
 //         docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
 //         docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
 #ifndef BANYAN_LIMITS_H_
@@ -68,6 +69,10 @@ struct BANYAN_EXPORT Limits {
     int64_t message_group_id_max = 100;     // of a target; a queue itself takes 128
     bool aws_sources_reserved = true;       // refuse events whose source begins with "aws."
   };
+  struct Schedule {
+    int64_t name_max = 64;
+    int64_t input_bytes_max = 262'144;
+  };
   struct Stream {
     int64_t name_max = 128;
     int64_t record_bytes_max = 10'485'760;   // key and data: the most a stream may be set to
@@ -107,11 +112,13 @@ struct BANYAN_EXPORT Limits {
     int64_t buses_max = 100;
     int64_t streams_max = 100'000;
     int64_t functions_max = 100'000;
+    int64_t schedules_max = 1'000'000;  // AWS: the same, by quota
   };
 
   Queue queue;
   Topic topic;
   Bus bus;
+  Schedule schedule;
   Stream stream;
   Consumer consumer;
   Pattern pattern;

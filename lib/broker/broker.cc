@@ -143,6 +143,27 @@ absl::Status Broker::DeleteFunction(std::string_view name, std::stop_token stop)
   return core_->DeleteFunction(name, std::move(stop));
 }
 
+absl::StatusOr<Arn> Broker::CreateSchedule(std::string_view name, ScheduleOptions options) {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->CreateSchedule(name, options);
+}
+absl::Status Broker::UpdateSchedule(std::string_view name, ScheduleOptions options) {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->UpdateSchedule(name, options);
+}
+absl::Status Broker::DeleteSchedule(std::string_view name) {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->DeleteSchedule(name);
+}
+absl::StatusOr<Schedule> Broker::GetSchedule(std::string_view name) const {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->GetSchedule(name);
+}
+std::vector<Schedule> Broker::ListSchedules(std::string_view prefix) const {
+  if (core_ == nullptr) return {};
+  return core_->ListSchedules(prefix);
+}
+
 StopReport Broker::Stop(absl::Duration drain_within, std::stop_token stop) {
   if (core_ == nullptr) return {};
   return core_->Stop(drain_within, std::move(stop));

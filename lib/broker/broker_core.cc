@@ -11,6 +11,7 @@
 #include "message/errors.h"
 #include "queue/core.h"
 #include "route/event_bus_core.h"
+#include "route/scheduler_core.h"
 #include "route/topic_core.h"
 #include "stream/core.h"
 #include "stream/validate.h"
@@ -113,7 +114,7 @@ absl::StatusOr<std::shared_ptr<BrokerCore>> BrokerCore::Create(Runtime& runtime,
   env->journal = journal;
   auto core = std::make_shared<BrokerCore>(std::move(env));
   MutexLock lock(&core->mu_);
-  core->AddDefaultBus(&core->registry_);
+  core->AddBuiltIns(&core->registry_);
   return core;
 }
 
@@ -124,9 +125,11 @@ absl::StatusOr<Broker> BrokerCore::CreateBroker(Runtime& runtime, BrokerOptions 
   return Broker(std::move(core));
 }
 
-void BrokerCore::AddDefaultBus(Registry* registry) const {
+void BrokerCore::AddBuiltIns(Registry* registry) const {
+  registry->scheduler = SchedulerCore::Create(env_);
   registry->buses.emplace(kDefaultBus,
-                          EventBusCore::Create(env_, std::string(kDefaultBus), EventBusOptions()));
+                          EventBusCore::Create(env_, std::string(kDefaultBus), EventBusOptions(),
+                                               registry->scheduler->timetable()));
 }
 
 // --- Topics --------------------------------------------------------------------------------------
@@ -316,6 +319,46 @@ absl::Status BrokerCore::DeleteFunction(std::string_view name, std::stop_token s
   return absl::CancelledError("the function is deleted; its handlers still run");
 }
 
+// --- Schedules -----------------------------------------------------------------------------------
+
+std::shared_ptr<SchedulerCore> BrokerCore::Scheduler() const {
+  // A forked child must not touch the lock.
+  if (env_->gate.Look() == Gate::Answer::kForked) return nullptr;
+  MutexLock lock(&mu_);
+  return registry_.scheduler;
+}
+
+absl::StatusOr<Arn> BrokerCore::CreateSchedule(std::string_view name,
+                                               const ScheduleOptions& options) {
+  const std::shared_ptr<SchedulerCore> scheduler = Scheduler();
+  if (scheduler == nullptr) return env_->Refusal();
+  return scheduler->CreateSchedule(name, options);
+}
+
+absl::Status BrokerCore::UpdateSchedule(std::string_view name, const ScheduleOptions& options) {
+  const std::shared_ptr<SchedulerCore> scheduler = Scheduler();
+  if (scheduler == nullptr) return env_->Refusal();
+  return scheduler->UpdateSchedule(name, options);
+}
+
+absl::Status BrokerCore::DeleteSchedule(std::string_view name) {
+  const std::shared_ptr<SchedulerCore> scheduler = Scheduler();
+  if (scheduler == nullptr) return env_->Refusal();
+  return scheduler->DeleteSchedule(name);
+}
+
+absl::StatusOr<Schedule> BrokerCore::GetSchedule(std::string_view name) const {
+  const std::shared_ptr<SchedulerCore> scheduler = Scheduler();
+  if (scheduler == nullptr) return env_->Refusal();
+  return scheduler->GetSchedule(name);
+}
+
+std::vector<Schedule> BrokerCore::ListSchedules(std::string_view prefix) const {
+  const std::shared_ptr<SchedulerCore> scheduler = Scheduler();
+  if (scheduler == nullptr) return {};
+  return scheduler->ListSchedules(prefix);
+}
+
 // --- The end -------------------------------------------------------------------------------------
 
 StopReport BrokerCore::Stop(absl::Duration drain_within, std::stop_token stop) {
@@ -387,6 +430,7 @@ void BrokerCore::AwaitQuiet(absl::Duration deadline, const std::stop_token& stop
 
 int64_t BrokerCore::PendingDeliveries() const {
   int64_t pending = 0;
+  if (const auto scheduler = Scheduler()) pending += scheduler->PendingDeliveries();
   for (const auto& topic : List(&Registry::topics, "")) pending += topic->PendingDeliveries();
   for (const auto& bus : List(&Registry::buses, "")) pending += bus->PendingDeliveries();
   return pending;
@@ -396,6 +440,10 @@ int64_t BrokerCore::PendingDeliveries() const {
 StopReport BrokerCore::CloseAll(Registry registry, bool deleted) const {
   const CloseKind kind = deleted ? CloseKind::kDeleted : CloseKind::kStopped;
   StopReport report;
+  if (registry.scheduler != nullptr) {
+    report.deliveries_pending += registry.scheduler->PendingDeliveries();
+    registry.scheduler->Close(kind);
+  }
   for (const auto& [name, bus] : registry.buses) {
     report.deliveries_pending += bus->PendingDeliveries();
     bus->Close(kind);
@@ -418,7 +466,7 @@ StopReport BrokerCore::Reset() {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return {};
   Registry fresh;
-  AddDefaultBus(&fresh);
+  AddBuiltIns(&fresh);
   {
     MutexLock lock(&mu_);
     if (closed_) return {};

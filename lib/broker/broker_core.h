@@ -53,6 +53,7 @@ namespace banyan::inline v0_1::internal {
 class EventBusCore;
 class FunctionCore;
 class QueueCore;
+class SchedulerCore;
 class StreamCore;
 class TopicCore;
 
@@ -101,6 +102,12 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   absl::Status DeleteStream(std::string_view name);
   absl::Status DeleteFunction(std::string_view name, std::stop_token stop);
 
+  absl::StatusOr<Arn> CreateSchedule(std::string_view name, const ScheduleOptions& options);
+  absl::Status UpdateSchedule(std::string_view name, const ScheduleOptions& options);
+  absl::Status DeleteSchedule(std::string_view name);
+  absl::StatusOr<Schedule> GetSchedule(std::string_view name) const;
+  std::vector<Schedule> ListSchedules(std::string_view prefix) const;
+
   StopReport Stop(absl::Duration drain_within, std::stop_token stop);
   StopReport Reset();
   BrokerMetrics Metrics() const;
@@ -120,6 +127,7 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
     Names<EventBusCore> buses;
     Names<StreamCore> streams;
     Names<FunctionCore> functions;
+    std::shared_ptr<SchedulerCore> scheduler;  // null once the broker has stopped
   };
 
   // registry.h.
@@ -145,7 +153,9 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   std::shared_ptr<QueueCore> FindByArn(const Arn& arn) const;
   absl::Status CheckNameIsFree(std::string_view queue) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void LetNameRest(std::string_view queue) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void AddDefaultBus(Registry* registry) const;
+  // What every broker has from the start: the scheduler and the default bus.
+  void AddBuiltIns(Registry* registry) const;
+  std::shared_ptr<SchedulerCore> Scheduler() const;
   void SendSleepersHome();
   void AwaitQuiet(absl::Duration deadline, const std::stop_token& stop);
   int64_t PendingDeliveries() const;

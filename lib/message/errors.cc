@@ -138,6 +138,15 @@ constexpr AwsErrorRow kRows[] = {
      "InvalidParameterValueException", "InvalidParameterValueException", 400, true},
     {AwsError::kFunctionTooManyRequests, StatusCode::kResourceExhausted, "TooManyRequestsException",
      "TooManyRequestsException", 429, true},
+    // Schedules.
+    {AwsError::kScheduleNotFound, StatusCode::kNotFound, "ResourceNotFoundException",
+     "ResourceNotFoundException", 404, true},
+    {AwsError::kScheduleConflict, StatusCode::kAlreadyExists, "ConflictException",
+     "ConflictException", 409, true},
+    {AwsError::kScheduleValidation, StatusCode::kInvalidArgument, "ValidationException",
+     "ValidationException", 400, true},
+    {AwsError::kScheduleQuotaExceeded, StatusCode::kResourceExhausted,
+     "ServiceQuotaExceededException", "ServiceQuotaExceededException", 402, true},
     // Any service.
     {AwsError::kServiceUnavailable, StatusCode::kUnavailable, "ServiceUnavailable",
      "ServiceUnavailable", 503, false},
@@ -162,7 +171,8 @@ std::string KeyOf(const AwsErrorRow& row) {
   if (row.error < AwsError::kBusResourceNotFound) return "sns." + shape;
   if (row.error < AwsError::kStreamResourceNotFound) return "events." + shape;
   if (row.error < AwsError::kFunctionResourceNotFound) return "kinesis." + shape;
-  if (row.error < AwsError::kServiceUnavailable) return "lambda." + shape;
+  if (row.error < AwsError::kScheduleNotFound) return "lambda." + shape;
+  if (row.error < AwsError::kServiceUnavailable) return "scheduler." + shape;
   return shape;
 }
 

@@ -39,6 +39,8 @@ Limits Limits::Relaxed() {
   limits.bus.message_group_id_max = 128;
   limits.bus.aws_sources_reserved = false;
 
+  limits.schedule.input_bytes_max = kMessageBytes;
+
   limits.stream.record_bytes_max = kMessageBytes;
   limits.stream.record_bytes_floor = 1;
   limits.stream.batch_records_max = 100'000;

@@ -31,9 +31,11 @@ std::string_view ErrorCode(const absl::Status& refusal) {
   }
 }
 
+}  // namespace
+
 // A handler may answer with any bytes, and a queue takes only characters that XML knows: the rest
 // becomes '?'. Never empty, which a queue refuses, too.
-std::string ErrorMessage(const absl::Status& refusal) {
+std::string DeadLetterErrorMessage(const absl::Status& refusal) {
   const absl::string_view message = refusal.message();
   std::string_view rest = ToStd(message);
   std::string text;
@@ -53,14 +55,12 @@ std::string ErrorMessage(const absl::Status& refusal) {
   return text;
 }
 
-}  // namespace
-
 Delivery MakeBusDeadLetter(const Delivery& event, const GivenUp& why, std::string_view rule_arn,
                            std::string_view target_arn) {
   Attributes attributes = {{"RULE_ARN", rule_arn},
                            {"TARGET_ARN", target_arn},
                            {"ERROR_CODE", ErrorCode(why.last_refusal)},
-                           {"ERROR_MESSAGE", ErrorMessage(why.last_refusal)},
+                           {"ERROR_MESSAGE", DeadLetterErrorMessage(why.last_refusal)},
                            {"RETRY_ATTEMPTS", absl::StrCat(why.retries)}};
   if (!why.exhausted.empty()) attributes.Set("EXHAUSTED_RETRY_CONDITION", why.exhausted);
   const Message& original = *event.message;

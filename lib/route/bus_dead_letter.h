@@ -9,12 +9,17 @@
 #ifndef BANYAN_LIB_ROUTE_BUS_DEAD_LETTER_H_
 #define BANYAN_LIB_ROUTE_BUS_DEAD_LETTER_H_
 
+#include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "deliver/courier.h"
 #include "message/message.h"
 
 namespace banyan::inline v0_1::internal {
+
+// The refusal's text as an attribute can carry it.
+std::string DeadLetterErrorMessage(const absl::Status& refusal);
 
 Delivery MakeBusDeadLetter(const Delivery& event, const GivenUp& why, std::string_view rule_arn,
                            std::string_view target_arn);

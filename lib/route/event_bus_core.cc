@@ -17,6 +17,7 @@
 #include "pattern/syntax.h"
 #include "queue/core.h"
 #include "route/bus_dead_letter.h"
+#include "route/schedule_invocation.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -75,18 +76,20 @@ absl::Status ValidateEventBusOptions(const EventBusOptions& options) {
 }
 
 EventBusCore::EventBusCore(std::shared_ptr<Environment> env, std::string name,
-                           EventBusOptions options)
+                           EventBusOptions options, std::shared_ptr<Timetable> timetable)
     : env_(std::move(env)),
       name_(std::move(name)),
       options_(std::move(options)),
       arn_(env_->MakeArn("events", StrCat("event-bus/", name_))),
       arn_text_(arn_.ToString()),
+      timetable_(std::move(timetable)),
       active_(env_->limits) {}
 
 std::shared_ptr<EventBusCore> EventBusCore::Create(std::shared_ptr<Environment> env,
-                                                   std::string name, EventBusOptions options) {
+                                                   std::string name, EventBusOptions options,
+                                                   std::shared_ptr<Timetable> timetable) {
   return std::shared_ptr<EventBusCore>(
-      new EventBusCore(std::move(env), std::move(name), std::move(options)));
+      new EventBusCore(std::move(env), std::move(name), std::move(options), std::move(timetable)));
 }
 
 absl::Status EventBusCore::Gone() const {
@@ -219,7 +222,8 @@ absl::StatusOr<std::vector<RuleExplanation>> EventBusCore::Explain(
   MutexLock lock(&change_mu_);
   if (!is_open_) return Gone();
   for (const auto& [name, rule] : rules_) {
-    Explanation verdict = ExplainMatch(*rule.pattern, *fields);
+    Explanation verdict = {.matched = false, .sentence = "The rule has a schedule and no pattern."};
+    if (rule.pattern != nullptr) verdict = ExplainMatch(*rule.pattern, *fields);
     if (!rule.enabled) {
       verdict = {.matched = false, .sentence = "The rule is disabled."};
     }
@@ -235,14 +239,20 @@ absl::StatusOr<Rule> EventBusCore::PutRule(std::string_view name, RuleOptions op
   if (!pass) return env_->Refusal();
   BANYAN_RETURN_IF_ERROR(ValidateName(name, "name", env_->limits.bus.rule_name_max));
   BANYAN_RETURN_IF_ERROR(ValidateDescription(options.description));
-  if (options.pattern.empty()) {
+  if (options.pattern.empty() && options.schedule_expression.empty()) {
     return Error(AwsError::kBusValidation,
                  "Parameter(s) EventPattern or ScheduleExpression must be specified.");
   }
-  CompileResult compiled =
-      CompilePattern(options.pattern, PatternLanguage::kEventBridge, env_->limits);
-  if (const PatternError* error = std::get_if<PatternError>(&compiled)) {
-    return EventBridgeStatus(*error, options.pattern);
+  BANYAN_ASSIGN_OR_RETURN(RuleScheduleExpression schedule,
+                          ParseRuleSchedule(options.schedule_expression, timetable_.get()));
+  std::shared_ptr<const CompiledPattern> pattern;
+  if (!options.pattern.empty()) {
+    CompileResult compiled =
+        CompilePattern(options.pattern, PatternLanguage::kEventBridge, env_->limits);
+    if (const PatternError* error = std::get_if<PatternError>(&compiled)) {
+      return EventBridgeStatus(*error, options.pattern);
+    }
+    pattern = std::get<std::shared_ptr<const CompiledPattern>>(std::move(compiled));
   }
   BANYAN_ASSIGN_OR_RETURN(std::vector<RuleTarget> targets, ResolveTargets(options.targets));
 
@@ -264,12 +274,44 @@ absl::StatusOr<Rule> EventBusCore::PutRule(std::string_view name, RuleOptions op
         env_->MakeArn("events", name_ == kDefaultBus ? StrCat("rule/", name)
                                                      : StrCat("rule/", name_, "/", name)));
   }
-  state.pattern = std::get<std::shared_ptr<const CompiledPattern>>(std::move(compiled));
+  state.pattern = std::move(pattern);
   state.enabled = options.enabled;
   state.description = std::move(options.description);
   AddTargets(state, std::move(targets));
   Activate(state);
+  SetSchedule(state, std::move(schedule));
   return Rule(state.core);
+}
+
+void EventBusCore::SetSchedule(RuleState& state, RuleScheduleExpression expression) {
+  if (state.schedule == nullptr) {
+    if (expression.text.empty()) return;
+    // The rule knows its bus, but does not keep it alive.
+    state.schedule = std::make_unique<RuleSchedule>(
+        timetable_, [rule = state.core](const Timetable::Firing& firing) {
+          if (const auto bus = rule->bus()) bus->FireSchedule(*rule, firing);
+        });
+  }
+  state.schedule->Set(std::move(expression), state.enabled, env_->runtime.Now());
+}
+
+// The event is the rule's own: no other rule sees it, nor does the tap, for nobody put it.
+void EventBusCore::FireSchedule(const RuleCore& rule, const Timetable::Firing& firing) {
+  std::vector<std::shared_ptr<Courier>> couriers;
+  {
+    MutexLock lock(&change_mu_);
+    const RuleState* state = Find(rule);
+    if (state == nullptr || !state->enabled) return;
+    for (const LiveTarget& target : state->targets) couriers.push_back(target.courier);
+  }
+  const Id id = env_->ids.Next();
+  Delivery delivery = {
+      .message = MakeMessage({.id = id,
+                              .event_id = id,
+                              .accepted = firing.now,
+                              .body = Payload(ScheduledEvent(id, "aws.events", rule.arn_text(),
+                                                             firing.scheduled, "{}", *env_))})};
+  for (const std::shared_ptr<Courier>& courier : couriers) courier->Deliver(delivery);
 }
 
 absl::StatusOr<std::vector<RuleTarget>> EventBusCore::ResolveTargets(
@@ -345,7 +387,7 @@ void EventBusCore::Retire(std::shared_ptr<Courier> courier) {
 }
 
 void EventBusCore::Activate(const RuleState& state) {
-  if (!state.enabled) {
+  if (!state.enabled || state.pattern == nullptr) {
     active_.Remove(state.core->name());
     return;
   }
@@ -447,6 +489,7 @@ absl::Status EventBusCore::SetEnabled(const RuleCore& rule, bool enabled) {
   if (state == nullptr) return NoRule(rule.name());
   state->enabled = enabled;
   Activate(*state);
+  if (state->schedule != nullptr) state->schedule->SetEnabled(enabled, env_->runtime.Now());
   return absl::OkStatus();
 }
 

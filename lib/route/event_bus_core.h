@@ -39,6 +39,7 @@
 #include "pattern/compiled_pattern.h"
 #include "pattern/rule_index.h"
 #include "route/event.h"
+#include "route/rule_schedule.h"
 #include "route/rule_target.h"
 
 namespace banyan::inline v0_1::internal {
@@ -76,8 +77,10 @@ class RuleCore {
 
 class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
  public:
+  // `timetable` is for rules with a schedule. Null: this bus has none of them.
   static std::shared_ptr<EventBusCore> Create(std::shared_ptr<Environment> env, std::string name,
-                                              EventBusOptions options);
+                                              EventBusOptions options,
+                                              std::shared_ptr<Timetable> timetable = nullptr);
 
   // The verbs of banyan/event_bus.h. Each passes the broker's gate.
   absl::StatusOr<Id> Put(const EventEntry& entry);
@@ -118,7 +121,8 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   };
   struct RuleState {
     std::shared_ptr<RuleCore> core;
-    std::shared_ptr<const CompiledPattern> pattern;
+    std::shared_ptr<const CompiledPattern> pattern;  // null: it has a schedule only
+    std::unique_ptr<RuleSchedule> schedule;          // null: it never had one
     bool enabled = true;
     std::string description;
     std::vector<LiveTarget> targets;
@@ -130,13 +134,18 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   };
   using Rules = std::map<std::string, RuleState, std::less<>>;
 
-  EventBusCore(std::shared_ptr<Environment> env, std::string name, EventBusOptions options);
+  EventBusCore(std::shared_ptr<Environment> env, std::string name, EventBusOptions options,
+               std::shared_ptr<Timetable> timetable);
 
   absl::Status Gone() const;
   absl::Status NoRule(std::string_view name) const;
   void Route(Event event, std::string trace_header, const Instant& now, RuleIndex::Moment* rules);
   // Shows the delivery to what matches of the rules. `checked`: the message's body; null: not yet.
   void Match(Delivery delivery, const CheckedEvent* checked, RuleIndex::Moment* rules);
+
+  void SetSchedule(RuleState& state, RuleScheduleExpression expression)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
+  void FireSchedule(const RuleCore& rule, const Timetable::Firing& firing);
 
   absl::StatusOr<std::vector<RuleTarget>> ResolveTargets(absl::Span<const Target> targets) const;
   absl::Status CheckTargetCount(const std::vector<LiveTarget>& there,
@@ -156,6 +165,7 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   const EventBusOptions options_;
   const Arn arn_;
   const std::string arn_text_;
+  const std::shared_ptr<Timetable> timetable_;
 
   std::atomic<int64_t> accepted_{0};
   std::atomic<int64_t> unmatched_{0};

@@ -48,6 +48,7 @@ TEST(LimitsTest, RelaxedIsNeverNarrower) {
   EXPECT_GE(wide.bus.input_paths_max, aws.bus.input_paths_max);
   EXPECT_GE(wide.bus.input_path_max, aws.bus.input_path_max);
   EXPECT_GE(wide.bus.message_group_id_max, aws.bus.message_group_id_max);
+  EXPECT_GE(wide.schedule.input_bytes_max, aws.schedule.input_bytes_max);
   EXPECT_GE(wide.stream.record_bytes_max, aws.stream.record_bytes_max);
   EXPECT_LE(wide.stream.retention_min, aws.stream.retention_min);
   EXPECT_GE(wide.consumer.filters_max, aws.consumer.filters_max);
