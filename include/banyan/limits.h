@@ -72,6 +72,7 @@ struct BANYAN_EXPORT Limits {
   struct Schedule {
     int64_t name_max = 64;
     int64_t input_bytes_max = 262'144;
+    int64_t message_group_id_max = 128;  // of a target; of a rule's 100
   };
   struct Stream {
     int64_t name_max = 128;

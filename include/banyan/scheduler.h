@@ -68,18 +68,25 @@ struct ScheduleOptions {
   ScheduleState state = ScheduleState::kEnabled;
   ActionAfterCompletion action_after_completion = ActionAfterCompletion::kNone;
 
-  // To where, with the retry policy and the dead-letter queue, which gets what the target did not
+  // To where: a queue (a FIFO one with a message group of at most 128 characters), topic, stream,
+  // function or bus. What it is to get stands in `input` and not in the target's own Input, InputPath
+  // or InputTransformer, which are for events. With it goes the retry policy and the dead-letter queue, which gets what the target did not
   // take, and why, in String attributes: ERROR_CODE, ERROR_MESSAGE, EXECUTION_ID, RETRY_ATTEMPTS,
   // SCHEDULE_ARN, SCHEDULED_TIME, TARGET_ARN, IS_PAYLOAD_TRUNCATED ("false": it never is), and
   // EXHAUSTED_RETRY_CONDITION if a limit of the policy ended it.
   Target target;
+
+  // For a bus, and needed there: what the event says of itself. The input is its detail, a JSON
+  // object; empty stands for {}.
+  std::string source = {};
+  std::string detail_type = {};
 
   // What the target gets, at most 262,144 bytes (a limit of the profile). For a function it is
   // JSON. In it these words stand for what they name:
   //   <aws.scheduler.schedule-arn>  <aws.scheduler.scheduled-time>  "2026-03-29T09:00:00Z"
   //   <aws.scheduler.execution-id>  16 hexadecimal digits, others for each firing
   //   <aws.scheduler.attempt-number>  "1", and one more with each retry
-  // Empty: an event in EventBridge's envelope with the detail type "Scheduled Event" and the source
+  // Empty: but for a bus, an event in EventBridge's envelope with the detail type "Scheduled Event" and the source
   // "aws.scheduler".
   std::string input = {};
 

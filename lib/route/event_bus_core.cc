@@ -156,6 +156,17 @@ absl::StatusOr<Id> EventBusCore::PutEnveloped(std::string_view event_json) {
   return id;
 }
 
+absl::Status EventBusCore::Accept(const EventEntry& entry) {
+  RuleIndex::Moment rules(active_);
+  if (rules.closed()) return Gone();
+  BANYAN_RETURN_IF_ERROR(ValidateEntryShape(entry, 1, env_->limits));
+  BANYAN_RETURN_IF_ERROR(ValidateEntriesBytes(EntryBytes(entry), env_->limits));
+  const Instant now = env_->runtime.Read();
+  BANYAN_ASSIGN_OR_RETURN(Event event, MakeEvent(entry, env_->ids.Next(), now.time(), *env_));
+  Route(std::move(event), entry.trace_header, now, &rules);
+  return absl::OkStatus();
+}
+
 void EventBusCore::Route(Event event, std::string trace_header, const Instant& now,
                          RuleIndex::Moment* rules) {
   accepted_.fetch_add(1, std::memory_order_relaxed);

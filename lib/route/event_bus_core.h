@@ -93,6 +93,9 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   absl::StatusOr<std::vector<RuleExplanation>> Explain(std::string_view event_json) const;
   EventBusStats Stats() const;
 
+  // As Put(), for a schedule. Passes no gate, as every delivery.
+  absl::Status Accept(const EventEntry& entry);
+
   // Takes an event from another bus as it is. Passes no gate, as every delivery.
   absl::Status Forward(const Delivery& delivery);
 

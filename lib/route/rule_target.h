@@ -4,7 +4,9 @@
 #ifndef BANYAN_LIB_ROUTE_RULE_TARGET_H_
 #define BANYAN_LIB_ROUTE_RULE_TARGET_H_
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -37,9 +39,10 @@ std::string_view FieldForRulesOnly(const Target& target);
 
 // OK, or EventBridge's error: a target of another broker, a bad id, a handle that names nothing, a
 // bad retry policy, path, group id or input. `index` counts from 1 and is part of the text;
-// `own_bus` is the rule's.
+// `own_bus` is the rule's; null, and another length of the group id, for a schedule.
 absl::StatusOr<RuleTarget> ResolveRuleTarget(const Target& target, size_t index,
-                                             const EventBusCore* own_bus, const Environment& env);
+                                             const EventBusCore* own_bus, const Environment& env,
+                                             std::optional<int64_t> group_id_max = std::nullopt);
 
 // Would a rule that has `a` notice if it were given `b`?
 bool SameTarget(const Target& a, const Target& b);

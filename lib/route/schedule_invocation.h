@@ -35,12 +35,16 @@ std::string ScheduledTimeText(absl::Time time);
 // what they are part of.
 class Invocation final : public Presentation {
  public:
-  Invocation(absl::Time scheduled, std::string execution_id)
-      : scheduled_time_(ScheduledTimeText(scheduled)), execution_id_(std::move(execution_id)) {}
+  // `group_id` is the target's, for a queue; may be empty.
+  Invocation(absl::Time scheduled, std::string execution_id, std::string group_id)
+      : scheduled_time_(ScheduledTimeText(scheduled)),
+        execution_id_(std::move(execution_id)),
+        group_id_(std::move(group_id)) {}
 
   Payload Body(const Message& message) const override { return message.body; }
   size_t Size(const Message& message) const override { return message.body.size(); }
   bool ShowsAttributes() const override { return true; }
+  std::string_view GroupId(const Message&) const override { return group_id_; }
 
   const std::string& scheduled_time() const { return scheduled_time_; }
   const std::string& execution_id() const { return execution_id_; }
@@ -48,6 +52,7 @@ class Invocation final : public Presentation {
  private:
   const std::string scheduled_time_;
   const std::string execution_id_;
+  const std::string group_id_;
 };
 
 // Of a delivery that a schedule made.

@@ -13,6 +13,9 @@
 #include "deliver/retry.h"
 #include "message/errors.h"
 #include "queue/core.h"
+#include "route/event.h"
+#include "route/event_bus_core.h"
+#include "route/event_entry_sink.h"
 #include "route/rule_target.h"
 #include "route/schedule_invocation.h"
 
@@ -83,6 +86,15 @@ absl::Status ValidateNewTimes(const ScheduleOptions& options, const Recurrence& 
 
 absl::Status NoSchedule(std::string_view name) {
   return Error(AwsError::kScheduleNotFound, "Schedule ", name, " does not exist.");
+}
+
+bool IsBus(const Target& target) {
+  return std::holds_alternative<std::shared_ptr<EventBusCore>>(target.to());
+}
+
+// The courier of a schedule like `a` will do for `b`.
+bool HaveSameCourier(const ScheduleOptions& a, const ScheduleOptions& b) {
+  return SameTarget(a.target, b.target) && a.source == b.source && a.detail_type == b.detail_type;
 }
 
 // When a schedule fires follows from these.
@@ -174,8 +186,13 @@ absl::StatusOr<SchedulerCore::Checked> SchedulerCore::Check(std::string_view nam
     recurrence.rate_from = options.start_date.value_or(now + rate->period);
   }
 
-  absl::StatusOr<RuleTarget> target = ResolveRuleTarget(options.target, 1, *env_);
+  absl::StatusOr<RuleTarget> target = ResolveRuleTarget(options.target, 1, nullptr, *env_,
+                                                        env_->limits.schedule.message_group_id_max);
   if (!target.ok()) return Invalid(ToStd(target.status().message()));
+  if (target->input != nullptr) {
+    return Invalid("Parameter Target is not valid for target ", target->id,
+                   ". Reason: what a schedule sends stands in ScheduleOptions::input.");
+  }
   if (static_cast<int64_t>(options.input.size()) > env_->limits.schedule.input_bytes_max) {
     return Invalid(
         "1 validation error detected: Value at 'target.input' failed to satisfy "
@@ -186,6 +203,24 @@ absl::StatusOr<SchedulerCore::Checked> SchedulerCore::Check(std::string_view nam
   if (std::holds_alternative<Function>(options.target.to()) && !options.input.empty() &&
       !CompactJson(options.input, &compact)) {
     return Invalid("Invalid Target.Input. Reason: a function's input is JSON.");
+  }
+  const bool is_bus = IsBus(options.target);
+  if (!is_bus && !(options.source.empty() && options.detail_type.empty())) {
+    return Invalid(
+        "Invalid Target.EventBridgeParameters. Reason: Source and DetailType are for "
+        "buses only.");
+  }
+  if (is_bus) {
+    EventEntry entry = {.source = options.source,
+                        .detail_type = options.detail_type,
+                        .detail = options.input.empty() ? "{}" : options.input};
+    BANYAN_RETURN_IF_ERROR(ValidateEntryShape(entry, 1, env_->limits));
+    // As it will be put, but for the words in its detail.
+    const absl::StatusOr<Event> event = MakeEvent(entry, Id(), now, *env_);
+    if (!event.ok()) return Invalid(ToStd(event.status().message()));
+    entry.detail.clear();
+    target->sink = std::make_shared<EventEntrySink>(
+        std::get<std::shared_ptr<EventBusCore>>(options.target.to()), std::move(entry));
   }
   return Checked{std::move(recurrence), std::move(target->sink)};
 }
@@ -231,7 +266,7 @@ absl::Status SchedulerCore::UpdateSchedule(std::string_view name, const Schedule
   if (!has_same_times) {
     BANYAN_RETURN_IF_ERROR(ValidateNewTimes(options, checked.recurrence, now));
   }
-  if (item.courier != nullptr && !SameTarget(item.options.target, options.target)) {
+  if (item.courier != nullptr && !HaveSameCourier(item.options, options)) {
     Retire(std::move(item.courier));
   }
   item.options = options;
@@ -308,7 +343,7 @@ std::vector<Schedule> SchedulerCore::ListSchedules(std::string_view prefix) cons
 
 void SchedulerCore::Fired(Item& item, const Timetable::Firing& firing) {
   std::shared_ptr<Courier> courier;
-  std::string body;
+  std::string body, group_id;
   {
     MutexLock lock(&mu_);
     if (!is_open_ || item.deleted || item.options.state == ScheduleState::kDisabled) return;  // D1
@@ -316,6 +351,8 @@ void SchedulerCore::Fired(Item& item, const Timetable::Firing& firing) {
     if (item.courier == nullptr) item.courier = MakeCourier(item);
     courier = item.courier;
     body = item.options.input;
+    group_id = item.options.target.message_group_id();
+    if (body.empty() && IsBus(item.options.target)) body = "{}";
     // Asked again, for an update may have come between.
     if (firing.is_last && item.options.action_after_completion == ActionAfterCompletion::kDelete &&
         !timetable_->NextFiring(item).has_value()) {
@@ -332,8 +369,8 @@ void SchedulerCore::Fired(Item& item, const Timetable::Firing& firing) {
   Delivery delivery = {
       .message =
           MakeMessage({.id = id, .event_id = id, .accepted = firing.now, .body = Payload(body)}),
-      .presentation =
-          std::make_shared<Invocation>(firing.scheduled, absl::StrFormat("%016x", id.hi))};
+      .presentation = std::make_shared<Invocation>(
+          firing.scheduled, absl::StrFormat("%016x", id.hi), std::move(group_id))};
   courier->Deliver(delivery);
   if (firing.is_late) {
     env_->Log(LogSeverity::kWarning, arn,

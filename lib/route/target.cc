@@ -155,7 +155,7 @@ absl::Status ValidatePartitionKeyPath(const Target& target, std::string_view id,
 }
 
 absl::Status ValidateMessageGroupId(const Target& target, std::string_view id, size_t index,
-                                    const Limits& limits) {
+                                    int64_t length_max) {
   const std::string& group = target.message_group_id();
   if (group.empty()) {
     return IsFifoQueue(target) ? BadTarget(id, "A FIFO queue needs a MessageGroupId.")
@@ -164,12 +164,12 @@ absl::Status ValidateMessageGroupId(const Target& target, std::string_view id, s
   if (!std::holds_alternative<Queue>(target.to())) {
     return BadTarget(id, "MessageGroupId is for queues only.");
   }
-  if (static_cast<int64_t>(group.size()) > limits.bus.message_group_id_max) {
+  if (static_cast<int64_t>(group.size()) > length_max) {
     return Error(AwsError::kBusValidation, "1 validation error detected: Value '", group,
                  "' at 'targets.", index,
                  ".member.sqsParameters.messageGroupId' failed to satisfy constraint: Member must "
                  "have length less than or equal to ",
-                 limits.bus.message_group_id_max);
+                 length_max);
   }
   if (!std::all_of(group.begin(), group.end(), [](char c) { return c > ' ' && c < '\x7F'; })) {
     return BadTarget(id, StrCat("MessageGroupId \"", group,
@@ -189,7 +189,8 @@ absl::Status ValidateDeadLetter(const Target& target, std::string_view id) {
 }  // namespace
 
 absl::StatusOr<RuleTarget> ResolveRuleTarget(const Target& target, size_t index,
-                                             const EventBusCore* own_bus, const Environment& env) {
+                                             const EventBusCore* own_bus, const Environment& env,
+                                             std::optional<int64_t> group_id_max) {
   const Limits& limits = env.limits;
   std::optional<JsonPath> key_path;
   if (!target.partition_key_path().empty()) key_path = JsonPath::Parse(target.partition_key_path());
@@ -200,7 +201,8 @@ absl::StatusOr<RuleTarget> ResolveRuleTarget(const Target& target, size_t index,
   BANYAN_RETURN_IF_ERROR(ValidateTargetId(id, index));
   if (endpoint.sink == nullptr) return BadTarget(id, "The handle names nothing.");
   BANYAN_RETURN_IF_ERROR(ValidatePartitionKeyPath(target, id, has_good_key_path, limits));
-  BANYAN_RETURN_IF_ERROR(ValidateMessageGroupId(target, id, index, limits));
+  BANYAN_RETURN_IF_ERROR(ValidateMessageGroupId(
+      target, id, index, group_id_max.value_or(limits.bus.message_group_id_max)));
   BANYAN_RETURN_IF_ERROR(ValidateDeadLetter(target, id));
   if (!IsAtHome(target, env)) {
     return BadTarget(id, "It, or its dead-letter queue, belongs to another broker.");

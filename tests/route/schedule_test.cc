@@ -16,6 +16,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::IsOk;
+using ::testing::MatchesRegex;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
@@ -315,7 +316,7 @@ TEST_F(ScheduleTest, EachFiringHasAnExecutionIdOfItsOwn) {
   const std::vector<std::string> ids = Bodies();
   ASSERT_THAT(ids, SizeIs(2));
   EXPECT_NE(ids[0], ids[1]);
-  EXPECT_THAT(ids, ::testing::Each(::testing::MatchesRegex("[0-9a-f]{16}")));
+  EXPECT_THAT(ids, ::testing::Each(MatchesRegex("[0-9a-f]{16}")));
 }
 
 TEST_F(ScheduleTest, TheAttemptNumberCountsRetries) {
@@ -344,7 +345,7 @@ TEST_F(ScheduleTest, WithoutInputTheTargetGetsAnEvent) {
   runtime_.Advance(absl::Minutes(1));
   EXPECT_THAT(
       Bodies(),
-      ElementsAre(::testing::MatchesRegex(
+      ElementsAre(MatchesRegex(
           R"(\{"version":"0","id":"[-0-9a-f]{36}","detail-type":"Scheduled Event",)"
           R"("source":"aws.scheduler","account":"000000000000",)"
           R"("time":"2026-01-01T00:01:00Z","region":"us-east-1",)"
@@ -363,6 +364,68 @@ TEST_F(ScheduleTest, TopicsAndStreamsAreTargetsToo) {
   runtime_.Advance(absl::Minutes(1));
   EXPECT_THAT(Bodies(), ElementsAre("2026-01-01T00:01:00Z"));
   EXPECT_EQ(broker_.GetSchedule("to-stream")->delivery.delivered, 1);
+}
+
+TEST_F(ScheduleTest, AnEventBusGetsAnEventWithTheInputAsItsDetail) {
+  const EventBus shop = broker_.CreateEventBus("shop").value();
+  ASSERT_TRUE(shop.PutRule("r", {.pattern = R"({"source":["shop.clock"],"detail":{"n":[1]}})",
+                                 .targets = {queue_}})
+                  .ok());
+  ScheduleOptions options = {.schedule_expression = "rate(1 minute)",
+                             .target = shop,
+                             .source = "shop.clock",
+                             .detail_type = "Tick",
+                             .input = R"({"n": 1, "at": "<aws.scheduler.scheduled-time>"})"};
+  Create("s", options);
+  runtime_.Advance(absl::Minutes(1));
+  EXPECT_THAT(Bodies(),
+              ElementsAre(MatchesRegex(
+                  R"(\{"version":"0","id":"[-0-9a-f]{36}","detail-type":"Tick",)"
+                  R"("source":"shop.clock","account":"000000000000",)"
+                  R"("time":"2026-01-01T00:01:00Z","region":"us-east-1","resources":\[\],)"
+                  R"("detail":\{"n":1,"at":"2026-01-01T00:01:00Z"\}\})")));
+  options.input = "";
+  ASSERT_THAT(broker_.UpdateSchedule("s", options), IsOk());
+  runtime_.Advance(absl::Minutes(1));
+  EXPECT_EQ(shop.Stats().accepted, 2);
+  EXPECT_EQ(shop.Stats().unmatched, 1);
+
+  options.input = "[1]";
+  EXPECT_THAT(TextOf(Refused(options)), HasSubstr("Detail is malformed"));
+  options.input = "{}";
+  options.source = "aws.clock";
+  EXPECT_EQ(CodeOf(Refused(options)), "ValidationException");
+  options.source = "";
+  EXPECT_THAT(TextOf(Refused(options)), HasSubstr("Source is a required argument"));
+  options = Telling("rate(1 minute)");
+  options.source = "shop.clock";
+  EXPECT_EQ(CodeOf(Refused(options)), "ValidationException");
+}
+
+TEST_F(ScheduleTest, AFifoQueueGetsFiringsInItsGroup) {
+  const Queue fifo =
+      broker_.CreateQueue("q.fifo", {.fifo = true, .content_based_deduplication = true}).value();
+  ScheduleOptions options = Telling("rate(1 minute)");
+  options.target = fifo;
+  EXPECT_EQ(CodeOf(Refused(options)), "ValidationException");  // which group?
+  options.target = Target(fifo).MessageGroupId(std::string(129, 'g'));
+  EXPECT_EQ(CodeOf(Refused(options)), "ValidationException");
+  options.target = Target(fifo).MessageGroupId(std::string(128, 'g'));  // a rule's has 100
+  Create("s", options);
+  runtime_.Advance(absl::Minutes(1));
+  const std::vector<Received> received = Drain(fifo);
+  ASSERT_THAT(received, SizeIs(1));
+  EXPECT_EQ(received[0].message_group_id(), std::string(128, 'g'));
+  EXPECT_EQ(received[0].body(), "2026-01-01T00:01:00Z");
+}
+
+TEST_F(ScheduleTest, WhatATargetMakesOfEventsIsNotForSchedules) {
+  for (const Target& target : {Target(queue_).Input("{}"), Target(queue_).InputPath("$.detail"),
+                               Target(queue_).InputTransformer({}, "\"x\"")}) {
+    ScheduleOptions options = Telling("rate(1 minute)");
+    options.target = target;
+    EXPECT_THAT(TextOf(Refused(options)), HasSubstr("ScheduleOptions::input"));
+  }
 }
 
 // --- Failure
