@@ -32,6 +32,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "banyan/event_bus.h"
 #include "banyan/export.h"
 #include "banyan/function.h"
@@ -116,6 +117,11 @@ class BANYAN_EXPORT Broker {
   absl::StatusOr<EventBus> FindEventBus(std::string_view name) const;
   absl::StatusOr<Stream> FindStream(std::string_view name) const;
   absl::StatusOr<Function> FindFunction(std::string_view name) const;
+
+  // Takes up to ten events, each for a bus of its own. Answers, and fails, as EventBus::PutEvents
+  // does. A bus that is not there is no error, as on AWS: an event for it that is well formed gets
+  // its id, and is dropped and logged.
+  absl::StatusOr<std::vector<absl::StatusOr<Id>>> PutEvents(absl::Span<const BusEntry> entries);
 
   // Those whose names begin with `prefix`, by name.
   std::vector<Queue> ListQueues(std::string_view prefix = {}) const;

@@ -58,6 +58,12 @@ struct EventEntry {
   std::string trace_header = {};
 };
 
+// An entry for one of several buses; see Broker::PutEvents.
+struct BusEntry {
+  std::string event_bus_name = {};  // a name or an ARN; empty: "default"
+  EventEntry entry = {};
+};
+
 struct RuleOptions {
   std::string pattern = {};  // an event pattern, JSON; see pattern.h
   // rate(...) or cron(...) in UTC, on the default bus only; see scheduler.h. Each firing gives the
@@ -92,6 +98,10 @@ class BANYAN_EXPORT Rule {
   //         kResourceExhausted: more than five targets. kNotFound: the rule was deleted.
   absl::Status PutTargets(absl::Span<const Target> targets) const;
   absl::Status RemoveTargets(absl::Span<const std::string> ids) const;
+  // What it was put with, and its targets, each with its id. AWS's DescribeRule and
+  // ListTargetsByRule in one.
+  absl::StatusOr<RuleOptions> Options() const;
+
   absl::Status Enable() const;
   absl::Status Disable() const;
 
@@ -161,6 +171,9 @@ class BANYAN_EXPORT EventBus {
 
   absl::StatusOr<Rule> FindRule(std::string_view name) const;
   absl::StatusOr<std::vector<Rule>> ListRules() const;  // by name
+
+  // Of the rules that have this target, sorted. None is no error.
+  absl::StatusOr<std::vector<std::string>> ListRuleNamesByTarget(const Arn& target) const;
 
   // Says of each rule, by name, whether it would match the event in its envelope, and if not, the
   // first field that failed. Delivers nothing. Banyan's own verb.

@@ -83,6 +83,11 @@ absl::StatusOr<EventBus> Broker::FindEventBus(std::string_view name) const {
   if (core_ == nullptr) return MovedFrom();
   return core_->FindEventBus(name);
 }
+absl::StatusOr<std::vector<absl::StatusOr<Id>>> Broker::PutEvents(
+    absl::Span<const BusEntry> entries) {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->PutEvents(entries);
+}
 absl::StatusOr<Stream> Broker::FindStream(std::string_view name) const {
   if (core_ == nullptr) return MovedFrom();
   return core_->FindStream(name);

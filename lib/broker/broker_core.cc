@@ -10,6 +10,7 @@
 #include "deliver/function_core.h"
 #include "message/errors.h"
 #include "queue/core.h"
+#include "route/event.h"
 #include "route/event_bus_core.h"
 #include "route/scheduler_core.h"
 #include "route/topic_core.h"
@@ -195,6 +196,40 @@ absl::StatusOr<EventBus> BrokerCore::FindEventBus(std::string_view name) const {
   std::shared_ptr<EventBusCore> core = Find(&Registry::buses, name);
   if (core == nullptr) return NoBus(name);
   return EventBus(std::move(core));
+}
+
+std::shared_ptr<EventBusCore> BrokerCore::FindBusByNameOrArn(std::string_view text) const {
+  if (!text.starts_with("arn:")) return Find(&Registry::buses, text.empty() ? kDefaultBus : text);
+  std::shared_ptr<EventBusCore> bus = Find(&Registry::buses, text.substr(text.rfind('/') + 1));
+  return bus != nullptr && bus->arn_text() == text ? bus : nullptr;
+}
+
+absl::StatusOr<std::vector<absl::StatusOr<Id>>> BrokerCore::PutEvents(
+    absl::Span<const BusEntry> entries) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  BANYAN_RETURN_IF_ERROR(ValidateEntries(
+      entries.size(), [entries](size_t i) -> const EventEntry& { return entries[i].entry; },
+      env_->limits));
+  const Instant now = env_->runtime.Read();
+  std::vector<absl::StatusOr<Id>> answers;
+  answers.reserve(entries.size());
+  for (const auto& [bus_name, entry] : entries) {
+    absl::StatusOr<Event> event = MakeEvent(entry, env_->ids.Next(), now.time(), *env_);
+    if (!event.ok()) {
+      answers.push_back(event.status());
+      continue;
+    }
+    const Id id = event->id;
+    answers.push_back(id);
+    const std::shared_ptr<EventBusCore> bus = FindBusByNameOrArn(bus_name);
+    if (bus == nullptr || !bus->Take(*std::move(event), entry.trace_header, now)) {
+      env_->Log(
+          LogSeverity::kError, {},
+          StrCat("dropped event ", id.ToString(), ": event bus ", bus_name, " does not exist"));
+    }
+  }
+  return answers;
 }
 
 std::vector<EventBus> BrokerCore::ListEventBuses(std::string_view prefix) const {

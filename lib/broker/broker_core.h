@@ -43,6 +43,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
+#include "absl/types/span.h"
 #include "banyan/broker.h"
 #include "banyan/mutex.h"
 #include "message/environment.h"
@@ -84,6 +85,7 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   absl::StatusOr<Queue> FindQueue(std::string_view name) const;
   absl::StatusOr<Topic> FindTopic(std::string_view name) const;
   absl::StatusOr<EventBus> FindEventBus(std::string_view name) const;
+  absl::StatusOr<std::vector<absl::StatusOr<Id>>> PutEvents(absl::Span<const BusEntry> entries);
   absl::StatusOr<Stream> FindStream(std::string_view name) const;
   absl::StatusOr<Function> FindFunction(std::string_view name) const;
 
@@ -129,6 +131,9 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
     Names<FunctionCore> functions;
     std::shared_ptr<SchedulerCore> scheduler;  // null once the broker has stopped
   };
+
+  // Null if there is none.
+  std::shared_ptr<EventBusCore> FindBusByNameOrArn(std::string_view text) const;
 
   // registry.h.
   template <typename Core>

@@ -216,6 +216,22 @@ absl::Status ValidateEntryShape(const EventEntry& entry, size_t index, const Lim
   return absl::OkStatus();
 }
 
+absl::Status ValidateEntries(size_t count, absl::FunctionRef<const EventEntry&(size_t)> entry,
+                             const Limits& limits) {
+  const int64_t max = limits.bus.entries_max;
+  if (count == 0 || static_cast<int64_t>(count) > max) {
+    return Error(AwsError::kBusValidation, "1 validation error detected: Value '[", count,
+                 " entries]' at 'entries' failed to satisfy constraint: Member must have length ",
+                 count == 0 ? "greater than or equal to 1" : StrCat("less than or equal to ", max));
+  }
+  int64_t bytes = 0;
+  for (size_t i = 0; i < count; ++i) {
+    BANYAN_RETURN_IF_ERROR(ValidateEntryShape(entry(i), i + 1, limits));
+    bytes += EntryBytes(entry(i));
+  }
+  return ValidateEntriesBytes(bytes, limits);
+}
+
 absl::StatusOr<Event> MakeEvent(const EventEntry& entry, Id id, absl::Time now,
                                 const Environment& env) {
   if (entry.source.empty()) return MissingArgument("Source");

@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -40,6 +41,9 @@ int64_t EntryBytes(const EventEntry& entry);
 // from 1 and is part of the text.
 absl::Status ValidateEntryShape(const EventEntry& entry, size_t index, const Limits& limits);
 absl::Status ValidateEntriesBytes(int64_t bytes, const Limits& limits);
+// All of these, and the number of entries. `entry` counts from 0.
+absl::Status ValidateEntries(size_t count, absl::FunctionRef<const EventEntry&(size_t)> entry,
+                             const Limits& limits);
 
 // Faults of one entry: a required argument is missing, a text is not UTF-8, a source is reserved,
 // the detail is no JSON object.

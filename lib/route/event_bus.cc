@@ -59,6 +59,11 @@ absl::StatusOr<std::vector<Rule>> EventBus::ListRules() const {
   return core_->ListRules();
 }
 
+absl::StatusOr<std::vector<std::string>> EventBus::ListRuleNamesByTarget(const Arn& target) const {
+  if (core_ == nullptr) return NoBus();
+  return core_->ListRuleNamesByTarget(target);
+}
+
 absl::StatusOr<std::vector<RuleExplanation>> EventBus::Explain(std::string_view event_json) const {
   if (core_ == nullptr) return NoBus();
   return core_->Explain(event_json);
@@ -87,6 +92,12 @@ absl::Status Rule::PutTargets(absl::Span<const Target> targets) const {
 absl::Status Rule::RemoveTargets(absl::Span<const std::string> ids) const {
   const std::shared_ptr<internal::EventBusCore> bus = core_ == nullptr ? nullptr : core_->bus();
   return bus == nullptr ? NoRule() : bus->RemoveTargets(*core_, ids);
+}
+
+absl::StatusOr<RuleOptions> Rule::Options() const {
+  const std::shared_ptr<internal::EventBusCore> bus = core_ == nullptr ? nullptr : core_->bus();
+  if (bus == nullptr) return NoRule();
+  return bus->Options(*core_);
 }
 
 absl::Status Rule::Enable() const {

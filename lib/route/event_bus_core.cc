@@ -116,19 +116,9 @@ absl::StatusOr<std::vector<absl::StatusOr<Id>>> EventBusCore::PutEvents(
   RuleIndex::Moment rules(active_);
   if (rules.closed()) return Gone();
 
-  if (entries.empty() || static_cast<int64_t>(entries.size()) > env_->limits.bus.entries_max) {
-    return Error(AwsError::kBusValidation, "1 validation error detected: Value '[", entries.size(),
-                 " entries]' at 'entries' failed to satisfy constraint: Member must have length ",
-                 entries.empty() ? "greater than or equal to 1"
-                                 : StrCat("less than or equal to ", env_->limits.bus.entries_max));
-  }
-  int64_t bytes = 0;
-  for (size_t i = 0; i < entries.size(); ++i) {
-    BANYAN_RETURN_IF_ERROR(ValidateEntryShape(entries[i], i + 1, env_->limits));
-    bytes += EntryBytes(entries[i]);
-  }
-  BANYAN_RETURN_IF_ERROR(ValidateEntriesBytes(bytes, env_->limits));
-
+  BANYAN_RETURN_IF_ERROR(ValidateEntries(
+      entries.size(), [entries](size_t i) -> const EventEntry& { return entries[i]; },
+      env_->limits));
   const Instant now = env_->runtime.Read();
   std::vector<absl::StatusOr<Id>> answers;
   answers.reserve(entries.size());
@@ -165,6 +155,13 @@ absl::Status EventBusCore::Accept(const EventEntry& entry) {
   BANYAN_ASSIGN_OR_RETURN(Event event, MakeEvent(entry, env_->ids.Next(), now.time(), *env_));
   Route(std::move(event), entry.trace_header, now, &rules);
   return absl::OkStatus();
+}
+
+bool EventBusCore::Take(Event event, std::string trace_header, const Instant& now) {
+  RuleIndex::Moment rules(active_);
+  if (rules.closed()) return false;
+  Route(std::move(event), std::move(trace_header), now, &rules);
+  return true;
 }
 
 void EventBusCore::Route(Event event, std::string trace_header, const Instant& now,
@@ -447,6 +444,23 @@ absl::StatusOr<std::vector<Rule>> EventBusCore::ListRules() const {
   return list;
 }
 
+absl::StatusOr<std::vector<std::string>> EventBusCore::ListRuleNamesByTarget(
+    const Arn& target) const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  const std::string arn = target.ToString();
+  MutexLock lock(&change_mu_);
+  if (!is_open_) return Gone();
+  std::vector<std::string> names;
+  for (const auto& [name, state] : rules_) {
+    if (std::any_of(state.targets.begin(), state.targets.end(),
+                    [&arn](const LiveTarget& t) { return t.what.sink->arn_text() == arn; })) {
+      names.push_back(name);
+    }
+  }
+  return names;
+}
+
 const EventBusCore::RuleState* EventBusCore::Find(const RuleCore& rule) const {
   const auto found = rules_.find(rule.name());
   return found == rules_.end() || found->second.core.get() != &rule ? nullptr : &found->second;
@@ -455,6 +469,22 @@ const EventBusCore::RuleState* EventBusCore::Find(const RuleCore& rule) const {
 EventBusCore::RuleState* EventBusCore::Find(const RuleCore& rule) {
   const auto found = rules_.find(rule.name());
   return found == rules_.end() || found->second.core.get() != &rule ? nullptr : &found->second;
+}
+
+absl::StatusOr<RuleOptions> EventBusCore::Options(const RuleCore& rule) const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  MutexLock lock(&change_mu_);
+  if (!is_open_) return Gone();
+  const RuleState* state = Find(rule);
+  if (state == nullptr) return NoRule(rule.name());
+  RuleOptions options = {.pattern = state->pattern->text(),
+                         .enabled = state->enabled,
+                         .description = state->description};
+  for (const LiveTarget& target : state->targets) {
+    options.targets.push_back(Target(target.what.target).Id(target.what.id));
+  }
+  return options;
 }
 
 absl::Status EventBusCore::PutTargets(const RuleCore& rule, absl::Span<const Target> targets) {

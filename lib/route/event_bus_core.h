@@ -90,11 +90,15 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   absl::Status DeleteRule(std::string_view name);
   absl::StatusOr<Rule> FindRule(std::string_view name) const;
   absl::StatusOr<std::vector<Rule>> ListRules() const;
+  absl::StatusOr<std::vector<std::string>> ListRuleNamesByTarget(const Arn& target) const;
   absl::StatusOr<std::vector<RuleExplanation>> Explain(std::string_view event_json) const;
   EventBusStats Stats() const;
 
   // As Put(), for a schedule. Passes no gate, as every delivery.
   absl::Status Accept(const EventEntry& entry);
+
+  // An entry of a call that puts to several buses. Passes no gate. False: the bus is gone.
+  bool Take(Event event, std::string trace_header, const Instant& now);
 
   // Takes an event from another bus as it is. Passes no gate, as every delivery.
   absl::Status Forward(const Delivery& delivery);
@@ -103,6 +107,7 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   absl::Status PutTargets(const RuleCore& rule, absl::Span<const Target> targets);
   absl::Status RemoveTargets(const RuleCore& rule, absl::Span<const std::string> ids);
   absl::Status SetEnabled(const RuleCore& rule, bool enabled);
+  absl::StatusOr<RuleOptions> Options(const RuleCore& rule) const;
   RuleStats Stats(const RuleCore& rule) const;
 
   const Arn& arn() const { return arn_; }

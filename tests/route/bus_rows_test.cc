@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Rows of spec/buses.md that are commonly got wrong, by their numbers there, through the public API
+// alone.
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "banyan/broker.h"
+#include "banyan/error.h"
+#include "banyan/testing/matchers.h"
+#include "banyan/testing/simulated_runtime.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace banyan {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+constexpr char kAny[] = R"({"source":["shop"]})";
+
+std::string AwsCode(const absl::Status& status) {
+  if (status.ok()) return "OK";
+  const AwsErrorRow* row = FindAwsError(status);
+  return row == nullptr ? "no AWS error: " + status.ToString() : std::string(row->code);
+}
+
+std::string AttributeOf(const Received& received, std::string_view name) {
+  const AttributeValue* value = received.attributes().Find(name);
+  return value == nullptr ? "(none)" : value->value;
+}
+
+class BusRows : public ::testing::Test {
+ protected:
+  Queue MakeQueue(std::string_view name, QueueOptions options = {}) {
+    return broker_.CreateQueue(name, std::move(options)).value();
+  }
+  Rule PutRule(const Target& target) {
+    return bus_.PutRule("r", {.pattern = kAny, .targets = {target}}).value();
+  }
+  Rule Transform(std::map<std::string, std::string> paths, std::string input_template) {
+    return PutRule(Target(queue_)
+                       .InputTransformer(std::move(paths), std::move(input_template))
+                       .DeadLetter(dead_));
+  }
+  Id Put(std::string detail = "{}") {
+    return bus_.Put({.source = "shop", .detail_type = "Order", .detail = std::move(detail)})
+        .value();
+  }
+  static std::vector<Received> Drain(const Queue& queue) {
+    std::vector<Received> all;
+    for (;;) {
+      const std::vector<Received> batch = queue.Receive({.max_messages = 10}).value();
+      if (batch.empty()) return all;
+      for (const Received& one : batch) {
+        EXPECT_TRUE(one.Delete().ok());
+        all.push_back(one);
+      }
+    }
+  }
+  static std::vector<std::string> Bodies(const Queue& queue) {
+    std::vector<std::string> bodies;
+    for (const Received& one : Drain(queue)) bodies.emplace_back(one.body());
+    return bodies;
+  }
+  // Of the one target.
+  static DeliveryStats Books(const Rule& rule) { return rule.Stats().targets.at(0).delivery; }
+
+  testing::SimulatedRuntime runtime_;
+  Broker broker_ = Broker::Create(runtime_, {}).value();
+  EventBus bus_ = broker_.CreateEventBus("shop").value();
+  Queue queue_ = MakeQueue("q");
+  Queue dead_ = MakeQueue("dead");
+};
+
+TEST_F(BusRows, B1_APutTakesOneMebibyteAndTheOlderLimitIsASetting) {
+  const auto entry_of = [](int64_t bytes) {
+    EventEntry entry = {.source = "shop", .detail_type = "Order"};
+    entry.detail = "{\"x\":\"" + std::string(static_cast<size_t>(bytes) - 9 - 8, 'x') + "\"}";
+    return entry;
+  };
+  EXPECT_THAT(bus_.Put(entry_of(1'048'576)), testing::IsOk());
+  EXPECT_EQ(AwsCode(bus_.Put(entry_of(1'048'577)).status()), "ValidationException");
+  Limits strict = Limits::Aws();
+  strict.bus.entries_bytes_max = 262'144;
+  Broker old = Broker::Create(runtime_, {.limits = strict}).value();
+  const EventBus bus = old.FindEventBus("default").value();
+  EXPECT_THAT(bus.Put(entry_of(262'144)), testing::IsOk());
+  EXPECT_EQ(AwsCode(bus.Put(entry_of(262'145)).status()), "ValidationException");
+}
+
+TEST_F(BusRows, B2_ATargetsGroupIdHasAtMostAHundredCharacters) {
+  const Queue fifo = MakeQueue("q.fifo", {.fifo = true, .content_based_deduplication = true});
+  const auto put = [&](std::string group) {
+    return bus_
+        .PutRule("r", {.pattern = kAny,
+                       .targets = {Target(fifo).Id("t").MessageGroupId(std::move(group))}})
+        .status();
+  };
+  EXPECT_EQ(AwsCode(put(std::string(101, 'g'))), "ValidationException");
+  EXPECT_THAT(put(std::string(100, 'g')), testing::IsOk());
+  Put();
+  const std::vector<Received> got = Drain(fifo);
+  ASSERT_THAT(got, SizeIs(1));
+  EXPECT_EQ(got[0].message_group_id(), std::string(100, 'g'));
+  EXPECT_THAT(fifo.Send({.body = "b", .message_group_id = std::string(128, 'g')}), testing::IsOk())
+      << "the queue itself takes more";
+}
+
+TEST_F(BusRows, B3_ADetailThatIsNoObjectIsMalformed) {
+  for (const char* detail : {"[]", "\"text\"", "\"{\\\"a\\\":1}\"", "17", "null", "{", "{}{}"}) {
+    const absl::Status refused =
+        bus_.Put({.source = "shop", .detail_type = "Order", .detail = detail}).status();
+    EXPECT_EQ(AwsCode(refused), "MalformedDetail") << detail;
+    EXPECT_THAT(std::string(refused.message()), HasSubstr("Detail is malformed.")) << detail;
+  }
+}
+
+TEST_F(BusRows, B4_AnEventForAnUnknownBusGetsAnIdAndIsDropped) {
+  PutRule(queue_);
+  const EventEntry order = {.source = "shop", .detail_type = "Order", .detail = "{}"};
+  const auto answers = broker_
+                           .PutEvents({{{.event_bus_name = "nowhere", .entry = order},
+                                        {.event_bus_name = "shop", .entry = order},
+                                        {.event_bus_name = "nowhere", .entry = {}}}})
+                           .value();
+  ASSERT_THAT(answers, SizeIs(3));
+  EXPECT_THAT(answers[0], testing::IsOk());
+  EXPECT_THAT(answers[1], testing::IsOk());
+  EXPECT_EQ(AwsCode(answers[2].status()), "InvalidArgument") << "entries are judged all the same";
+  const std::vector<std::string> bodies = Bodies(queue_);
+  ASSERT_THAT(bodies, SizeIs(1));
+  EXPECT_THAT(bodies[0], HasSubstr(answers[1]->ToString()));
+}
+
+TEST_F(BusRows, B5_TheTimeIsCutToWholeSeconds) {
+  PutRule(Target(queue_).InputPath("$.time"));
+  bus_.Put({.source = "shop",
+            .detail_type = "Order",
+            .detail = "{}",
+            .time = absl::FromUnixSeconds(1'000'000'000) + absl::Milliseconds(999)})
+      .value();
+  runtime_.Advance(absl::Milliseconds(1'999));
+  Put();
+  EXPECT_THAT(Bodies(queue_),
+              ElementsAre(R"("2001-09-09T01:46:40Z")", R"("2026-01-01T00:00:01Z")"));
+}
+
+TEST_F(BusRows, B6_AForwardedEventKeepsItsIdAndAllElse) {
+  const EventBus other = broker_.CreateEventBus("other").value();
+  PutRule(other);
+  other.PutRule("keep", {.pattern = kAny, .targets = {queue_}}).value();
+  const Queue here = MakeQueue("here");
+  bus_.PutRule("here", {.pattern = kAny, .targets = {here}}).value();
+  const Id id = bus_.Put({.source = "shop",
+                          .detail_type = "Order",
+                          .detail = R"({"n":1.50})",
+                          .resources = {"a", "b"},
+                          .time = absl::FromUnixSeconds(1'000'000'000)})
+                    .value();
+  runtime_.Advance(absl::Seconds(5));
+  const std::string expected =
+      R"({"version":"0","id":")" + id.ToString() +
+      R"(","detail-type":"Order","source":"shop","account":"000000000000",)"
+      R"("time":"2001-09-09T01:46:40Z","region":"us-east-1","resources":["a","b"],)"
+      R"("detail":{"n":1.50}})";
+  EXPECT_THAT(Bodies(queue_), ElementsAre(expected));
+  EXPECT_THAT(Bodies(here), ElementsAre(expected));
+}
+
+TEST_F(BusRows, B7_AnEventIsForwardedOnceOnly) {
+  const EventBus second = broker_.CreateEventBus("second").value();
+  const EventBus third = broker_.CreateEventBus("third").value();
+  PutRule(second);
+  second.PutRule("on", {.pattern = kAny, .targets = {Target(third).DeadLetter(dead_), queue_}})
+      .value();
+  const Queue far = MakeQueue("far");
+  third.PutRule("keep", {.pattern = kAny, .targets = {far}}).value();
+  const Id id = Put();
+  EXPECT_THAT(Drain(queue_), SizeIs(1)) << "one hop";
+  EXPECT_THAT(Drain(far), IsEmpty());
+  const std::vector<Received> letters = Drain(dead_);
+  ASSERT_THAT(letters, SizeIs(1));
+  EXPECT_EQ(AttributeOf(letters[0], "ERROR_CODE"), "THIRD_ACCOUNT_HOP_DETECTED");
+  EXPECT_EQ(AttributeOf(letters[0], "RETRY_ATTEMPTS"), "0");
+  EXPECT_EQ(AttributeOf(letters[0], "EXHAUSTED_RETRY_CONDITION"), "(none)");
+  EXPECT_THAT(std::string(letters[0].body()), HasSubstr(id.ToString()));
+}
+
+TEST_F(BusRows, B9_AStringAtAnInputPathIsDeliveredInQuotes) {
+  PutRule(Target(queue_).InputPath("$.detail.payload.sf_id"));
+  Put(R"({"payload":{"acc_id":"0a787ecb-4015","sf_id":"baz"}})");
+  EXPECT_THAT(Bodies(queue_), ElementsAre("\"baz\""));
+}
+
+TEST_F(BusRows, B10_AnAbsentPathBareInJsonIsAnEmptyString) {
+  Transform({{"a", "$.detail.notinmessage"}}, R"({"c": <a>})");
+  Put();
+  EXPECT_THAT(Bodies(queue_), ElementsAre(R"({"c":""})"));
+}
+
+TEST_F(BusRows, B11_AnObjectInAStringTemplateLosesItsQuotes) {
+  Transform({{"o", "$.detail"}}, R"("Payload of <o>")");
+  Put(R"({"acc_id":"0a78","sf_id":"baz"})");
+  EXPECT_THAT(Bodies(queue_), ElementsAre(R"("Payload of {acc_id:0a78,sf_id:baz}")"));
+}
+
+TEST_F(BusRows, B12_AnArrayInAStringTemplateLosesItsQuotes) {
+  Transform({{"list", "$.detail.list"}}, R"("all of <list>")");
+  Put(R"({"list":["ACTIVE","INACTIVE"]})");
+  EXPECT_THAT(Bodies(queue_), ElementsAre(R"("all of [ACTIVE,INACTIVE]")"));
+}
+
+TEST_F(BusRows, B13_AnArrayOrObjectInsideQuotesOfAJsonTemplateIsSilentlyNotDelivered) {
+  for (const char* path : {"$.detail.list", "$.detail.o"}) {
+    const Rule rule = Transform({{"x", path}}, R"({"x":"<x>"})");
+    Put(R"({"list":["ACTIVE"],"o":{"a":1}})");
+    EXPECT_THAT(Drain(queue_), IsEmpty());
+    EXPECT_THAT(Drain(dead_), IsEmpty());
+    EXPECT_EQ(Books(rule).dropped, 1);
+    EXPECT_EQ(Books(rule).pending, 0);
+  }
+}
+
+TEST_F(BusRows, B14_ATemplateThatIsNeitherJsonNorAStringIsTakenAndSilentlyNotDelivered) {
+  const Rule rule = Transform({{"list", "$.detail.list"}}, "<list> single");
+  Put(R"({"list":["ACTIVE"]})");
+  EXPECT_THAT(Drain(queue_), IsEmpty());
+  EXPECT_THAT(Drain(dead_), IsEmpty());
+  EXPECT_EQ(Books(rule).dropped, 1);
+}
+
+TEST_F(BusRows, B15_TheEventVariableHasNoDetailAndSaysDetailType) {
+  Transform({}, R"({"originalEvent": <aws.events.event>})");
+  const Id id = Put(R"({"secret":1})");
+  EXPECT_THAT(Bodies(queue_),
+              ElementsAre(R"({"originalEvent":{"version":"0","id":")" + id.ToString() +
+                          R"(","detailType":"Order","source":"shop","account":"000000000000",)"
+                          R"("time":"2026-01-01T00:00:00Z","region":"us-east-1",)"
+                          R"("resources":[]}})"));
+  Transform({}, R"({"e": <aws.events.event.json>})");
+  Put(R"({"secret":1})");
+  EXPECT_THAT(Bodies(queue_),
+              ElementsAre(AllOf(HasSubstr(R"("detail-type":"Order")"), Not(HasSubstr("detailType")),
+                                EndsWith(R"("detail":{"secret":1}}})"))));
+}
+
+TEST_F(BusRows, B16_APermanentFaultGoesToTheDeadLetterQueueWithoutARetry) {
+  const Rule rule = PutRule(Target(queue_).InputPath("$.detail").DeadLetter(dead_));
+  ASSERT_THAT(broker_.DeleteQueue("q"), testing::IsOk());
+  Put(R"({"n":1})");
+  const std::vector<Received> letters = Drain(dead_);
+  ASSERT_THAT(letters, SizeIs(1));
+  EXPECT_EQ(AttributeOf(letters[0], "ERROR_CODE"), "NO_RESOURCE");
+  EXPECT_EQ(AttributeOf(letters[0], "RETRY_ATTEMPTS"), "0");
+  EXPECT_EQ(AttributeOf(letters[0], "EXHAUSTED_RETRY_CONDITION"), "(none)");
+  EXPECT_THAT(std::string(letters[0].body()), HasSubstr("\"detail-type\"")) << "the original event";
+  EXPECT_EQ(Books(rule).failed_attempts, 1);
+}
+
+}  // namespace
+}  // namespace banyan
