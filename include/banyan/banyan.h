@@ -25,6 +25,7 @@
 #include "banyan/consumer.h"
 #include "banyan/typed.h"
 #include "banyan/envelope.h"
+#include "banyan/outbox.h"
 #include "banyan/stream.h"
 #include "banyan/metrics.h"
 #include "banyan/payload.h"

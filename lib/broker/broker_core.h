@@ -68,6 +68,8 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   static absl::StatusOr<Broker> CreateBroker(Runtime& runtime, BrokerOptions options,
                                              Journal* journal);
   static BrokerCore& Of(const Broker& broker) { return *broker.core_; }
+  // Null for a broker that was moved from. Keeps names and memory, not the broker's life.
+  static const std::shared_ptr<BrokerCore>& SharedOf(const Broker& broker) { return broker.core_; }
 
   explicit BrokerCore(std::shared_ptr<Environment> env) : env_(std::move(env)) {}
 

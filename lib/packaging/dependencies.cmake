@@ -25,4 +25,12 @@ if(BANYAN_BUILD_BENCH AND NOT TARGET benchmark::benchmark)
   find_package(benchmark CONFIG REQUIRED)
 endif()
 
+# A database for an example and a test of the outbox. The library does not use it.
+if((BANYAN_BUILD_TESTS OR BANYAN_BUILD_EXAMPLES) AND NOT TARGET SQLite::SQLite3)
+  find_package(SQLite3 QUIET)
+  if(NOT SQLite3_FOUND)
+    message(STATUS "Banyan: no SQLite (Debian: libsqlite3-dev); its example and test are left out")
+  endif()
+endif()
+
 include(${CMAKE_CURRENT_LIST_DIR}/mimalloc.cmake)

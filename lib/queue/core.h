@@ -125,6 +125,9 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   absl::Status RemoveTags(absl::Span<const std::string> keys);
   void Trim();
 
+  // What Send would refuse whatever rests here. For who sends later.
+  absl::Status Check(const SendRequest& request);
+
   // The same for who holds a Received.
   absl::Status Delete(const ReceivedState& received);
   absl::Status ChangeVisibility(const Receipt& receipt, absl::Duration from_now);
@@ -277,6 +280,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
     std::stop_token stop = {};
     size_t answer_to = 0;  // of a batch
   };
+  absl::Status CheckSend(const SendRequest& request) const;
   absl::Status MakeSent(SendRequest* request, const Instant& now, Id id, Incoming* incoming,
                         std::optional<SendResult>* answer);
   DedupKey KeyOf(const SendRequest& request) const;

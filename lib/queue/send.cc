@@ -16,13 +16,27 @@
 
 namespace banyan::inline v0_1::internal {
 
+absl::Status QueueCore::CheckSend(const SendRequest& request) const {
+  BANYAN_RETURN_IF_ERROR(ValidateSend(
+      request, fifo_, content_based_deduplication_.load(std::memory_order_relaxed), env_->limits));
+  return ValidateSize(request.body.size() + request.attributes.bytes(),
+                      message_bytes_max_.load(std::memory_order_relaxed));
+}
+
+absl::Status QueueCore::Check(const SendRequest& request) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  {
+    MutexLock lock(&intake_.mu);
+    if (intake_.closed) return IntakeClosedStatus();
+  }
+  return CheckSend(request);
+}
+
 absl::StatusOr<SendResult> QueueCore::Send(SendRequest request) {
   Operation operation(this);
   BANYAN_RETURN_IF_ERROR(operation.entered());
-  BANYAN_RETURN_IF_ERROR(ValidateSend(
-      request, fifo_, content_based_deduplication_.load(std::memory_order_relaxed), env_->limits));
-  BANYAN_RETURN_IF_ERROR(ValidateSize(request.body.size() + request.attributes.bytes(),
-                                      message_bytes_max_.load(std::memory_order_relaxed)));
+  BANYAN_RETURN_IF_ERROR(CheckSend(request));
   Incoming incoming;
   std::optional<SendResult> answer;
   BANYAN_RETURN_IF_ERROR(MakeSent(&request, operation.now, env_->ids.Next(), &incoming, &answer));

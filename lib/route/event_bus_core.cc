@@ -109,6 +109,15 @@ absl::StatusOr<Id> EventBusCore::Put(const EventEntry& entry) {
   return std::move(answers.front());
 }
 
+absl::Status EventBusCore::Check(const EventEntry& entry) const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  if (RuleIndex::Moment(active_).closed()) return Gone();
+  BANYAN_RETURN_IF_ERROR(ValidateEntryShape(entry, 1, env_->limits));
+  BANYAN_RETURN_IF_ERROR(ValidateEntriesBytes(EntryBytes(entry), env_->limits));
+  return MakeEvent(entry, Id(), env_->runtime.Now(), *env_).status();
+}
+
 absl::StatusOr<std::vector<absl::StatusOr<Id>>> EventBusCore::PutEvents(
     absl::Span<const EventEntry> entries) {
   const Gate::Pass pass = env_->gate.Enter();

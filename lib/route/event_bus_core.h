@@ -103,6 +103,9 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   // Takes an event from another bus as it is. Passes no gate, as every delivery.
   absl::Status Forward(const Delivery& delivery);
 
+  // What Put would refuse, whatever the rules. For who puts later.
+  absl::Status Check(const EventEntry& entry) const;
+
   // The verbs of a Rule.
   absl::Status PutTargets(const RuleCore& rule, absl::Span<const Target> targets);
   absl::Status RemoveTargets(const RuleCore& rule, absl::Span<const std::string> ids);

@@ -169,6 +169,13 @@ absl::Status TopicCore::Gone() const {
   return Error(AwsError::kTopicNotFound, "Topic does not exist");
 }
 
+absl::Status TopicCore::Check(const PublishRequest& request) const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  if (RuleIndex::Moment(active_).closed()) return Gone();
+  return ValidatePublish(request, options_, env_->limits);
+}
+
 absl::StatusOr<PublishResult> TopicCore::Publish(PublishRequest request) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();

@@ -126,6 +126,9 @@ class TopicCore : public Sink, public std::enable_shared_from_this<TopicCore> {
   absl::StatusOr<TopicOptions> Options() const;
   TopicStats Stats() const;
 
+  // What Publish would refuse, whoever has subscribed. For who publishes later.
+  absl::Status Check(const PublishRequest& request) const;
+
   // The door for buses: the body becomes the message, event id and trace stay, no attributes.
   // Answers at once.
   std::optional<absl::Status> Accept(const Delivery& delivery, LaterFn later) override;

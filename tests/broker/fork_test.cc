@@ -16,7 +16,9 @@
 
 #include "banyan/broker.h"
 #include "banyan/consumer.h"
+#include "banyan/outbox.h"
 #include "banyan/testing/matchers.h"
+#include "outbox_testing.h"
 
 namespace banyan {
 namespace {
@@ -75,6 +77,50 @@ TEST(ForkTest, TheChildIsToldAndTheParentGoesOn) {
   done = true;
   busy.join();
   EXPECT_THAT(queue.Send({.body = "x"}), testing::IsOk());
+}
+
+// What is pending in the table is the parent's to publish.
+TEST(ForkTest, AnOutboxInTheChildWritesNothingAndLeavesTheTableAlone) {
+  std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime({.threads = 2});
+  Broker broker = Broker::Create(*runtime, {}).value();
+  const Queue queue = broker.CreateQueue("q").value();
+  FakeDatabase database;
+  std::optional<Outbox> outbox = Outbox::Create(broker, database).value();
+  outbox->Start();
+  std::atomic<bool> done{false};
+  std::thread busy([&] {
+    while (!done) {
+      FakeDatabase::Transaction tx(database);
+      ASSERT_THAT(outbox->SendIn(tx, queue, {.body = "x"}), testing::IsOk());
+      tx.Commit();
+      outbox->Committed();
+    }
+  });
+  for (int round = 0; round < 20; ++round) {
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      alarm(20);
+      FakeDatabase::Transaction tx(database);
+      if (outbox->SendIn(tx, queue, {.body = "x"}).status().code() !=
+          absl::StatusCode::kUnavailable) {
+        _exit(1);
+      }
+      outbox->Committed();
+      outbox->Stop();
+      if (!outbox->Stats().stopped) _exit(2);
+      outbox.reset();
+      _exit(0);
+    }
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFEXITED(status)) << "the child hung or crashed, signal " << WTERMSIG(status);
+    ASSERT_EQ(WEXITSTATUS(status), 0) << "the number of the wrong answer";
+  }
+  done = true;
+  busy.join();
+  while (!database.rows().empty()) std::this_thread::yield();
+  EXPECT_EQ(outbox->Stats().published, queue.Depth().total());
 }
 
 }  // namespace

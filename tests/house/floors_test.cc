@@ -45,7 +45,7 @@ const std::vector<Room>& Rooms() {
       {"deliver", 4, {"function", "target"}},
       {"route", 5, {"envelope", "event_bus", "scheduler", "topic"}},
       {"consume", 5, {"consumer"}},
-      {"broker", 6, {"banyan", "broker", "typed"}},
+      {"broker", 6, {"banyan", "broker", "outbox", "typed"}},
       {"testing", 7, {}},  // its face is the folder banyan/testing/
       {"tool", 7, {}},
   };
