@@ -124,7 +124,7 @@ TEST(OutboxRow, ComesBackAsItWas) {
 }
 
 TEST(OutboxRow, HoldsAnyBytesAsUtf8WithoutNul) {
-  const uint64_t seed = ::testing::UnitTest::GetInstance()->random_seed() + 1u;
+  const auto seed = static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed()) + 1;
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937_64 random(seed);
   const std::string_view pieces[] = {"a",
@@ -237,7 +237,7 @@ TEST(OutboxRow, CutOffAnywhereItIsRefused) {
 }
 
 TEST(OutboxRow, DamagedAnywhereItIsReadOrRefused) {
-  const uint64_t seed = ::testing::UnitTest::GetInstance()->random_seed() + 1u;
+  const auto seed = static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed()) + 1;
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937_64 random(seed);
   const std::string row = WriteOutboxRow(FullQueueLetter());

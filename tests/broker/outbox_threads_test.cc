@@ -37,7 +37,7 @@ constexpr int kWriters = 4;
 // What is committed arrives once, each writer's in the order of its commits; what is rolled back
 // does not arrive. The table fails now and then.
 TEST(OutboxThreads, ConcurrentTransactionsArriveOnceAndInOrder) {
-  const uint64_t seed = ::testing::UnitTest::GetInstance()->random_seed() + 1u;
+  const auto seed = static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed()) + 1;
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime({.threads = 3});
   Broker broker = Broker::Create(*runtime, {}).value();
