@@ -27,7 +27,7 @@ struct Field {
   int low;
   int high;
   absl::Span<const std::string_view> names;  // of low, low + 1, ...
-  bool goes_round;                          // may a range go over the end?
+  bool goes_round;                           // may a range go over the end?
 
   int span() const { return high - low + 1; }
 };

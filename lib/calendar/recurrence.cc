@@ -16,8 +16,8 @@ const absl::Time& EndOfTime() {
 }
 
 std::optional<absl::Time> NextOfRate(absl::Duration period, absl::Time from, absl::Time after) {
+  if (std::max(after, from) >= EndOfTime()) return std::nullopt;
   if (after < from) return from;
-  if (after >= EndOfTime()) return std::nullopt;
   absl::Duration rest;
   const int64_t periods = absl::IDivDuration(after - from, period, &rest);
   const absl::Time next = from + (periods + 1) * period;

@@ -37,6 +37,10 @@ TEST(RecurrenceTest, ARateEndsWithTheCalendar) {
   Recurrence rare = Of("rate(999999999 days)");
   rare.rate_from = At("2026-01-01T00:00:00Z");
   EXPECT_EQ(rare.Next(At("2026-01-01T00:00:00Z")), std::nullopt);
+  rare.rate_from += 999'999'999 * absl::Hours(24);
+  EXPECT_EQ(rare.Next(At("2026-01-01T00:00:00Z")), std::nullopt);
+  rare.rate_from = rare.start = absl::InfiniteFuture();
+  EXPECT_EQ(rare.Next(At("2026-01-01T00:00:00Z")), std::nullopt);
   EXPECT_EQ(Of("rate(1 minute)").Next(At("2199-12-31T23:58:30Z")), At("2199-12-31T23:59:00Z"));
   EXPECT_EQ(Of("rate(1 minute)").Next(At("2199-12-31T23:59:00Z")), std::nullopt);
   EXPECT_EQ(Of("rate(1 minute)").Next(absl::InfiniteFuture()), std::nullopt);

@@ -99,6 +99,12 @@ TEST_F(ScheduleTest, AtHeedsNeitherStartNorEnd) {
 TEST_F(ScheduleTest, WhatNeverFiresIsTakenAndHasNoTimer) {
   Create("feb30", Telling("cron(0 0 30 2 ? *)"));
   Create("past", Telling("cron(15 10 ? * 6L 2002-2005)"));
+  Create("rare", Telling("rate(999999999 days)"));
+  ScheduleOptions late = Telling("rate(1 day)");
+  late.start_date = absl::InfiniteFuture();
+  Create("late", late);
+  late.schedule_expression = "cron(0 0 * * ? *)";
+  Create("late-cron", late);
   EXPECT_EQ(broker_.GetSchedule("feb30")->next_firing, std::nullopt);
   EXPECT_EQ(runtime_.NextDue(), absl::InfiniteDuration());
 }
