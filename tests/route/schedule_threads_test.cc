@@ -70,8 +70,8 @@ TEST(ScheduleThreadsTest, StopAndResetMeetFirings) {
   for (int round = 0; round < 50; ++round) {
     // A year in a second: something is always due.
     const auto runtime = NewThreadedRuntime({.threads = 2, .clock = {.scale = 1'000'000}});
+    std::atomic<int> called{0};  // outlives the handlers, for which the broker waits
     Broker broker = Broker::Create(*runtime, {}).value();
-    std::atomic<int> called{0};
     const auto wire = [&] {
       const Function function = broker
                                     .CreateFunction("f", {.concurrency = 2},
