@@ -72,6 +72,7 @@ enum class AwsError {
   kBusIllegalStatus,
   kBusConcurrentModification,
   kBusManagedRule,
+  kBusPolicyLengthExceeded,
   kBusThirdAccountHop,  // in the dead letter of an event that was forwarded once already
   // Streams (Kinesis)
   kStreamResourceNotFound,

@@ -175,6 +175,21 @@ class BANYAN_EXPORT EventBus {
   // Of the rules that have this target, sorted. None is no error.
   absl::StatusOr<std::vector<std::string>> ListRuleNamesByTarget(const Arn& target) const;
 
+  // The access policy, as JSON. Kept and returned, and without effect here: whoever has a handle
+  // may put. PutPermission adds a statement that lets an account (twelve digits; "*": all) put
+  // events, or replaces the one with that id; RemovePermission takes one out; SetPolicy replaces
+  // all, with none if it is empty. Policy() is empty if there is none.
+  //
+  // Errors  kInvalidArgument: an id that is not 1 to 64 letters, digits, hyphens and underscores,
+  //         a bad principal or action, no policy (ValidationException), one of more than 10,240
+  //         bytes (PolicyLengthExceededException). kNotFound: no statement of that id.
+  // Source  .../API_PutPermission.html, .../API_RemovePermission.html
+  absl::Status PutPermission(std::string_view statement_id, std::string_view principal,
+                             std::string_view action = "events:PutEvents") const;
+  absl::Status RemovePermission(std::string_view statement_id) const;
+  absl::Status SetPolicy(std::string_view policy) const;
+  absl::StatusOr<std::string> Policy() const;
+
   // Says of each rule, by name, whether it would match the event in its envelope, and if not, the
   // first field that failed. Delivers nothing. Banyan's own verb.
   absl::StatusOr<std::vector<RuleExplanation>> Explain(std::string_view event_json) const;

@@ -110,6 +110,8 @@ constexpr AwsErrorRow kRows[] = {
      "ConcurrentModificationException", 400, true},
     {AwsError::kBusManagedRule, StatusCode::kPermissionDenied, "ManagedRuleException",
      "ManagedRuleException", 400, true},
+    {AwsError::kBusPolicyLengthExceeded, StatusCode::kInvalidArgument,
+     "PolicyLengthExceededException", "PolicyLengthExceededException", 400, true},
     {AwsError::kBusThirdAccountHop, StatusCode::kPermissionDenied, "THIRD_ACCOUNT_HOP_DETECTED",
      "THIRD_ACCOUNT_HOP_DETECTED", 400, true},
     // Streams.

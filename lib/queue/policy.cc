@@ -13,7 +13,7 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "message/errors.h"
-#include "queue/json_members.h"
+#include "queue/policy_text.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -24,55 +24,12 @@ constexpr size_t kStatementsMax = 20;
 constexpr size_t kActionsMax = 7;
 constexpr size_t kPrincipalsMax = 50;
 constexpr size_t kLabelMax = 80;
-constexpr std::string_view kStatement = "Statement";
 
 // What an owner can share; everything else stays with him.
 constexpr std::array<std::string_view, 9> kActions = {
     "*",           "ChangeMessageVisibility",    "DeleteMessage", "GetQueueAttributes",
     "GetQueueUrl", "ListDeadLetterSourceQueues", "PurgeQueue",    "ReceiveMessage",
     "SendMessage"};
-
-// A policy taken apart. Views are into its text.
-struct Policy {
-  std::vector<std::pair<std::string, std::string_view>> others;  // name and value, but Statement
-  std::vector<std::string_view> statements;
-};
-
-// Nothing if it is not a JSON object whose Statement, if any, is an object or a list of objects.
-std::optional<Policy> ReadPolicy(std::string_view text) {
-  const std::optional<std::vector<JsonMember>> members = ReadJsonObject(text);
-  if (!members.has_value()) return std::nullopt;
-  Policy policy;
-  for (const JsonMember& member : *members) {
-    if (member.name != kStatement) policy.others.emplace_back(member.name, member.raw);
-  }
-  const JsonMember* statement = FindMember(*members, kStatement);
-  if (statement == nullptr) return policy;
-  if (statement->kind == JsonToken::kStartObject) {
-    policy.statements.push_back(statement->raw);
-    return policy;
-  }
-  const std::optional<std::vector<JsonMember>> list = ReadJsonArray(statement->raw);
-  if (!list.has_value()) return std::nullopt;
-  for (const JsonMember& one : *list) {
-    if (one.kind != JsonToken::kStartObject) return std::nullopt;
-    policy.statements.push_back(one.raw);
-  }
-  return policy;
-}
-
-std::string WritePolicy(const Policy& policy) {
-  std::string text = "{";
-  for (const auto& [name, value] : policy.others) {
-    StrAppend(&text, JsonString(name), ":", value, ",");
-  }
-  StrAppend(&text, JsonString(kStatement), ":[");
-  for (size_t i = 0; i < policy.statements.size(); ++i) {
-    StrAppend(&text, i == 0 ? "" : ",", policy.statements[i]);
-  }
-  text += "]}";
-  return text;
-}
 
 absl::Status BadPolicy(std::string_view reason) {
   return Error(AwsError::kQueueInvalidAttributeValue,
@@ -82,13 +39,6 @@ absl::Status BadPolicy(std::string_view reason) {
 absl::Status BadValue(std::string_view parameter, std::string_view value, std::string_view reason) {
   return Error(AwsError::kQueueInvalidParameterValue, "Value ", value, " for parameter ", parameter,
                " is invalid. Reason: ", reason);
-}
-
-bool HasLabel(std::string_view statement, std::string_view label) {
-  const std::optional<std::vector<JsonMember>> members = ReadJsonObject(statement);
-  if (!members.has_value()) return false;
-  const JsonMember* sid = FindMember(*members, "Sid");
-  return sid != nullptr && sid->kind == JsonToken::kString && sid->text == label;
 }
 
 // One value as it is, several as a list: so AWS writes principals and actions.
@@ -163,7 +113,7 @@ absl::Status ValidatePolicy(std::string_view policy) {
     return BadPolicy(
         StrCat("It has ", policy.size(), " bytes, and at most ", kPolicyBytesMax, " are allowed."));
   }
-  const std::optional<Policy> parts = ReadPolicy(policy);
+  const std::optional<PolicyText> parts = ReadPolicy(policy);
   if (!parts.has_value()) return BadPolicy("It is not a JSON object with statements.");
   if (parts->statements.size() > kStatementsMax) {
     return Error(AwsError::kQueueOverLimit, parts->statements.size(),
@@ -179,10 +129,10 @@ absl::StatusOr<std::string> AddPermission(std::string_view policy, std::string_v
   BANYAN_RETURN_IF_ERROR(ValidatePermission(label, accounts, actions));
   const std::string fresh = StrCat("{\"Version\":\"2008-10-17\",\"Id\":",
                                    JsonString(StrCat(queue_arn, "/SQSDefaultPolicy")), "}");
-  std::optional<Policy> parts = ReadPolicy(policy.empty() ? std::string_view(fresh) : policy);
+  std::optional<PolicyText> parts = ReadPolicy(policy.empty() ? std::string_view(fresh) : policy);
   if (!parts.has_value()) return BadPolicy("It is not a JSON object with statements.");
   for (const std::string_view statement : parts->statements) {
-    if (HasLabel(statement, label)) return BadValue("Label", label, "Already exists.");
+    if (HasSid(statement, label)) return BadValue("Label", label, "Already exists.");
   }
   const std::string statement = WriteStatement(queue_arn, label, accounts, actions);
   parts->statements.push_back(statement);
@@ -192,12 +142,12 @@ absl::StatusOr<std::string> AddPermission(std::string_view policy, std::string_v
 }
 
 absl::StatusOr<std::string> RemovePermission(std::string_view policy, std::string_view label) {
-  std::optional<Policy> parts;
+  std::optional<PolicyText> parts;
   if (!policy.empty()) parts = ReadPolicy(policy);
   const size_t removed =
       !parts.has_value() ? 0
                          : std::erase_if(parts->statements, [label](std::string_view statement) {
-                             return HasLabel(statement, label);
+                             return HasSid(statement, label);
                            });
   if (removed == 0) return BadValue("Label", label, "can't find label.");
   if (parts->statements.empty()) return std::string();

@@ -69,6 +69,24 @@ absl::StatusOr<std::vector<RuleExplanation>> EventBus::Explain(std::string_view 
   return core_->Explain(event_json);
 }
 
+absl::Status EventBus::PutPermission(std::string_view statement_id, std::string_view principal,
+                                     std::string_view action) const {
+  return core_ == nullptr ? NoBus() : core_->PutPermission(statement_id, principal, action);
+}
+
+absl::Status EventBus::RemovePermission(std::string_view statement_id) const {
+  return core_ == nullptr ? NoBus() : core_->RemovePermission(statement_id);
+}
+
+absl::Status EventBus::SetPolicy(std::string_view policy) const {
+  return core_ == nullptr ? NoBus() : core_->SetPolicy(policy);
+}
+
+absl::StatusOr<std::string> EventBus::Policy() const {
+  if (core_ == nullptr) return NoBus();
+  return core_->Policy();
+}
+
 EventBusStats EventBus::Stats() const {
   return core_ == nullptr ? EventBusStats{} : core_->Stats();
 }

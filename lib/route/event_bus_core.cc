@@ -17,6 +17,7 @@
 #include "pattern/syntax.h"
 #include "queue/core.h"
 #include "route/bus_dead_letter.h"
+#include "route/bus_policy.h"
 #include "route/schedule_invocation.h"
 
 namespace banyan::inline v0_1::internal {
@@ -541,6 +542,46 @@ absl::Status EventBusCore::SetEnabled(const RuleCore& rule, bool enabled) {
   Activate(*state);
   if (state->schedule != nullptr) state->schedule->SetEnabled(enabled, env_->runtime.Now());
   return absl::OkStatus();
+}
+
+// --- Permissions
+
+absl::Status EventBusCore::PutPermission(std::string_view statement_id, std::string_view principal,
+                                         std::string_view action) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  MutexLock lock(&change_mu_);
+  if (!is_open_) return Gone();
+  BANYAN_ASSIGN_OR_RETURN(policy_,
+                          AddBusPermission(policy_, arn_text_, statement_id, principal, action));
+  return absl::OkStatus();
+}
+
+absl::Status EventBusCore::RemovePermission(std::string_view statement_id) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  MutexLock lock(&change_mu_);
+  if (!is_open_) return Gone();
+  BANYAN_ASSIGN_OR_RETURN(policy_, RemoveBusPermission(policy_, statement_id));
+  return absl::OkStatus();
+}
+
+absl::Status EventBusCore::SetPolicy(std::string_view policy) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  BANYAN_RETURN_IF_ERROR(ValidateBusPolicy(policy));
+  MutexLock lock(&change_mu_);
+  if (!is_open_) return Gone();
+  policy_ = policy;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> EventBusCore::Policy() const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  MutexLock lock(&change_mu_);
+  if (!is_open_) return Gone();
+  return policy_;
 }
 
 // --- What became of it all

@@ -91,6 +91,11 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   absl::StatusOr<Rule> FindRule(std::string_view name) const;
   absl::StatusOr<std::vector<Rule>> ListRules() const;
   absl::StatusOr<std::vector<std::string>> ListRuleNamesByTarget(const Arn& target) const;
+  absl::Status PutPermission(std::string_view statement_id, std::string_view principal,
+                             std::string_view action);
+  absl::Status RemovePermission(std::string_view statement_id);
+  absl::Status SetPolicy(std::string_view policy);
+  absl::StatusOr<std::string> Policy() const;
   absl::StatusOr<std::vector<RuleExplanation>> Explain(std::string_view event_json) const;
   EventBusStats Stats() const;
 
@@ -188,6 +193,7 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   mutable Mutex change_mu_;
   bool is_open_ ABSL_GUARDED_BY(change_mu_) = true;
   Rules rules_ ABSL_GUARDED_BY(change_mu_);
+  std::string policy_ ABSL_GUARDED_BY(change_mu_);  // empty: none
   std::vector<std::shared_ptr<Courier>> retired_ ABSL_GUARDED_BY(change_mu_);
 };
 

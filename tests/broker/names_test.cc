@@ -21,6 +21,7 @@ using ::banyan::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 absl::Status Ok(const FunctionEvent&) { return absl::OkStatus(); }
 
@@ -255,6 +256,47 @@ TEST_F(BrokerTest, TheDefaultBusIsAlwaysThere) {
   const absl::Status refused = broker_.DeleteEventBus("default");
   EXPECT_THAT(refused, StatusIs(absl::StatusCode::kInvalidArgument));
   EXPECT_EQ(refused.message(), "Cannot delete event bus default.");
+}
+
+// --- Events for several buses
+
+TEST_F(BrokerTest, OnePutReachesSeveralBusesByNameOrArnAndTheDefaultOne) {
+  const Queue queue = broker_.CreateQueue("q").value();
+  std::vector<BusEntry> entries;
+  for (const std::string name : {"default", "shop", "audit"}) {
+    const EventBus bus = broker_.CreateEventBus(name).value();
+    bus.PutRule("r", {.pattern = R"({"source":["s"]})",
+                      .targets = {Target(queue).Input("\"" + name + "\"")}})
+        .value();
+    entries.push_back({.event_bus_name = name == "default" ? "" : name,
+                       .entry = {.source = "s", .detail_type = "d", .detail = "{}"}});
+  }
+  entries[2].event_bus_name = broker_.FindEventBus("audit").value().arn().ToString();
+  EXPECT_THAT(broker_.PutEvents(entries).value(), SizeIs(3));
+  std::vector<std::string> bodies;
+  const std::vector<Received> got = queue.Receive({.max_messages = 10}).value();
+  for (const Received& one : got) bodies.emplace_back(one.body());
+  EXPECT_THAT(bodies, ElementsAre("\"default\"", "\"shop\"", "\"audit\""));
+
+  // An ARN of another region or account is no bus of this broker.
+  entries.resize(1);
+  entries[0].event_bus_name = "arn:aws:events:eu-west-1:000000000000:event-bus/default";
+  EXPECT_THAT(broker_.PutEvents(entries).value(), SizeIs(1));
+  EXPECT_EQ(queue.Stats().accepted, 3);
+}
+
+TEST_F(BrokerTest, APutForSeveralBusesFailsAsAWholeForItsShape) {
+  const BusEntry entry = {.event_bus_name = "default",
+                          .entry = {.source = "s", .detail_type = "d", .detail = "{}"}};
+  EXPECT_THAT(broker_.PutEvents({}).status(), StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_THAT(broker_.PutEvents(std::vector<BusEntry>(11, entry)).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  BusEntry half = entry;
+  half.entry.detail = "{\"x\":\"" + std::string(600'000, 'x') + "\"}";
+  EXPECT_THAT(broker_.PutEvents({{half, half}}).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument))
+      << "the entries count together, whatever their buses";
+  EXPECT_EQ(broker_.FindEventBus("default").value().Stats().accepted, 0);
 }
 
 // --- Delete

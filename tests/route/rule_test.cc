@@ -203,6 +203,51 @@ TEST_F(RuleTest, TargetsAreCalledAfterTheirKindAndName) {
   EXPECT_EQ(stats.targets[2].target_id.size(), 64u);
 }
 
+TEST_F(RuleTest, ARuleSaysWhatItWasPutWithAndCanBePutFromThat) {
+  const Queue dead = house_.MakeQueue("dead");
+  const Rule rule =
+      bus_.PutRule("r", {.pattern = kA,
+                         .targets = {Target(queue_).DeadLetter(dead).InputPath("$.detail"),
+                                     Target(house_.MakeTopic("t")).Id("topic")},
+                         .enabled = false,
+                         .description = "about a"})
+          .value();
+  Put("a");
+  const RuleOptions options = rule.Options().value();
+  EXPECT_EQ(options.pattern, kA);
+  EXPECT_FALSE(options.enabled);
+  EXPECT_EQ(options.description, "about a");
+  ASSERT_THAT(options.targets, SizeIs(2));
+  EXPECT_EQ(options.targets[0].id(), "queue.q") << "also the ids that nobody gave";
+  EXPECT_EQ(options.targets[0].dead_letter(), dead);
+  EXPECT_EQ(options.targets[0].input_path(), "$.detail");
+  EXPECT_EQ(options.targets[1].id(), "topic");
+
+  ASSERT_THAT(rule.Enable(), testing::IsOk());
+  EXPECT_TRUE(rule.Options().value().enabled);
+  Put("a");
+  bus_.PutRule("r", rule.Options().value()).value();
+  EXPECT_EQ(rule.Stats().targets.at(0).delivery.matched, 1) << "unchanged, so the same books";
+  ASSERT_THAT(rule.RemoveTargets(std::vector<std::string>{"queue.q", "topic"}), testing::IsOk());
+  ASSERT_THAT(bus_.DeleteRule("r"), testing::IsOk());
+  EXPECT_EQ(CodeOf(rule.Options().status()), "ResourceNotFoundException");
+}
+
+TEST_F(RuleTest, TheRulesOfATargetAreFoundByItsArn) {
+  const Stream stream = house_.MakeStream("s");
+  const EventBus other = house_.MakeBus("other");
+  bus_.PutRule("b", {.pattern = kA, .targets = {queue_, stream}}).value();
+  bus_.PutRule("a", {.pattern = kA, .targets = {queue_, Target(queue_).Id("again")}}).value();
+  bus_.PutRule("c", {.pattern = kA, .targets = {other}}).value();
+  const auto names = [this](const Arn& target) {
+    return bus_.ListRuleNamesByTarget(target).value();
+  };
+  EXPECT_THAT(names(queue_.arn()), ElementsAre("a", "b"));
+  EXPECT_THAT(names(stream.arn()), ElementsAre("b"));
+  EXPECT_THAT(names(other.arn()), ElementsAre("c"));
+  EXPECT_THAT(names(bus_.arn()), IsEmpty());
+}
+
 TEST_F(RuleTest, RulesAreListedByName) {
   for (const char* name : {"b", "a", "c"}) bus_.PutRule(name, {.pattern = kA}).value();
   std::vector<std::string> names;

@@ -98,6 +98,73 @@ TEST_F(RouteThreadsTest, ARuleChangedUnderLoadSeesEachEventOnce) {
   EXPECT_EQ(bus.Stats().unmatched, 0);
 }
 
+TEST_F(RouteThreadsTest, AnInputChangedUnderLoadGivesTheOneTextOrTheOther) {
+  const EventBus bus = house_.MakeBus("b");
+  const Queue queue = house_.MakeQueue("q");
+  const Target by_path = Target(queue).Id("t").InputPath("$.detail.n");
+  const Target by_template = Target(queue).Id("t").MessageGroupId("g").InputTransformer(
+      {{"n", "$.detail.n"}}, R"({"n": <n>})");
+  const Rule rule =
+      bus.PutRule("r", {.pattern = R"({"source":["s"]})", .targets = {by_path}}).value();
+  std::atomic<bool> done{false};
+  std::thread changer([&] {
+    while (!done.load()) {
+      EXPECT_TRUE(rule.PutTargets({{by_template}}).ok());
+      EXPECT_TRUE(rule.PutTargets({{by_path}}).ok());
+    }
+  });
+  std::vector<std::thread> publishers;
+  for (int t = 0; t < 2; ++t) {
+    publishers.emplace_back([&] {
+      for (int i = 0; i < kMessages / 5; ++i) {
+        EXPECT_TRUE(bus.Put({.source = "s", .detail_type = "d", .detail = R"({"n":17})"}).ok());
+      }
+    });
+  }
+  for (std::thread& publisher : publishers) publisher.join();
+  done.store(true);
+  changer.join();
+  int64_t received = 0;
+  for (;;) {
+    const std::vector<Received> batch = queue.Receive({.max_messages = 10}).value();
+    if (batch.empty()) break;
+    for (const Received& one : batch) {
+      ++received;
+      EXPECT_EQ(one.body(), one.message_group_id() == "g" ? R"({"n":17})" : "17");
+      EXPECT_TRUE(one.Delete().ok());
+    }
+  }
+  EXPECT_EQ(received, 2 * (kMessages / 5));
+}
+
+TEST_F(RouteThreadsTest, BusesThatPointAtEachOtherForwardUnderLoadUntilOneIsDeleted) {
+  for (int round = 0; round < 10; ++round) {
+    const EventBus a = house_.MakeBus("a"), b = house_.MakeBus("b");
+    const Queue at_a = house_.MakeQueue("at-a"), at_b = house_.MakeQueue("at-b");
+    const RuleOptions to_b = {.pattern = R"({"source":["s"]})", .targets = {b, at_a}};
+    const Rule rule = a.PutRule("r", to_b).value();
+    b.PutRule("r", {.pattern = R"({"source":["s"]})", .targets = {a, at_b}}).value();
+    std::atomic<int64_t> put{0};
+    std::vector<std::thread> publishers;
+    for (int t = 0; t < 2; ++t) {
+      publishers.emplace_back([&] {
+        for (int i = 0; i < kMessages / 20; ++i) {
+          EXPECT_TRUE(a.Put({.source = "s", .detail_type = "d", .detail = "{}"}).ok());
+          ++put;
+        }
+      });
+    }
+    while (put.load() < 20) std::this_thread::yield();
+    b.core()->Close(CloseKind::kDeleted);
+    for (std::thread& publisher : publishers) publisher.join();
+    EXPECT_EQ(at_a.Depth().total(), put.load());
+    const DeliveryStats books = rule.Stats().targets.at(0).delivery;
+    EXPECT_EQ(books.matched, put.load());
+    EXPECT_EQ(books.delivered, at_b.Depth().total());
+    EXPECT_EQ(books.dropped, put.load() - books.delivered);
+  }
+}
+
 TEST_F(RouteThreadsTest, DeletingUnderLoadAnswersNotFoundAndLosesNothingAccepted) {
   for (int round = 0; round < 20; ++round) {
     const Topic topic = house_.MakeTopic("t");

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "queue/policy_text.h"
+
+#include "base/json.h"
+#include "base/strings.h"
+#include "queue/json_members.h"
+
+namespace banyan::inline v0_1::internal {
+
+namespace {
+
+constexpr std::string_view kStatement = "Statement";
+
+}  // namespace
+
+std::optional<PolicyText> ReadPolicy(std::string_view text) {
+  const std::optional<std::vector<JsonMember>> members = ReadJsonObject(text);
+  if (!members.has_value()) return std::nullopt;
+  PolicyText policy;
+  for (const JsonMember& member : *members) {
+    if (member.name != kStatement) policy.others.emplace_back(member.name, member.raw);
+  }
+  const JsonMember* statement = FindMember(*members, kStatement);
+  if (statement == nullptr) return policy;
+  if (statement->kind == JsonToken::kStartObject) {
+    policy.statements.push_back(statement->raw);
+    return policy;
+  }
+  const std::optional<std::vector<JsonMember>> list = ReadJsonArray(statement->raw);
+  if (!list.has_value()) return std::nullopt;
+  for (const JsonMember& one : *list) {
+    if (one.kind != JsonToken::kStartObject) return std::nullopt;
+    policy.statements.push_back(one.raw);
+  }
+  return policy;
+}
+
+std::string WritePolicy(const PolicyText& policy) {
+  std::string text = "{";
+  for (const auto& [name, value] : policy.others) {
+    StrAppend(&text, JsonString(name), ":", value, ",");
+  }
+  StrAppend(&text, JsonString(kStatement), ":[");
+  for (size_t i = 0; i < policy.statements.size(); ++i) {
+    StrAppend(&text, i == 0 ? "" : ",", policy.statements[i]);
+  }
+  text += "]}";
+  return text;
+}
+
+bool HasSid(std::string_view statement, std::string_view sid) {
+  const std::optional<std::vector<JsonMember>> members = ReadJsonObject(statement);
+  if (!members.has_value()) return false;
+  const JsonMember* member = FindMember(*members, "Sid");
+  return member != nullptr && member->kind == JsonToken::kString && member->text == sid;
+}
+
+}  // namespace banyan::inline v0_1::internal
