@@ -94,10 +94,12 @@ class BANYAN_EXPORT Rule {
   // Adds targets, or replaces those of the same id; one that is there already unchanged keeps its
   // books and its retries under way. All or none. The targets belong to the same broker.
   //
-  // Errors  kInvalidArgument: a bad or doubled id, a bad retry policy, a handle that names nothing.
+  // Errors  kInvalidArgument: a bad or doubled id, a bad retry policy, group id, path or input
+  //         (target.h), a handle that names nothing.
   //         kResourceExhausted: more than five targets. kNotFound: the rule was deleted.
   absl::Status PutTargets(absl::Span<const Target> targets) const;
   absl::Status RemoveTargets(absl::Span<const std::string> ids) const;
+
   // What it was put with, and its targets, each with its id. AWS's DescribeRule and
   // ListTargetsByRule in one.
   absl::StatusOr<RuleOptions> Options() const;
@@ -123,7 +125,7 @@ struct RuleExplanation {
 };
 
 struct EventBusStats {
-  int64_t accepted = 0;    // events
+  int64_t accepted = 0;    // events, also those that another bus forwarded
   int64_t unmatched = 0;   // of these, matched by no rule
   int64_t unreadable = 0;  // of these, beyond limits.pattern, so that no rule looked at them
   int64_t rules = 0;

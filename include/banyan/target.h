@@ -104,8 +104,9 @@ class BANYAN_EXPORT Target {
   // A constant, which is JSON; at most 8,192 characters.
   Target& Input(std::string json) { return input_ = std::move(json), *this; }
 
-  // The value at a path into the event ("$.detail"), as JSON: a string has its quotes. Where there
-  // is none, the empty string "". At most 256 characters.
+  // The value at a path into the event ("$.detail", "$.resources[0]", "$.detail['a.b']"; no
+  // wildcards), as JSON: a string has its quotes. Where there is none, the empty string "", as in a
+  // template (what AWS does then is not documented). At most 256 characters.
   Target& InputPath(std::string path) { return input_path_ = std::move(path), *this; }
 
   // A template of at most 8,192 characters, with <name> where a value goes: of a path in dot
@@ -115,7 +116,7 @@ class BANYAN_EXPORT Target {
   //   <aws.events.event.ingestion-time>    when the bus accepted the event
   //   <aws.events.event.json>              the event
   //   <aws.events.event>                   the event without detail; detail-type is detailType
-  // A '<' that begins no name and '>' is text. There are two kinds of templates:
+  // A '<' without a name and '>' behind it is text. There are two kinds of templates:
   //
   //   "order <id> of <who>"     One or more strings in quotes, with white space around them, and
   //                             nothing else: delivered so, quotes included. Objects and arrays
@@ -126,7 +127,7 @@ class BANYAN_EXPORT Target {
   //
   // In both, characters of strings are escaped as JSON needs, and numbers keep their text. What a
   // path does not find is an empty string: nothing between quotes, "" outside of them. 0, false,
-  // null, [] and {} are values and inserted as such, as 0, false, null, [] and {}.
+  // null, [] and {} are values like others, and are inserted so.
   //
   // If the result of a JSON template is not JSON, as with an object within quotes, or with a
   // template that is neither (<id> done), the event is not delivered and goes to no dead-letter
