@@ -92,7 +92,8 @@ concept AttributedEvent = requires(const T& event) {
 
 // What lies around the event in a message's body.
 enum class Wrapping {
-  kNone,          // sent to a queue, through a raw subscription, or by a topic to a function
+  kNone,          // sent to a queue, through a raw subscription, or by a topic to a function; or
+                  // by a rule whose target has InputPath("$.detail")
   kNotification,  // by a topic to a queue, not raw
   kEvent,         // by a rule of a bus; its detail type must be the event's name
 };

@@ -296,6 +296,18 @@ TEST_F(TypedTest, AConsumerUnwrapsANotification) {
   EXPECT_THAT(customers, ElementsAre("\u00e4cme"));
 }
 
+TEST_F(TypedTest, AnEventCutDownToItsDetailHasNoWrapping) {
+  const EventBus shop = broker_.CreateEventBus("shop").value();
+  ASSERT_THAT(shop.PutRule("all", {.pattern = std::string(kEverything),
+                                   .targets = {Target(inbox_).InputPath("$.detail")}}),
+              IsOk());
+  ASSERT_THAT((Typed<EventBus, OrderPlaced>(shop).Put({.customer = "acme"})), IsOk());
+  const auto events = Typed<Queue, OrderPlaced>(inbox_).Receive().value();
+  ASSERT_EQ(events.size(), 1u);
+  ASSERT_THAT(events[0].event, IsOk());
+  EXPECT_EQ(events[0].event->customer, "acme");
+}
+
 TEST_F(TypedTest, AnEventOfAnotherTypeIsNotDecoded) {
   const EventBus shop = broker_.CreateEventBus("shop").value();
   ASSERT_THAT(shop.PutRule("all", {.pattern = std::string(kEverything), .targets = {inbox_}}),
