@@ -488,9 +488,9 @@ absl::StatusOr<RuleOptions> EventBusCore::Options(const RuleCore& rule) const {
   if (!is_open_) return Gone();
   const RuleState* state = Find(rule);
   if (state == nullptr) return NoRule(rule.name());
-  RuleOptions options = {.pattern = state->pattern->text(),
-                         .enabled = state->enabled,
-                         .description = state->description};
+  RuleOptions options = {.enabled = state->enabled, .description = state->description};
+  if (state->pattern != nullptr) options.pattern = state->pattern->text();
+  if (state->schedule != nullptr) options.schedule_expression = state->schedule->expression();
   for (const LiveTarget& target : state->targets) {
     options.targets.push_back(Target(target.what.target).Id(target.what.id));
   }

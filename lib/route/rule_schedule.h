@@ -52,6 +52,8 @@ class RuleSchedule {
   // Fires no more.
   void Stop();
 
+  const std::string& expression() const { return expression_.text; }
+
  private:
   class Item;
   void Start(absl::Time now);

@@ -207,6 +207,23 @@ TEST_F(RuleScheduleTest, ExplainSaysThatASchedulesRuleHasNoPattern) {
   EXPECT_EQ(why[0].verdict.sentence, "The rule has a schedule and no pattern.");
 }
 
+TEST_F(RuleScheduleTest, ARuleSaysItsScheduleAndItsPatternIfItHasOne) {
+  const Rule rule = Put("r", {.schedule_expression = "rate(5 minutes)", .targets = {queue_}});
+  EXPECT_EQ(rule.Options().value().schedule_expression, "rate(5 minutes)");
+  EXPECT_EQ(rule.Options().value().pattern, "");
+  Put("r", {.pattern = R"({"source":["a"]})"});
+  EXPECT_EQ(rule.Options().value().schedule_expression, "");
+  EXPECT_EQ(rule.Options().value().pattern, R"({"source":["a"]})");
+  EXPECT_THAT(rule.Options().value().targets, SizeIs(1));
+}
+
+TEST_F(RuleScheduleTest, ATargetsInputTakesThePlaceOfAScheduledEvent) {
+  Put("r", {.schedule_expression = "rate(1 minute)",
+            .targets = {Target(queue_).InputTransformer({{"at", "$.time"}}, R"({"at": <at>})")}});
+  runtime_.Advance(absl::Minutes(1));
+  EXPECT_THAT(Bodies(), ElementsAre(R"({"at":"2026-01-01T00:01:00Z"})"));
+}
+
 TEST_F(RuleScheduleTest, StopAndResetEndThem) {
   Put("r", {.schedule_expression = "rate(1 minute)", .targets = {queue_}});
   broker_.Reset();
