@@ -18,62 +18,23 @@
 #include "queue/core.h"
 #include "route/bus_dead_letter.h"
 #include "route/bus_policy.h"
+#include "route/bus_rules.h"
 #include "route/schedule_invocation.h"
 
 namespace banyan::inline v0_1::internal {
 
 namespace {
 
-constexpr int64_t kDescriptionMax = 512;
 constexpr std::string_view kDefaultBus = "default";
-
-bool IsNameCharacter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-         c == '-' || c == '_';
-}
-
-absl::Status ValidateName(std::string_view name, std::string_view field, int64_t max) {
-  if (name.empty()) {
-    return Error(AwsError::kBusValidation, "1 validation error detected: Value '' at '", field,
-                 "' failed to satisfy constraint: Member must have length greater than or equal to "
-                 "1");
-  }
-  if (static_cast<int64_t>(name.size()) > max) {
-    return Error(
-        AwsError::kBusValidation, "1 validation error detected: Value '", name, "' at '", field,
-        "' failed to satisfy constraint: Member must have length less than or equal to ", max);
-  }
-  if (!std::all_of(name.begin(), name.end(), IsNameCharacter)) {
-    return Error(AwsError::kBusValidation, "1 validation error detected: Value '", name, "' at '",
-                 field,
-                 "' failed to satisfy constraint: Member must satisfy regular expression pattern: "
-                 "[\\.\\-_A-Za-z0-9]+");
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ValidateDescription(std::string_view description) {
-  if (static_cast<int64_t>(description.size()) <= kDescriptionMax) return absl::OkStatus();
-  return Error(AwsError::kBusValidation, "1 validation error detected: Value '", description,
-               "' at 'description' failed to satisfy constraint: Member must have length less than "
-               "or equal to ",
-               kDescriptionMax);
-}
-
-absl::Status LimitExceeded(std::string_view what, size_t count, int64_t max) {
-  return Error(AwsError::kBusLimitExceeded,
-               "The requested resource exceeds the maximum number allowed. There would be ", count,
-               " ", what, "; at most ", max, " are allowed.");
-}
 
 }  // namespace
 
 absl::Status ValidateEventBusName(std::string_view name, const Limits& limits) {
-  return ValidateName(name, "name", limits.bus.name_max);
+  return ValidateBusName(name, "name", limits.bus.name_max);
 }
 
 absl::Status ValidateEventBusOptions(const EventBusOptions& options) {
-  return ValidateDescription(options.description);
+  return ValidateBusDescription(options.description);
 }
 
 EventBusCore::EventBusCore(std::shared_ptr<Environment> env, std::string name,
@@ -255,8 +216,8 @@ absl::StatusOr<std::vector<RuleExplanation>> EventBusCore::Explain(
 absl::StatusOr<Rule> EventBusCore::PutRule(std::string_view name, RuleOptions options) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  BANYAN_RETURN_IF_ERROR(ValidateName(name, "name", env_->limits.bus.rule_name_max));
-  BANYAN_RETURN_IF_ERROR(ValidateDescription(options.description));
+  BANYAN_RETURN_IF_ERROR(ValidateBusName(name, "name", env_->limits.bus.rule_name_max));
+  BANYAN_RETURN_IF_ERROR(ValidateBusDescription(options.description));
   if (options.pattern.empty() && options.schedule_expression.empty()) {
     return Error(AwsError::kBusValidation,
                  "Parameter(s) EventPattern or ScheduleExpression must be specified.");
@@ -279,7 +240,7 @@ absl::StatusOr<Rule> EventBusCore::PutRule(std::string_view name, RuleOptions op
   const auto there = rules_.find(name);
   const int64_t rules_max = std::min(env_->limits.bus.rules_max, env_->limits.pattern.rules_max);
   if (there == rules_.end() && static_cast<int64_t>(rules_.size()) >= rules_max) {
-    return LimitExceeded("rules", rules_.size() + 1, rules_max);
+    return BusLimitExceeded("rules", static_cast<int64_t>(rules_.size()) + 1, rules_max);
   }
   BANYAN_RETURN_IF_ERROR(CheckTargetCount(
       there == rules_.end() ? std::vector<LiveTarget>() : there->second.targets, targets));
@@ -356,8 +317,9 @@ absl::Status EventBusCore::CheckTargetCount(const std::vector<LiveTarget>& there
                           [&target](const LiveTarget& t) { return t.what.id == target.id; });
   }
   const int64_t max = env_->limits.bus.targets_max;
-  return static_cast<int64_t>(count) <= max ? absl::OkStatus()
-                                            : LimitExceeded("targets", count, max);
+  return static_cast<int64_t>(count) <= max
+             ? absl::OkStatus()
+             : BusLimitExceeded("targets", static_cast<int64_t>(count), max);
 }
 
 void EventBusCore::AddTargets(RuleState& state, std::vector<RuleTarget> targets) {
