@@ -19,6 +19,7 @@
 #include "banyan/rule_set.h"
 #include "banyan/lint.h"
 #include "banyan/event_bus.h"
+#include "banyan/archive.h"
 #include "banyan/scheduler.h"
 #include "banyan/target.h"
 #include "banyan/function.h"

@@ -33,6 +33,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "banyan/archive.h"
 #include "banyan/event_bus.h"
 #include "banyan/export.h"
 #include "banyan/function.h"
@@ -171,6 +172,41 @@ class BANYAN_EXPORT Broker {
   absl::StatusOr<Schedule> GetSchedule(std::string_view name) const;
   // By name.
   std::vector<Schedule> ListSchedules(std::string_view prefix = {}) const;
+
+  // --- Archives of buses, and replays (banyan/archive.h)
+
+  // Errors  kNotFound: no such bus. kAlreadyExists: there is an archive of that name, whatever its
+  //         options. kInvalidArgument: a bad name, pattern, description, retention or bytes_max.
+  //         kResourceExhausted: as many as the limits allow.
+  absl::StatusOr<ArchiveDescription> CreateArchive(std::string_view name, ArchiveOptions options);
+  // Errors, each: kNotFound.
+  absl::StatusOr<ArchiveDescription> DescribeArchive(std::string_view name) const;
+  // kInvalidArgument if nothing is to change, whether there is such an archive or not; and as
+  // CreateArchive.
+  absl::StatusOr<ArchiveDescription> UpdateArchive(std::string_view name, ArchiveUpdate update);
+  // What it held is gone; a replay that reads it fails. A bus can be deleted while it has archives:
+  // they go on without it.
+  absl::Status DeleteArchive(std::string_view name);
+  // Errors  kInvalidArgument: more than one filter, limit. kNotFound: no such bus.
+  absl::StatusOr<ArchivePage> ListArchives(ListArchivesOptions options = {}) const;
+
+  // Starts putting the archive's events on its bus again; goes on by itself. Its name is taken from
+  // now on and for 90 days after its end, for replays of any archive. At most
+  // limits.broker.replays_kept_max are remembered: for one more, the one that ended first is
+  // forgotten early, and its name is free. While the bus has many deliveries pending (more than
+  // 1,000), a replay goes slowly: 100 events each 100 ms. A broker that stops replays no further.
+  //
+  // Errors  kInvalidArgument: a bad name; no such archive, or rule; another bus than the archive's;
+  //         a start that is not before the end, in whole seconds. kNotFound: no such bus.
+  //         kAlreadyExists: the name is taken. kResourceExhausted: ten are active.
+  absl::StatusOr<ReplayDescription> StartReplay(std::string_view name, ReplayOptions options);
+  // Errors, each: kNotFound.
+  absl::StatusOr<ReplayDescription> DescribeReplay(std::string_view name) const;
+  // It is kCancelling now, and kCancelled when the slice in hand has ended. kFailedPrecondition
+  // (IllegalStatusException): it is neither starting nor running.
+  absl::StatusOr<ReplayDescription> CancelReplay(std::string_view name);
+  // Errors  kInvalidArgument: more than one filter, limit.
+  absl::StatusOr<ReplayPage> ListReplays(ListReplaysOptions options = {}) const;
 
   // Ordered shutdown, for at most `drain_within`:
   //   1. nothing new is taken: calls from outside answer kUnavailable, blocked receives end so,

@@ -129,6 +129,8 @@ struct EventBusStats {
   int64_t unmatched = 0;   // of these, matched by no rule
   int64_t unreadable = 0;  // of these, beyond limits.pattern, so that no rule looked at them
   int64_t rules = 0;
+  // Put again by replays (archive.h). Apart from all the above: they were accepted once.
+  int64_t replayed = 0;
 };
 
 class BANYAN_EXPORT EventBus {

@@ -67,7 +67,10 @@ struct BANYAN_EXPORT Limits {
     int64_t input_paths_max = 100;          // of an InputTransformer
     int64_t input_path_max = 256;           // characters of an InputPath, or of one of those
     int64_t message_group_id_max = 100;     // of a target; a queue itself takes 128
-    bool aws_sources_reserved = true;       // refuse events whose source begins with "aws."
+    int64_t archive_name_max = 48;
+    int64_t replay_name_max = 64;
+    int64_t replays_active_max = 10;   // starting or running
+    bool aws_sources_reserved = true;  // refuse events whose source begins with "aws."
   };
   struct Schedule {
     int64_t name_max = 64;
@@ -111,6 +114,9 @@ struct BANYAN_EXPORT Limits {
     int64_t queues_max = 1'000'000;
     int64_t topics_max = 100'000;
     int64_t buses_max = 100;
+    int64_t archives_max = 1'000;
+    // Replays that are active or remembered; see Broker::StartReplay().
+    int64_t replays_kept_max = 10'000;
     int64_t streams_max = 100'000;
     int64_t functions_max = 100'000;
     int64_t schedules_max = 1'000'000;  // AWS: the same, by quota

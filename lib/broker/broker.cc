@@ -169,6 +169,46 @@ std::vector<Schedule> Broker::ListSchedules(std::string_view prefix) const {
   return core_->ListSchedules(prefix);
 }
 
+absl::StatusOr<ArchiveDescription> Broker::CreateArchive(std::string_view name,
+                                                         ArchiveOptions options) {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->CreateArchive(name, options);
+}
+absl::StatusOr<ArchiveDescription> Broker::DescribeArchive(std::string_view name) const {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->DescribeArchive(name);
+}
+absl::StatusOr<ArchiveDescription> Broker::UpdateArchive(std::string_view name,
+                                                         ArchiveUpdate update) {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->UpdateArchive(name, update);
+}
+absl::Status Broker::DeleteArchive(std::string_view name) {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->DeleteArchive(name);
+}
+absl::StatusOr<ArchivePage> Broker::ListArchives(ListArchivesOptions options) const {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->ListArchives(options);
+}
+absl::StatusOr<ReplayDescription> Broker::StartReplay(std::string_view name,
+                                                      ReplayOptions options) {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->StartReplay(name, options);
+}
+absl::StatusOr<ReplayDescription> Broker::DescribeReplay(std::string_view name) const {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->DescribeReplay(name);
+}
+absl::StatusOr<ReplayDescription> Broker::CancelReplay(std::string_view name) {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->CancelReplay(name);
+}
+absl::StatusOr<ReplayPage> Broker::ListReplays(ListReplaysOptions options) const {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->ListReplays(options);
+}
+
 StopReport Broker::Stop(absl::Duration drain_within, std::stop_token stop) {
   if (core_ == nullptr) return {};
   return core_->Stop(drain_within, std::move(stop));

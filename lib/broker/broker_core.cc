@@ -472,8 +472,9 @@ int64_t BrokerCore::PendingDeliveries() const {
 }
 
 // From the sources down to where messages rest, so that nothing is delivered into what is closed.
-StopReport BrokerCore::CloseAll(Registry registry, bool deleted) const {
+StopReport BrokerCore::CloseAll(Registry registry, bool deleted) {
   const CloseKind kind = deleted ? CloseKind::kDeleted : CloseKind::kStopped;
+  archives_.Close(kind);
   StopReport report;
   if (registry.scheduler != nullptr) {
     report.deliveries_pending += registry.scheduler->PendingDeliveries();

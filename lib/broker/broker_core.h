@@ -48,6 +48,7 @@
 #include "banyan/mutex.h"
 #include "message/environment.h"
 #include "message/journal.h"
+#include "route/archives.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -71,7 +72,7 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   // Null for a broker that was moved from. Keeps names and memory, not the broker's life.
   static const std::shared_ptr<BrokerCore>& SharedOf(const Broker& broker) { return broker.core_; }
 
-  explicit BrokerCore(std::shared_ptr<Environment> env) : env_(std::move(env)) {}
+  explicit BrokerCore(std::shared_ptr<Environment> env);
 
   // The verbs of banyan/broker.h.
   absl::StatusOr<Queue> CreateQueue(std::string_view name, const QueueOptions& options);
@@ -111,6 +112,20 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   absl::Status DeleteSchedule(std::string_view name);
   absl::StatusOr<Schedule> GetSchedule(std::string_view name) const;
   std::vector<Schedule> ListSchedules(std::string_view prefix) const;
+
+  // archives.cc.
+  absl::StatusOr<ArchiveDescription> CreateArchive(std::string_view name,
+                                                   const ArchiveOptions& options);
+  absl::StatusOr<ArchiveDescription> DescribeArchive(std::string_view name) const;
+  absl::StatusOr<ArchiveDescription> UpdateArchive(std::string_view name,
+                                                   const ArchiveUpdate& update);
+  absl::Status DeleteArchive(std::string_view name);
+  absl::StatusOr<ArchivePage> ListArchives(const ListArchivesOptions& options) const;
+  absl::StatusOr<ReplayDescription> StartReplay(std::string_view name,
+                                                const ReplayOptions& options);
+  absl::StatusOr<ReplayDescription> DescribeReplay(std::string_view name) const;
+  absl::StatusOr<ReplayDescription> CancelReplay(std::string_view name);
+  absl::StatusOr<ReplayPage> ListReplays(const ListReplaysOptions& options) const;
 
   StopReport Stop(absl::Duration drain_within, std::stop_token stop);
   StopReport Reset();
@@ -166,9 +181,10 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   void SendSleepersHome();
   void AwaitQuiet(absl::Duration deadline, const std::stop_token& stop);
   int64_t PendingDeliveries() const;
-  StopReport CloseAll(Registry registry, bool deleted) const;
+  StopReport CloseAll(Registry registry, bool deleted);
 
   const std::shared_ptr<Environment> env_;
+  Archives archives_;
 
   mutable Mutex mu_;
   Registry registry_ ABSL_GUARDED_BY(mu_);

@@ -37,6 +37,7 @@ Limits Limits::Relaxed() {
   limits.bus.input_max = int64_t{1} << 20;
   limits.bus.input_paths_max = 10'000;
   limits.bus.message_group_id_max = 128;
+  limits.bus.replays_active_max = 1'000;
   limits.bus.aws_sources_reserved = false;
 
   limits.schedule.input_bytes_max = kMessageBytes;

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "base/check.h"
+#include "base/nanoseconds.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "deliver/retry.h"
@@ -16,6 +17,7 @@
 #include "pattern/explain.h"
 #include "pattern/syntax.h"
 #include "queue/core.h"
+#include "route/archive_core.h"
 #include "route/bus_dead_letter.h"
 #include "route/bus_policy.h"
 #include "route/bus_rules.h"
@@ -26,6 +28,12 @@ namespace banyan::inline v0_1::internal {
 namespace {
 
 constexpr std::string_view kDefaultBus = "default";
+
+// In the index they stand beside the rules.
+Limits WithRoomForArchives(Limits limits) {
+  limits.pattern.rules_max = AddClamped(limits.pattern.rules_max, limits.broker.archives_max);
+  return limits;
+}
 
 }  // namespace
 
@@ -45,7 +53,7 @@ EventBusCore::EventBusCore(std::shared_ptr<Environment> env, std::string name,
       arn_(env_->MakeArn("events", StrCat("event-bus/", name_))),
       arn_text_(arn_.ToString()),
       timetable_(std::move(timetable)),
-      active_(env_->limits) {}
+      active_(WithRoomForArchives(env_->limits)) {}
 
 std::shared_ptr<EventBusCore> EventBusCore::Create(std::shared_ptr<Environment> env,
                                                    std::string name, EventBusOptions options,
@@ -173,18 +181,27 @@ absl::Status EventBusCore::Forward(const Delivery& delivery) {
   return absl::OkStatus();
 }
 
-void EventBusCore::Match(Delivery delivery, const CheckedEvent* checked, RuleIndex::Moment* rules) {
+void EventBusCore::Match(Delivery delivery, const CheckedEvent* checked, RuleIndex::Moment* rules,
+                         const ReplayPlan* replay) {
   const std::string_view json = delivery.message->body.view();
   // An event beyond what patterns look at matches nothing.
   RuleIndex::Refusal refused = RuleIndex::Refusal::kNone;
-  const size_t matched = rules->Match(
+  size_t matched = 0;
+  rules->Match(
       {.event = checked, .json = &json},
-      [&delivery](const PackedRule& found) {
+      [&](const PackedRule& found) {
         const auto& rule = *static_cast<const ActiveRule*>(found.payload());
+        if (rule.archive != nullptr) {
+          if (replay == nullptr) rule.archive->Keep(delivery.message);
+          return;
+        }
+        if (replay != nullptr && !replay->IsFor(rule.core->name())) return;
+        ++matched;
         rule.core->CountMatched();
         for (const std::shared_ptr<Courier>& courier : rule.couriers) courier->Deliver(delivery);
       },
       &refused);
+  if (replay != nullptr) return;
   if (refused != RuleIndex::Refusal::kNone) unreadable_.fetch_add(1, std::memory_order_relaxed);
   if (matched == 0) unmatched_.fetch_add(1, std::memory_order_relaxed);
 }
@@ -212,6 +229,11 @@ absl::StatusOr<std::vector<RuleExplanation>> EventBusCore::Explain(
 }
 
 // --- Rules
+
+Arn EventBusCore::RuleArn(std::string_view rule) const {
+  return env_->MakeArn(
+      "events", name_ == kDefaultBus ? StrCat("rule/", rule) : StrCat("rule/", name_, "/", rule));
+}
 
 absl::StatusOr<Rule> EventBusCore::PutRule(std::string_view name, RuleOptions options) {
   const Gate::Pass pass = env_->gate.Enter();
@@ -248,10 +270,7 @@ absl::StatusOr<Rule> EventBusCore::PutRule(std::string_view name, RuleOptions op
   RuleState& state =
       there != rules_.end() ? there->second : rules_.emplace(name, RuleState()).first->second;
   if (state.core == nullptr) {
-    state.core = std::make_shared<RuleCore>(
-        weak_from_this(), std::string(name),
-        env_->MakeArn("events", name_ == kDefaultBus ? StrCat("rule/", name)
-                                                     : StrCat("rule/", name_, "/", name)));
+    state.core = std::make_shared<RuleCore>(weak_from_this(), std::string(name), RuleArn(name));
   }
   state.pattern = std::move(pattern);
   state.enabled = options.enabled;
@@ -556,6 +575,7 @@ EventBusStats EventBusCore::Stats() const {
   stats.unmatched = unmatched_.load(std::memory_order_relaxed);
   stats.unreadable = unreadable_.load(std::memory_order_relaxed);
   stats.accepted = accepted_.load(std::memory_order_relaxed);
+  stats.replayed = replayed_.load(std::memory_order_relaxed);
   MutexLock lock(&change_mu_);
   if (!is_open_) return {};
   stats.rules = static_cast<int64_t>(rules_.size());

@@ -18,6 +18,7 @@
 #ifndef BANYAN_LIB_ROUTE_EVENT_BUS_CORE_H_
 #define BANYAN_LIB_ROUTE_EVENT_BUS_CORE_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -38,13 +39,25 @@
 #include "message/environment.h"
 #include "pattern/compiled_pattern.h"
 #include "pattern/rule_index.h"
+#include "route/archive_store.h"
 #include "route/event.h"
 #include "route/rule_schedule.h"
 #include "route/rule_target.h"
 
 namespace banyan::inline v0_1::internal {
 
+class ArchiveCore;
 class EventBusCore;
+
+// What a bus needs of a replay.
+struct ReplayPlan {
+  std::string name;
+  std::vector<std::string> rules;  // sorted names of those that see it; empty: all do
+
+  bool IsFor(std::string_view rule) const {
+    return rules.empty() || std::binary_search(rules.begin(), rules.end(), rule);
+  }
+};
 
 // 1 to 256 letters, digits and ./-_; a slash is for partner buses, which do not exist here.
 absl::Status ValidateEventBusName(std::string_view name, const Limits& limits);
@@ -118,11 +131,22 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   absl::StatusOr<RuleOptions> Options(const RuleCore& rule) const;
   RuleStats Stats(const RuleCore& rule) const;
 
+  // Archives and replays; event_bus_archive.cc. An archive is shown what matches its pattern (null:
+  // every event), until it is removed; again: with another pattern. Fails if the bus is closed.
+  absl::Status PutArchive(std::shared_ptr<ArchiveCore> archive,
+                          std::shared_ptr<const CompiledPattern> pattern);
+  void RemoveArchive(const ArchiveCore& archive);
+  // Shows archived events to rules, in order, and to no archive. False: the bus is closed, and saw
+  // none of them.
+  bool PutAgain(absl::Span<const ArchiveStore::Entry> events, const ReplayPlan& replay);
+  bool closed() const;
+
   const Arn& arn() const { return arn_; }
   const std::string& arn_text() const { return arn_text_; }
   const std::string& name() const { return name_; }
   const EventBusOptions& options() const { return options_; }
   const std::shared_ptr<Environment>& env() const { return env_; }
+  Arn RuleArn(std::string_view rule) const;
 
   // Deliveries under way: with functions, or waiting for another attempt.
   int64_t PendingDeliveries() const;
@@ -143,10 +167,11 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
     std::string description;
     std::vector<LiveTarget> targets;
   };
-  // What the index keeps of an enabled rule.
+  // What the index keeps of an enabled rule; or of an archive, and then nothing else is set.
   struct ActiveRule {
     std::shared_ptr<RuleCore> core;
     std::vector<std::shared_ptr<Courier>> couriers;
+    std::shared_ptr<ArchiveCore> archive;
   };
   using Rules = std::map<std::string, RuleState, std::less<>>;
 
@@ -156,8 +181,10 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   absl::Status Gone() const;
   absl::Status NoRule(std::string_view name) const;
   void Route(Event event, std::string trace_header, const Instant& now, RuleIndex::Moment* rules);
-  // Shows the delivery to what matches of the rules. `checked`: the message's body; null: not yet.
-  void Match(Delivery delivery, const CheckedEvent* checked, RuleIndex::Moment* rules);
+  // Shows the delivery to the rules and archives that it matches; one of a replay to those rules
+  // only that the replay is for. `checked`: the message's body; null: not yet.
+  void Match(Delivery delivery, const CheckedEvent* checked, RuleIndex::Moment* rules,
+             const ReplayPlan* replay = nullptr);
 
   void SetSchedule(RuleState& state, RuleScheduleExpression expression)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
@@ -186,6 +213,7 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   std::atomic<int64_t> accepted_{0};
   std::atomic<int64_t> unmatched_{0};
   std::atomic<int64_t> unreadable_{0};
+  std::atomic<int64_t> replayed_{0};
   std::atomic<uint64_t> tap_sequence_{0};
   std::atomic<CloseKind> close_kind_{CloseKind::kStopped};  // set before active_ is closed
 

@@ -43,7 +43,7 @@ const std::vector<Room>& Rooms() {
       {"queue", 3, {"message_md5", "metrics", "queue", "queue_options", "received"}},
       {"stream", 3, {"stream"}},
       {"deliver", 4, {"function", "target"}},
-      {"route", 5, {"envelope", "event_bus", "scheduler", "topic"}},
+      {"route", 5, {"archive", "envelope", "event_bus", "scheduler", "topic"}},
       {"consume", 5, {"consumer"}},
       {"broker", 6, {"banyan", "broker", "outbox", "typed"}},
       {"testing", 7, {}},  // its face is the folder banyan/testing/

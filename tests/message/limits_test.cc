@@ -17,6 +17,9 @@ TEST(LimitsTest, AwsFiguresAreTodays) {
   EXPECT_EQ(limits.queue.retention_max, absl::Seconds(1'209'600));
   EXPECT_EQ(limits.topic.message_bytes_max, 262'144);  // not raised with SQS's
   EXPECT_EQ(limits.bus.targets_max, 5);
+  EXPECT_EQ(limits.bus.archive_name_max, 48);
+  EXPECT_EQ(limits.bus.replay_name_max, 64);
+  EXPECT_EQ(limits.bus.replays_active_max, 10);
   EXPECT_EQ(limits.bus.entries_bytes_max, 1'048'576);
   EXPECT_EQ(limits.stream.batch_bytes_max, 10 << 20);
   EXPECT_EQ(limits.stream.iterator_life, absl::Milliseconds(300'000));
@@ -49,6 +52,7 @@ TEST(LimitsTest, RelaxedIsNeverNarrower) {
   EXPECT_GE(wide.bus.input_path_max, aws.bus.input_path_max);
   EXPECT_GE(wide.bus.message_group_id_max, aws.bus.message_group_id_max);
   EXPECT_GE(wide.schedule.input_bytes_max, aws.schedule.input_bytes_max);
+  EXPECT_GE(wide.bus.replays_active_max, aws.bus.replays_active_max);
   EXPECT_GE(wide.stream.record_bytes_max, aws.stream.record_bytes_max);
   EXPECT_LE(wide.stream.retention_min, aws.stream.retention_min);
   EXPECT_GE(wide.consumer.filters_max, aws.consumer.filters_max);
