@@ -243,9 +243,11 @@ absl::StatusOr<ReplayDescription> Archives::StartReplay(std::string_view name,
   }
   BANYAN_ASSIGN_OR_RETURN(const std::shared_ptr<EventBusCore> bus, Bus(archive->bus_name()));
   for (const std::string& rule : options.rules) {
-    if (const absl::Status found = bus->FindRule(rule).status(); !found.ok()) {
+    const absl::Status found = bus->FindRule(rule).status();
+    if (absl::IsNotFound(found)) {
       return NotValid("Destination.FilterArns", ToStd(found.message()));
     }
+    BANYAN_RETURN_IF_ERROR(found);  // stopping
   }
   const std::shared_ptr<ReplayCore> replay =
       ReplayCore::Create(env_, std::string(name), options, bus, std::move(archive));
