@@ -144,8 +144,9 @@ class BANYAN_EXPORT Broker {
   // Deletes a resource and what rests in it. Handles to it answer kNotFound from now on, waiting
   // receives end. DeleteFunction waits until the function's handlers have ended, or `stop` is
   // requested (kCancelled; the function is deleted all the same); it does not wait if it is called
-  // by a handler. Errors, each: kNotFound; a topic that is gone is OK, as on AWS; the default bus
-  // cannot be deleted (kInvalidArgument), nor a bus with rules.
+  // by a handler. Errors, each: kNotFound; a topic that is gone is OK, as on AWS, and one with an
+  // archive cannot be deleted (kFailedPrecondition, InvalidState); the default bus cannot be deleted
+  // (kInvalidArgument), nor a bus with rules.
   absl::Status DeleteQueue(std::string_view name);
   absl::Status DeleteTopic(std::string_view name);
   absl::Status DeleteEventBus(std::string_view name);

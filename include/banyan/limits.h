@@ -53,6 +53,7 @@ struct BANYAN_EXPORT Limits {
     int64_t subscriptions_max = 12'500'000;    // per topic
     int64_t filter_policies_max = 200;         // per topic
     int64_t all_filter_policies_max = 10'000;  // of all topics of a broker
+    int64_t replays_max = 1'000;  // subscriptions of a topic with a ReplayPolicy; AWS: unsaid
   };
   struct Bus {
     int64_t name_max = 256;

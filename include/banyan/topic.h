@@ -28,12 +28,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "banyan/arn.h"
 #include "banyan/attributes.h"
 #include "banyan/export.h"
@@ -59,6 +61,14 @@ struct TopicOptions {
   // FIFO: a message without a deduplication id is known by the SHA-256 of its body.
   bool content_based_deduplication = false;
   FifoThroughputScope fifo_throughput_scope = FifoThroughputScope::kTopic;
+
+  // FIFO: what is published is kept for so long, to be replayed to subscriptions (ReplayPolicy):
+  // whole days, 1 to 365. Zero: there is no archive. A topic with an archive cannot be deleted.
+  absl::Duration archive_retention = absl::ZeroDuration();
+  // Bodies and attributes in the archive, at most; about 100 bytes for each message come on top.
+  // When there is no room for another message, those that came first go. 1 B to 4 EiB. Banyan's
+  // own bound.
+  int64_t archive_bytes_max = int64_t{1} << 30;
 
   friend bool operator==(const TopicOptions&, const TopicOptions&) = default;
 };
@@ -90,6 +100,37 @@ struct PublishResult {
 
 enum class FilterPolicyScope { kMessageAttributes, kMessageBody };
 
+// FIFO topics with an archive: what was published before comes to the subscription again, or for the
+// first time, in the order it was published; the filter policy decides as always. A replayed
+// message keeps its ids and Timestamp and has one message attribute more, "Replayed" ("true"),
+// unless that would be an eleventh. Deduplication of a FIFO queue knows it by its old id.
+//
+// Until the replay has caught up nothing else comes: what is published meanwhile stands behind it in
+// the archive, and if it has to leave that for want of room, it is given up like a message whose
+// retries are used up. Then, without an end, the subscription is live. With an end it gets nothing
+// published after it until the policy is removed, as on AWS.
+struct ReplayPolicy {
+  absl::Time starting_point;
+  std::optional<absl::Time> ending_point = std::nullopt;  // included
+
+  friend bool operator==(const ReplayPolicy&, const ReplayPolicy&) = default;
+};
+
+enum class SubscriptionReplayStatus {
+  kPending,
+  kInProgress,
+  kCompleted,
+  kFailed,  // the topic's archive was turned off; the subscription is live
+};
+// AWS's word: "In progress".
+BANYAN_EXPORT std::string_view SubscriptionReplayStatusName(SubscriptionReplayStatus status);
+
+struct SubscriptionReplay {
+  ReplayPolicy policy;
+  SubscriptionReplayStatus status = SubscriptionReplayStatus::kPending;
+  int64_t replayed = 0;  // messages in the window that were looked at, filtered ones too
+};
+
 struct SubscriptionOptions {
   // JSON; empty: everything passes.
   std::string filter_policy = {};
@@ -108,6 +149,9 @@ struct SubscriptionOptions {
   // does not do so for ever is up to him. Banyan's own.
   bool call_inline = false;
 
+  // Begins with a replay. FIFO topics that have an archive.
+  std::optional<ReplayPolicy> replay_policy = std::nullopt;
+
   friend bool operator==(const SubscriptionOptions&, const SubscriptionOptions&) = default;
 };
 
@@ -125,6 +169,15 @@ class BANYAN_EXPORT Subscription {
   // it was gone.
   absl::Status Unsubscribe() const;
   absl::Status SetFilterPolicy(std::string_view json, FilterPolicyScope scope) const;
+
+  // Begins a replay, in place of one under way; or ends it (nullopt): what was published since it
+  // began then comes first.
+  // Errors  kInvalidArgument: the topic has no archive; a start in the future, an end before the
+  //         start. kResourceExhausted (ReplayLimitExceeded): as many replays as the limits allow.
+  //         kNotFound.
+  absl::Status SetReplayPolicy(const std::optional<ReplayPolicy>& policy) const;
+  // Nothing: there is no replay policy. Errors: kNotFound.
+  absl::StatusOr<std::optional<SubscriptionReplay>> Replay() const;
 
   SubscriptionStats Stats() const;
   const Arn& arn() const;
@@ -195,6 +248,13 @@ class BANYAN_EXPORT Topic {
 
   TopicStats Stats() const;
   absl::StatusOr<TopicOptions> Options() const;
+  // Replaces them all: begin with Options() and change a field. All of it is taken or, on an error,
+  // nothing. Whether it is a FIFO topic cannot change, and a throughput scope not back to kTopic.
+  // Source  docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html
+  absl::Status SetOptions(const TopicOptions& options) const;
+  // What the archive can replay begins here: when the oldest message in it was published. Nothing:
+  // it is empty, or there is none. AWS: BeginningArchiveTime.
+  absl::StatusOr<std::optional<absl::Time>> BeginningArchiveTime() const;
   const Arn& arn() const;
   std::string_view name() const;
 

@@ -70,11 +70,13 @@ absl::Status NoFunction(std::string_view name) {
 
 // What is there under the name, as a handle, if it is what was asked for.
 absl::StatusOr<Topic> Open(std::shared_ptr<TopicCore> core, const TopicOptions& asked) {
-  const TopicOptions& there = core->options();
+  const TopicOptions there = core->options();
   if (Differs(asked, there, &TopicOptions::display_name) ||
       Differs(asked, there, &TopicOptions::fifo) ||
       Differs(asked, there, &TopicOptions::content_based_deduplication) ||
-      Differs(asked, there, &TopicOptions::fifo_throughput_scope)) {
+      Differs(asked, there, &TopicOptions::fifo_throughput_scope) ||
+      Differs(asked, there, &TopicOptions::archive_retention) ||
+      Differs(asked, there, &TopicOptions::archive_bytes_max)) {
     return Error(AwsError::kTopicInvalidParameter,
                  "Invalid parameter: Attributes Reason: Topic already exists with different "
                  "attributes");
@@ -167,6 +169,13 @@ std::vector<Topic> BrokerCore::ListTopics(std::string_view prefix) const {
 absl::Status BrokerCore::DeleteTopic(std::string_view name) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
+  const std::shared_ptr<TopicCore> found = Find(&Registry::topics, name);
+  if (found != nullptr && found->options().archive_retention > absl::ZeroDuration()) {
+    return Error(
+        AwsError::kTopicInvalidState,
+        "Invalid state: a topic with an ArchivePolicy cannot be deleted; remove the policy "
+        "first");
+  }
   const std::shared_ptr<TopicCore> core = TakeOut(&Registry::topics, name);
   if (core != nullptr) core->Close(CloseKind::kDeleted);
   return absl::OkStatus();

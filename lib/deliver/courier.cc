@@ -154,6 +154,19 @@ void Courier::Offer(const Delivery& delivery) {
   Answered(NewAttempt(delivery), *std::move(answer));
 }
 
+void Courier::GiveUpUnsent(const Delivery& delivery, absl::Status why) {
+  std::unique_ptr<Attempt> attempt(new Attempt{shared_from_this(), delivery});
+  attempt->delivery.source_arn = plan_.source_arn;
+  attempt->delivery.attempt = 0;  // none was begun
+  attempt->delivery.now.reset();
+  {
+    MutexLock lock(&mu_);
+    ++pending_;
+    Report(attempt->delivery, Change::kAccepted, plan_.destination->arn_text());
+  }
+  GiveUp(std::move(attempt), {.last_refusal = std::move(why)});
+}
+
 void Courier::TryAgain(std::unique_ptr<Attempt> attempt) {
   ++attempt->delivery.attempt;
   attempt->delivery.now.reset();

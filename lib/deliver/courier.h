@@ -105,6 +105,9 @@ class Courier : public std::enable_shared_from_this<Courier> {
   // kept.
   void Deliver(Delivery& delivery);
 
+  // Takes the message and gives it up at once, without an attempt.
+  void GiveUpUnsent(const Delivery& delivery, absl::Status why);
+
   DeliveryStats Stats() const;
   int64_t pending() const;
 

@@ -4,7 +4,6 @@
 #include <utility>
 #include <variant>
 
-#include "base/nanoseconds.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "message/errors.h"
@@ -17,15 +16,10 @@ namespace banyan::inline v0_1::internal {
 
 namespace {
 
-// Who brings an event lets go of so many that are over: more than come, less than anyone notices.
-constexpr int kTrimAtOnce = 2;
-// Who looks lets go of all, this many under one lock.
-constexpr int kTrimStep = 1'000;
-
 constexpr int64_t kBytesMax = int64_t{1} << 62;
 
-int64_t RetentionNs(absl::Duration retention) {
-  return retention == absl::ZeroDuration() ? kNever : CeilNanoseconds(retention);
+int64_t WeighEvent(const Message& event, const Environment& env) {
+  return ArchivedSize(event.body.view(), env.region);
 }
 
 absl::Status ArchiveGone(std::string_view name) {
@@ -67,14 +61,13 @@ ArchiveCore::ArchiveCore(std::shared_ptr<Environment> env, std::string name, Arc
     : env_(std::move(env)),
       name_(std::move(name)),
       arn_(env_->MakeArn("events", StrCat("archive/", name_))),
-      arn_text_(arn_.ToString()),
       index_id_(StrCat("archive/", name_, "/", env_->NextIncarnation())),
       bus_name_(bus->name()),
       bus_arn_(bus->arn()),
       bus_(bus),
       created_(env_->runtime.Read()),
-      options_(std::move(options)),
-      retention_ns_(RetentionNs(options_.retention)) {}
+      shelf_(env_, arn_.ToString(), {options.retention, options.bytes_max}, WeighEvent),
+      options_(std::move(options)) {}
 
 std::shared_ptr<ArchiveCore> ArchiveCore::Create(std::shared_ptr<Environment> env, std::string name,
                                                  ArchiveOptions options,
@@ -96,87 +89,13 @@ absl::Status ArchiveCore::Open(std::shared_ptr<const CompiledPattern> pattern) {
   return bus->PutArchive(shared_from_this(), std::move(pattern));
 }
 
-// --- Events come and go --------------------------------------------------------------------------
-
 void ArchiveCore::Keep(const MessageRef& event) {
-  const std::string_view json = event->body.view();
-  const EventHead head = ReadEventHead(json);
-  if (head.has_replay_name) return;
-  const int64_t size = ArchivedSize(json, env_->region);
-  Dead dead;  // dies after the lock (A3)
-  MutexLock lock(&mu_);
-  if (closed_) return;
-  const Instant& now = event->accepted;
-  for (int i = 0; i < kTrimAtOnce && !store_.empty() && IsOver(store_.Oldest(), now); ++i) {
-    TakeOldest(now, &dead);
-  }
-  const auto bytes = static_cast<int64_t>(event->bytes());
-  if (bytes > options_.bytes_max) {
-    ++displaced_;
-    return;
-  }
-  while (store_.bytes() > options_.bytes_max - bytes) TakeOldest(now, &dead);
-  store_.Add(head.unix_seconds, event);
-  size_bytes_ += size;
-  Report(Change::kAccepted, *event, now);
-}
-
-bool ArchiveCore::IsOver(const Message& oldest, const Instant& now) const {
-  return now.uptime_ns >= AddClamped(oldest.accepted.uptime_ns, retention_ns_);
-}
-
-void ArchiveCore::TakeOldest(const Instant& now, Dead* dead) {
-  MessageRef gone = store_.TakeOldest().message;
-  size_bytes_ -= ArchivedSize(gone->body.view(), env_->region);
-  ++(IsOver(*gone, now) ? expired_ : displaced_);
-  Report(Change::kExpired, *gone, now);
-  dead->push_back(std::move(gone));
-}
-
-void ArchiveCore::Trim() {
-  const Instant now = env_->runtime.Read();
-  for (bool more = true; more;) {
-    Dead dead;  // dies after the lock (A3)
-    MutexLock lock(&mu_);
-    const auto has_to_go = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-      return !store_.empty() &&
-             (store_.bytes() > options_.bytes_max || IsOver(store_.Oldest(), now));
-    };
-    for (int i = 0; i < kTrimStep && has_to_go(); ++i) TakeOldest(now, &dead);
-    more = has_to_go();
-  }
-}
-
-void ArchiveCore::Report(Change change, const Message& event, const Instant& now) {
-  if (env_->journal == nullptr) return;
-  env_->journal->Append({.change = change,
-                         .resource = arn_text_,
-                         .message_id = event.id,
-                         .message = &event,
-                         .at = now,
-                         .destination = {}});
-}
-
-// --- Those who look ------------------------------------------------------------------------------
-
-bool ArchiveCore::Read(ArchiveStore::Position* from, const ArchiveStore::Range& range,
-                       const ArchiveStore::Slice& slice, std::vector<ArchiveStore::Entry>* out,
-                       bool* at_end) {
-  Trim();
-  MutexLock lock(&mu_);
-  if (closed_) return false;
-  *at_end = !store_.Read(from, range, slice, out);
-  return true;
-}
-
-ArchiveCore::Window ArchiveCore::Look(int64_t begin, int64_t end) {
-  Trim();
-  MutexLock lock(&mu_);
-  return {store_.CountBetween(begin, end), store_.next_arrival()};
+  const EventHead head = ReadEventHead(event->body.view());
+  if (!head.has_replay_name) shelf_.Add(head.unix_seconds, event);
 }
 
 ArchiveDescription ArchiveCore::Describe() {
-  Trim();
+  const ArchiveShelf::Figures figures = shelf_.Count();
   ArchiveDescription shown;
   shown.name = name_;
   shown.arn = arn_;
@@ -192,50 +111,49 @@ ArchiveDescription ArchiveCore::Describe() {
   shown.retention = options_.retention;
   shown.description = options_.description;
   shown.bytes_max = options_.bytes_max;
-  shown.event_count = store_.count();
-  shown.size_bytes = size_bytes_;
-  shown.held_bytes = store_.bytes();
-  shown.expired = expired_;
-  shown.displaced = displaced_;
+  shown.event_count = figures.count;
+  shown.size_bytes = figures.weight;
+  shown.held_bytes = figures.bytes;
+  shown.expired = figures.expired;
+  shown.displaced = figures.displaced;
   return shown;
 }
 
 absl::Status ArchiveCore::Update(const ArchiveUpdate& update,
                                  std::shared_ptr<const CompiledPattern> pattern) {
-  Trim();  // a longer retention brings nothing back
+  MutexLock settings(&settings_mu_);
   {
-    MutexLock settings(&settings_mu_);
-    {
-      MutexLock lock(&mu_);
-      if (closed_) return ArchiveGone(name_);
+    MutexLock lock(&mu_);
+    if (closed_) return ArchiveGone(name_);
+  }
+  if (update.event_pattern.has_value()) {
+    const std::shared_ptr<EventBusCore> bus = bus_.lock();
+    // A deleted bus asks for no pattern; the archive may still be told one.
+    if (bus != nullptr && !bus->closed()) {
+      BANYAN_RETURN_IF_ERROR(bus->PutArchive(shared_from_this(), std::move(pattern)));
     }
-    if (update.event_pattern.has_value()) {
-      const std::shared_ptr<EventBusCore> bus = bus_.lock();
-      // A deleted bus asks for no pattern; the archive may still be told one.
-      if (bus != nullptr && !bus->closed()) {
-        BANYAN_RETURN_IF_ERROR(bus->PutArchive(shared_from_this(), std::move(pattern)));
-      }
-    }
+  }
+  ArchiveShelf::Bounds bounds;
+  {
     MutexLock lock(&mu_);
     if (update.event_pattern.has_value()) options_.event_pattern = *update.event_pattern;
     if (update.description.has_value()) options_.description = *update.description;
     if (update.bytes_max.has_value()) options_.bytes_max = *update.bytes_max;
-    if (update.retention.has_value()) {
-      options_.retention = *update.retention;
-      retention_ns_ = RetentionNs(*update.retention);
-    }
+    if (update.retention.has_value()) options_.retention = *update.retention;
+    bounds = {options_.retention, options_.bytes_max};
   }
-  Trim();
+  shelf_.SetBounds(bounds);
   return absl::OkStatus();
 }
 
 void ArchiveCore::Close() {
-  ArchiveStore store;  // dies after the locks (A3)
-  MutexLock settings(&settings_mu_);
-  if (const std::shared_ptr<EventBusCore> bus = bus_.lock()) bus->RemoveArchive(*this);
-  MutexLock lock(&mu_);
-  closed_ = true;
-  std::swap(store, store_);
+  {
+    MutexLock settings(&settings_mu_);
+    if (const std::shared_ptr<EventBusCore> bus = bus_.lock()) bus->RemoveArchive(*this);
+    MutexLock lock(&mu_);
+    closed_ = true;
+  }
+  shelf_.Close();
 }
 
 }  // namespace banyan::inline v0_1::internal

@@ -2,27 +2,18 @@
 //
 // lib/route/archive_core.h -- floor 5: an archive, between its bus and the replays that read it.
 //
-//   EventBusCore --matched--> Keep --> ArchiveStore --Read, a slice at a time--> ReplayCore
-//                                         |
-//                                         v  retention, room
-//                                        gone
+//   EventBusCore --matched--> Keep --> ArchiveShelf --Read, a slice at a time--> ReplayCore
 //
 // A1  The bus's index of rules has an entry for the archive (event_bus_archive.cc), so an event is
 //     matched once for rules and archives, and a bus without archives does nothing for them.
-// A2  Retention and room take who came first. What is over is not shown: who looks lets it go
-//     before; who brings an event lets go of a few, so that no publisher pays for many.
-// A3  A message is let go under no lock: its last reference may run a user's release function.
-// A4  The journal hears of each event that the archive took, and of each that left it alone (not of
-//     those that leave with a deleted archive), under mu_.
-// A5  settings_mu_ is held while the bus is told of a change, so that the bus has the pattern that
-//     Describe() shows. Lock order: settings_mu_, the bus's, mu_.
+// A2  settings_mu_ is held while the bus is told of a change, so that the bus has the pattern that
+//     Describe() shows. Lock order: settings_mu_, the bus's, mu_ or the shelf's.
 #ifndef BANYAN_LIB_ROUTE_ARCHIVE_CORE_H_
 #define BANYAN_LIB_ROUTE_ARCHIVE_CORE_H_
 
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -30,10 +21,9 @@
 #include "banyan/mutex.h"
 #include "banyan/runtime.h"
 #include "message/environment.h"
-#include "message/journal.h"
 #include "message/message.h"
 #include "pattern/compiled_pattern.h"
-#include "route/archive_store.h"
+#include "route/archive_shelf.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -64,16 +54,7 @@ class ArchiveCore : public std::enable_shared_from_this<ArchiveCore> {
   absl::Status Update(const ArchiveUpdate& update, std::shared_ptr<const CompiledPattern> pattern);
   ArchiveDescription Describe();
 
-  // False: the archive was deleted.
-  bool Read(ArchiveStore::Position* from, const ArchiveStore::Range& range,
-            const ArchiveStore::Slice& slice, std::vector<ArchiveStore::Entry>* out, bool* at_end);
-
-  // What a replay that begins now has before it.
-  struct Window {
-    int64_t count = 0;
-    uint64_t arrival_end = 0;
-  };
-  Window Look(int64_t begin, int64_t end);
+  ArchiveShelf& shelf() { return shelf_; }
 
   // Ends it: what it holds is let go, nothing more comes.
   void Close();
@@ -86,39 +67,25 @@ class ArchiveCore : public std::enable_shared_from_this<ArchiveCore> {
   const std::string& index_id() const { return index_id_; }
 
  private:
-  using Dead = std::vector<MessageRef>;
-
   ArchiveCore(std::shared_ptr<Environment> env, std::string name, ArchiveOptions options,
               const std::shared_ptr<EventBusCore>& bus);
-
-  // Lets go of what is over, in steps.
-  void Trim();
-  bool IsOver(const Message& oldest, const Instant& now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Counts it as expired or displaced.
-  void TakeOldest(const Instant& now, Dead* dead) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Report(Change change, const Message& event, const Instant& now)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::shared_ptr<Environment> env_;
   const std::string name_;
   const Arn arn_;
-  const std::string arn_text_;
   const std::string index_id_;
   const std::string bus_name_;
   const Arn bus_arn_;
   const std::weak_ptr<EventBusCore> bus_;
   const Instant created_;
 
+  ArchiveShelf shelf_;
+
   Mutex settings_mu_ ABSL_ACQUIRED_BEFORE(mu_);
 
   Mutex mu_;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   ArchiveOptions options_ ABSL_GUARDED_BY(mu_);  // changed under settings_mu_, too
-  int64_t retention_ns_ ABSL_GUARDED_BY(mu_);
-  ArchiveStore store_ ABSL_GUARDED_BY(mu_);
-  int64_t size_bytes_ ABSL_GUARDED_BY(mu_) = 0;
-  int64_t expired_ ABSL_GUARDED_BY(mu_) = 0;
-  int64_t displaced_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace banyan::inline v0_1::internal

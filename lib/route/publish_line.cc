@@ -9,7 +9,9 @@
 namespace banyan::inline v0_1::internal {
 
 DedupKey PublishLine::KeyOf(std::string_view group_id, std::string_view deduplication_id) const {
-  return MakeDedupKey(scope_ == FifoThroughputScope::kMessageGroup ? group_id : std::string_view(),
+  return MakeDedupKey(scope_.load(std::memory_order_relaxed) == FifoThroughputScope::kMessageGroup
+                          ? group_id
+                          : std::string_view(),
                       deduplication_id, secret_);
 }
 
@@ -40,23 +42,22 @@ absl::StatusOr<PublishLine::Entered> PublishLine::Enter(
   return Entered{{id, number}, /*is_duplicate=*/false};
 }
 
-void PublishLine::Serve(uint64_t sequence_number,
-                        absl::FunctionRef<void(const Publication&)> fan_out) {
+void PublishLine::Serve(uint64_t sequence_number, FanOut fan_out) {
   MutexLock lock(&mu_);
-  uint64_t upto = sequence_number;
+  ServeUpTo(sequence_number, fan_out);
+}
+
+void PublishLine::ServeUpTo(uint64_t upto, FanOut fan_out) {
   while (served_ < upto) {
     if (serving_ == ThisThread()) {
       owed_ = std::max(owed_, upto);  // L3
       return;
     }
     if (serving_ != nullptr) {
-      runtime_.Await(
-          mu_, waiting_,
-          [this, upto] {
-            mu_.AssertHeld();
-            return served_ >= upto || serving_ == nullptr;
-          },
-          absl::InfiniteDuration());
+      AwaitServer([this, upto] {
+        mu_.AssertHeld();
+        return served_ >= upto;
+      });
       continue;
     }
     serving_ = ThisThread();
@@ -70,6 +71,31 @@ void PublishLine::Serve(uint64_t sequence_number,
     upto = std::max(upto, std::exchange(owed_, 0));
     waiting_.WakeAll();
   }
+}
+
+bool PublishLine::Alone(absl::FunctionRef<void()> work, FanOut fan_out) {
+  MutexLock lock(&mu_);
+  if (serving_ == ThisThread()) return false;
+  while (serving_ != nullptr) AwaitServer([] { return false; });
+  serving_ = ThisThread();
+  mu_.Unlock();
+  work();
+  mu_.Lock();
+  serving_ = nullptr;
+  waiting_.WakeAll();
+  ServeUpTo(std::exchange(owed_, 0), fan_out);
+  return true;
+}
+
+// Until nobody serves, or it is enough.
+void PublishLine::AwaitServer(absl::FunctionRef<bool()> enough) {
+  runtime_.Await(
+      mu_, waiting_,
+      [this, enough] {
+        mu_.AssertHeld();
+        return serving_ == nullptr || enough();
+      },
+      absl::InfiniteDuration());
 }
 
 int64_t PublishLine::duplicates() const {

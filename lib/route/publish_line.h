@@ -23,6 +23,7 @@
 #ifndef BANYAN_LIB_ROUTE_PUBLISH_LINE_H_
 #define BANYAN_LIB_ROUTE_PUBLISH_LINE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -62,14 +63,27 @@ class PublishLine {
   absl::StatusOr<Entered> Enter(const DedupKey& key, const Id& id, int64_t now_ns,
                                 absl::FunctionRef<Publication(uint64_t sequence_number)> make);
 
+  using FanOut = absl::FunctionRef<void(const Publication&)>;
+
   // Returns when everything up to this number was fanned out (but see L3).
-  void Serve(uint64_t sequence_number, absl::FunctionRef<void(const Publication&)> fan_out);
+  void Serve(uint64_t sequence_number, FanOut fan_out);
+
+  // Does some other work in the line: while nothing is fanned out. False, and it is not done, if
+  // this thread fans out just now, further down on its stack. What is published by `work` is fanned
+  // out behind it.
+  bool Alone(absl::FunctionRef<void()> work, FanOut fan_out);
+
+  // From now on. What was published is remembered by what it was unique in then.
+  void SetScope(FifoThroughputScope scope) { scope_.store(scope, std::memory_order_relaxed); }
 
   int64_t duplicates() const;
 
  private:
+  void ServeUpTo(uint64_t upto, FanOut fan_out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void AwaitServer(absl::FunctionRef<bool()> enough) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   Runtime& runtime_;
-  const FifoThroughputScope scope_;
+  std::atomic<FifoThroughputScope> scope_;
   const SipKey secret_;
 
   mutable Mutex mu_;

@@ -63,7 +63,7 @@ absl::Status ValidateId(std::string_view parameter, std::string_view id) {
 }
 
 // Ids that a FIFO topic cannot do without.
-absl::Status ValidateFifoIds(const PublishRequest& request, const TopicOptions& topic) {
+absl::Status ValidateFifoIds(const PublishRequest& request, const TopicKind& topic) {
   if (!topic.fifo) return absl::OkStatus();
   if (request.message_group_id.empty()) {
     return Error(AwsError::kTopicInvalidParameter,
@@ -77,7 +77,7 @@ absl::Status ValidateFifoIds(const PublishRequest& request, const TopicOptions& 
   return absl::OkStatus();
 }
 
-absl::Status ValidateIds(const PublishRequest& request, const TopicOptions& topic) {
+absl::Status ValidateIds(const PublishRequest& request, const TopicKind& topic) {
   BANYAN_RETURN_IF_ERROR(ValidateFifoIds(request, topic));
   if (!topic.fifo && !request.message_deduplication_id.empty()) {
     return Error(AwsError::kTopicInvalidParameter,
@@ -148,6 +148,30 @@ absl::Status ValidateTopicName(std::string_view name, bool fifo, const Limits& l
                fifo ? " with \".fifo\" at their end, which a FIFO topic's name has" : "");
 }
 
+namespace {
+
+absl::Status ValidateArchive(const TopicOptions& options) {
+  constexpr std::string_view kPrefix = "Invalid parameter: Attributes Reason: ArchivePolicy: ";
+  constexpr int64_t kBytesMax = int64_t{1} << 62;
+  const absl::Duration retention = options.archive_retention;
+  if (retention != absl::ZeroDuration() && !options.fifo) {
+    return Error(AwsError::kTopicInvalidParameter, kPrefix, "is for FIFO topics only");
+  }
+  const int64_t days = retention / absl::Hours(24);
+  if (retention != days * absl::Hours(24) || days < 0 || days > 365) {
+    return Error(AwsError::kTopicInvalidParameter, kPrefix,
+                 "MessageRetentionPeriod must be 1 to 365 days, not ",
+                 absl::FormatDuration(retention));
+  }
+  if (options.archive_bytes_max < 1 || options.archive_bytes_max > kBytesMax) {
+    return Error(AwsError::kTopicInvalidParameter, kPrefix, "archive_bytes_max must be 1 to ",
+                 kBytesMax, ", not ", options.archive_bytes_max);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::Status ValidateTopicOptions(const TopicOptions& options) {
   const int64_t characters = CountPrintable(options.display_name);
   if (characters < 0 || characters > kDisplayNameMax) {
@@ -164,6 +188,18 @@ absl::Status ValidateTopicOptions(const TopicOptions& options) {
     return Error(AwsError::kTopicInvalidParameter,
                  "Invalid parameter: Attributes Reason: FifoThroughputScope is for FIFO topics "
                  "only");
+  }
+  return ValidateArchive(options);
+}
+
+absl::Status ValidateReplayPolicy(const ReplayPolicy& policy, absl::Time now) {
+  if (policy.starting_point > now) {
+    return Error(AwsError::kTopicInvalidParameter,
+                 "Invalid parameter: ReplayPolicy: StartingPoint must not be in the future");
+  }
+  if (policy.ending_point.has_value() && *policy.ending_point <= policy.starting_point) {
+    return Error(AwsError::kTopicInvalidParameter,
+                 "Invalid parameter: ReplayPolicy: EndingPoint must be after StartingPoint");
   }
   return absl::OkStatus();
 }
@@ -222,8 +258,8 @@ absl::StatusOr<MessageStructure> ReadMessageStructure(std::string_view body) {
   return structure;
 }
 
-absl::Status ValidateBatchPublish(absl::Span<const PublishRequest> requests,
-                                  const TopicOptions& topic, const Limits& limits) {
+absl::Status ValidateBatchPublish(absl::Span<const PublishRequest> requests, const TopicKind& topic,
+                                  const Limits& limits) {
   if (requests.empty()) {
     return Error(AwsError::kTopicEmptyBatch, "The batch request doesn't contain any entries.");
   }
@@ -247,7 +283,7 @@ absl::Status ValidateBatchPublish(absl::Span<const PublishRequest> requests,
   return absl::OkStatus();
 }
 
-absl::Status ValidatePublish(const PublishRequest& request, const TopicOptions& topic,
+absl::Status ValidatePublish(const PublishRequest& request, const TopicKind& topic,
                              const Limits& limits) {
   BANYAN_RETURN_IF_ERROR(ValidateSubject(request.subject, limits));
   if (request.body.empty()) {

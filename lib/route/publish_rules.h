@@ -21,18 +21,25 @@ namespace banyan::inline v0_1::internal {
 
 absl::Status ValidateTopicName(std::string_view name, bool fifo, const Limits& limits);
 absl::Status ValidateTopicOptions(const TopicOptions& options);
+absl::Status ValidateReplayPolicy(const ReplayPolicy& policy, absl::Time now);
 
 // Names, types and values, in the order SNS looks at them.
 absl::Status ValidateTopicAttributes(const Attributes& attributes, const Limits& limits);
 
+// What of a topic decides about a publish.
+struct TopicKind {
+  bool fifo = false;
+  bool content_based_deduplication = false;
+};
+
 // Subject, body, attributes, size, FIFO ids, JSON structure: in this order, first fault first.
 // `topic`: where it is published.
-absl::Status ValidatePublish(const PublishRequest& request, const TopicOptions& topic,
+absl::Status ValidatePublish(const PublishRequest& request, const TopicKind& topic,
                              const Limits& limits);
 
 // What refuses a batch as a whole. Each request still has to pass ValidatePublish.
-absl::Status ValidateBatchPublish(absl::Span<const PublishRequest> requests,
-                                  const TopicOptions& topic, const Limits& limits);
+absl::Status ValidateBatchPublish(absl::Span<const PublishRequest> requests, const TopicKind& topic,
+                                  const Limits& limits);
 
 // The texts of a JSON structure: for each protocol that has one of its own, and for the others.
 struct MessageStructure {

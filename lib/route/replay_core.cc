@@ -69,7 +69,7 @@ std::shared_ptr<ReplayCore> ReplayCore::Create(std::shared_ptr<Environment> env,
 void ReplayCore::Start() {
   MutexLock lock(&mu_);
   if (closed_) return;
-  const ArchiveCore::Window window = archive_->Look(next_.time, end_time_);
+  const ArchiveShelf::Window window = archive_->shelf().Look(next_.time, end_time_);
   arrival_end_ = window.arrival_end;
   shown_.events_total = window.count;
   const Instant now = env_->runtime.Read();
@@ -102,9 +102,9 @@ void ReplayCore::RunSlice() {
   const std::shared_ptr<ArchiveCore> archive = BeginSlice();
   if (archive == nullptr) return;
   std::vector<ArchiveStore::Entry> events;
-  bool at_end = false;
-  if (!archive->Read(&next_, {.end = end_time_, .arrival_end = arrival_end_}, {}, &events,
-                     &at_end)) {
+  const std::optional<bool> at_end =
+      archive->shelf().Read(&next_, {.end = end_time_, .arrival_end = arrival_end_}, {}, &events);
+  if (!at_end.has_value()) {
     return Fail(StrCat("Archive ", archive_name_, " does not exist."));
   }
   const std::shared_ptr<EventBusCore> bus = bus_.lock();
@@ -120,7 +120,7 @@ void ReplayCore::RunSlice() {
   }
   if (closed_) return;
   if (shown_.state == ReplayState::kCancelling) return End(ReplayState::kCancelled);
-  if (at_end) return End(ReplayState::kCompleted);
+  if (*at_end) return End(ReplayState::kCompleted);
   PostSlice(AddClamped(env_->runtime.Read().uptime_ns, pause_ns));
 }
 

@@ -20,6 +20,20 @@ absl::Status NoSubscription() {
 
 }  // namespace
 
+std::string_view SubscriptionReplayStatusName(SubscriptionReplayStatus status) {
+  switch (status) {
+    case SubscriptionReplayStatus::kPending:
+      return "Pending";
+    case SubscriptionReplayStatus::kInProgress:
+      return "In progress";
+    case SubscriptionReplayStatus::kCompleted:
+      return "Completed";
+    case SubscriptionReplayStatus::kFailed:
+      return "Failed";
+  }
+  return {};
+}
+
 Topic::Topic(std::shared_ptr<internal::TopicCore> core) : core_(std::move(core)) {}
 
 absl::StatusOr<PublishResult> Topic::Publish(PublishRequest request) const {
@@ -56,6 +70,15 @@ absl::StatusOr<TopicOptions> Topic::Options() const {
   return core_->Options();
 }
 
+absl::Status Topic::SetOptions(const TopicOptions& options) const {
+  return core_ == nullptr ? NoTopic() : core_->SetOptions(options);
+}
+
+absl::StatusOr<std::optional<absl::Time>> Topic::BeginningArchiveTime() const {
+  if (core_ == nullptr) return NoTopic();
+  return core_->BeginningArchiveTime();
+}
+
 const Arn& Topic::arn() const {
   static const Arn none;
   return core_ == nullptr ? none : core_->arn();
@@ -77,6 +100,17 @@ absl::Status Subscription::Unsubscribe() const {
 absl::Status Subscription::SetFilterPolicy(std::string_view json, FilterPolicyScope scope) const {
   const std::shared_ptr<internal::TopicCore> topic = core_ == nullptr ? nullptr : core_->topic();
   return topic == nullptr ? NoSubscription() : topic->SetFilterPolicy(*core_, json, scope);
+}
+
+absl::Status Subscription::SetReplayPolicy(const std::optional<ReplayPolicy>& policy) const {
+  const std::shared_ptr<internal::TopicCore> topic = core_ == nullptr ? nullptr : core_->topic();
+  return topic == nullptr ? NoSubscription() : topic->SetReplayPolicy(*core_, policy);
+}
+
+absl::StatusOr<std::optional<SubscriptionReplay>> Subscription::Replay() const {
+  const std::shared_ptr<internal::TopicCore> topic = core_ == nullptr ? nullptr : core_->topic();
+  if (topic == nullptr) return NoSubscription();
+  return topic->Replay(*core_);
 }
 
 SubscriptionStats Subscription::Stats() const {

@@ -148,20 +148,28 @@ SubscriptionStats SubscriptionCore::Stats() const {
 TopicCore::TopicCore(std::shared_ptr<Environment> env, std::string name, TopicOptions options)
     : env_(std::move(env)),
       name_(std::move(name)),
-      options_(std::move(options)),
+      fifo_(options.fifo),
       arn_(env_->MakeArn("sns", name_)),
       arn_text_(arn_.ToString()),
-      presentations_(MakePresentations(arn_text_, options_.fifo)),
-      line_(options_.fifo ? std::make_unique<PublishLine>(
-                                env_->runtime, options_.fifo_throughput_scope,
-                                SipKey{env_->NextIncarnation(), env_->NextIncarnation()})
-                          : nullptr),
-      active_(env_->limits) {}
+      presentations_(MakePresentations(arn_text_, fifo_)),
+      line_(fifo_ ? std::make_unique<PublishLine>(
+                        env_->runtime, options.fifo_throughput_scope,
+                        SipKey{env_->NextIncarnation(), env_->NextIncarnation()})
+                  : nullptr),
+      content_based_deduplication_(options.content_based_deduplication),
+      active_(env_->limits),
+      options_(std::move(options)) {}
 
 std::shared_ptr<TopicCore> TopicCore::Create(std::shared_ptr<Environment> env, std::string name,
                                              TopicOptions options) {
-  return std::shared_ptr<TopicCore>(
+  const ArchiveShelf::Bounds archive = {options.archive_retention, options.archive_bytes_max};
+  std::shared_ptr<TopicCore> made(
       new TopicCore(std::move(env), std::move(name), std::move(options)));
+  if (made->fifo_) {
+    made->archive_ = TopicArchive::Create(made->env_, made->arn_text_, made);
+    made->archive_->SetBounds(archive);
+  }
+  return made;
 }
 
 absl::Status TopicCore::Gone() const {
@@ -173,7 +181,7 @@ absl::Status TopicCore::Check(const PublishRequest& request) const {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
   if (RuleIndex::Moment(active_).closed()) return Gone();
-  return ValidatePublish(request, options_, env_->limits);
+  return ValidatePublish(request, kind(), env_->limits);
 }
 
 absl::StatusOr<PublishResult> TopicCore::Publish(PublishRequest request) {
@@ -186,7 +194,7 @@ absl::StatusOr<PublishResult> TopicCore::Publish(PublishRequest request) {
   }
   RuleIndex::Moment subscriptions(active_);
   if (subscriptions.closed()) return Gone();
-  BANYAN_RETURN_IF_ERROR(ValidatePublish(request, options_, env_->limits));
+  BANYAN_RETURN_IF_ERROR(ValidatePublish(request, kind(), env_->limits));
   const Id id = env_->ids.Next();
   const Instant now = env_->runtime.Read();
   published_.fetch_add(1, std::memory_order_relaxed);
@@ -200,7 +208,7 @@ absl::StatusOr<std::vector<absl::StatusOr<PublishResult>>> TopicCore::PublishBat
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
   if (RuleIndex::Moment(active_).closed()) return Gone();
-  BANYAN_RETURN_IF_ERROR(ValidateBatchPublish(requests, options_, env_->limits));
+  BANYAN_RETURN_IF_ERROR(ValidateBatchPublish(requests, kind(), env_->limits));
   std::vector<absl::StatusOr<PublishResult>> answers;
   answers.reserve(requests.size());
   uint64_t last = 0;
@@ -214,7 +222,7 @@ absl::StatusOr<std::vector<absl::StatusOr<PublishResult>>> TopicCore::PublishBat
 
 absl::StatusOr<PublishResult> TopicCore::Enter(PublishRequest request) {
   if (RuleIndex::Moment(active_).closed()) return Gone();
-  BANYAN_RETURN_IF_ERROR(ValidatePublish(request, options_, env_->limits));
+  BANYAN_RETURN_IF_ERROR(ValidatePublish(request, kind(), env_->limits));
   if (request.message_deduplication_id.empty()) {
     request.message_deduplication_id = Sha256Hex(request.body.view());
   }
@@ -239,10 +247,15 @@ absl::StatusOr<PublishResult> TopicCore::Enter(PublishRequest request) {
 }
 
 void TopicCore::Serve(uint64_t sequence_number) {
-  line_->Serve(sequence_number, [this](const Publication& publication) {
-    RuleIndex::Moment subscriptions(active_);
-    if (!subscriptions.closed()) FanOut(publication, &subscriptions);
-  });
+  line_->Serve(sequence_number, [this](const Publication& publication) { ServeOne(publication); });
+}
+
+// In the line.
+void TopicCore::ServeOne(const Publication& publication) {
+  RuleIndex::Moment subscriptions(active_);
+  if (subscriptions.closed()) return;
+  if (archive_->is_on()) archive_->Keep(publication.For(Protocol::kQueue));
+  FanOut(publication, &subscriptions);
 }
 
 bool TopicCore::IsTakenOver(const PublishRequest& request, const Id& id, const Instant& now) {
@@ -325,12 +338,14 @@ void TopicCore::FanOut(const MessageRef& message, const Audience& audience,
   // One for each form that is met: a publisher shows it to all who get it so.
   std::array<std::optional<Delivery>, SubscriptionCore::kForms> deliveries;
   const std::string_view body = message->body.view();
+  const bool some_replay = archive_ != nullptr && archive_->has_replays();
   RuleIndex::Refusal refused = RuleIndex::Refusal::kNone;
   subscriptions->Match(
       {.json = &body, .attributes = &message->attributes},
       [&](const PackedRule& found) {
         const auto& subscription = *static_cast<const SubscriptionCore*>(found.payload());
         if (!audience[static_cast<size_t>(subscription.protocol())]) return;
+        if (some_replay && !archive_->Admits(subscription.serial(), *message)) return;
         const size_t form = static_cast<size_t>(subscription.form());
         if (!deliveries[form].has_value()) {
           deliveries[form] = Delivery{
@@ -421,8 +436,7 @@ std::shared_ptr<SubscriptionCore> TopicCore::MakeSubscription(Target target,
   if (target.dead_letter().has_value()) {
     plan.dead_letter = target.dead_letter()->core();
     plan.dead_letter_form =
-        [to_function,
-         envelope = presentations_[static_cast<size_t>(FormFor(target, false, options_.fifo))],
+        [to_function, envelope = presentations_[static_cast<size_t>(FormFor(target, false, fifo_))],
          most = static_cast<size_t>(env_->limits.queue.attributes_max)](const Delivery& delivery,
                                                                         const GivenUp&) {
           if (to_function || delivery.message->attributes.size() > most) {
@@ -439,7 +453,7 @@ std::shared_ptr<SubscriptionCore> TopicCore::MakeSubscription(Target target,
                              .raw = options.raw || to_function,
                              .called_inline = options.call_inline,
                              .protocol = to_function ? Protocol::kFunction : Protocol::kQueue,
-                             .form = FormFor(target, options.raw || to_function, options_.fifo),
+                             .form = FormFor(target, options.raw || to_function, fifo_),
                              .courier = Courier::Create(env_, std::move(plan)),
                              .published_before = published()});
 }
@@ -448,13 +462,16 @@ absl::StatusOr<Subscription> TopicCore::Subscribe(Target target, SubscriptionOpt
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
   BANYAN_ASSIGN_OR_RETURN(const std::shared_ptr<Sink> endpoint, ResolveEndpoint(target));
-  BANYAN_RETURN_IF_ERROR(ValidateSubscriptionTarget(target, options_.fifo, *env_));
+  BANYAN_RETURN_IF_ERROR(ValidateSubscriptionTarget(target, fifo_, *env_));
   BANYAN_ASSIGN_OR_RETURN(
       std::shared_ptr<const Filter> filter,
       MakeFilter(options.filter_policy, options.filter_policy_scope, kOnSubscribe));
 
   if (options.call_inline && !std::holds_alternative<Function>(target.to())) {
     return Error(AwsError::kTopicInvalidParameter, kOnSubscribe, "call_inline is for functions");
+  }
+  if (options.replay_policy.has_value()) {
+    BANYAN_RETURN_IF_ERROR(CheckReplay(*options.replay_policy));
   }
   MutexLock lock(&change_mu_);
   if (!is_open_) return Gone();
@@ -467,7 +484,9 @@ absl::StatusOr<Subscription> TopicCore::Subscribe(Target target, SubscriptionOpt
                                filter->scope == entry.filter->scope)) &&
         (!options.raw || there.raw()) && (!options.call_inline || there.called_inline()) &&
         (!target.retry().has_value() || target.retry() == there.target().retry()) &&
-        (!target.dead_letter().has_value() || target.dead_letter() == there.target().dead_letter());
+        (!target.dead_letter().has_value() ||
+         target.dead_letter() == there.target().dead_letter()) &&
+        (!options.replay_policy.has_value() || IsReplayedBy(there, *options.replay_policy));
     if (same) return Subscription(entry.subscription);
     return Error(AwsError::kTopicInvalidParameter, kOnSubscribe,
                  "Subscription already exists with different attributes");
@@ -480,6 +499,14 @@ absl::StatusOr<Subscription> TopicCore::Subscribe(Target target, SubscriptionOpt
   }
   BANYAN_RETURN_IF_ERROR(CountFilters(false, filter != nullptr));
   std::shared_ptr<SubscriptionCore> made = MakeSubscription(std::move(target), options);
+  if (options.replay_policy.has_value()) {
+    // Before the line can meet the subscription: it gets nothing live until it has caught up.
+    const absl::Status begun = archive_->Start(made->serial(), *options.replay_policy);
+    if (!begun.ok()) {
+      CountFilters(filter != nullptr, false).IgnoreError();  // fewer are never refused
+      return begun;
+    }
+  }
   const Entry entry = {made, std::move(filter)};
   subscriptions_.emplace(made->serial(), entry);
   by_endpoint_.emplace(endpoint.get(), made->serial());
@@ -499,6 +526,7 @@ absl::Status TopicCore::Unsubscribe(const SubscriptionCore& subscription) {
   Retire(entry->second.subscription->shared_courier());
   by_endpoint_.erase(ResolveEndpoint(subscription.target())->get());
   subscriptions_.erase(entry);
+  if (archive_ != nullptr) archive_->Forget(subscription.serial());
   return absl::OkStatus();
 }
 
@@ -544,7 +572,7 @@ absl::StatusOr<std::vector<SubscriptionExplanation>> TopicCore::Explain(
     const PublishRequest& request) const {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  BANYAN_RETURN_IF_ERROR(ValidatePublish(request, options_, env_->limits));
+  BANYAN_RETURN_IF_ERROR(ValidatePublish(request, kind(), env_->limits));
   const EventFields by_attributes = EventFields::FromAttributes(request.attributes);
   std::string body_error;
   const std::optional<EventFields> by_body =
@@ -590,7 +618,7 @@ TopicStats TopicCore::Stats() const {
 }
 
 int64_t TopicCore::PendingDeliveries() const {
-  int64_t pending = 0;
+  int64_t pending = archive_ == nullptr ? 0 : archive_->Behind();
   MutexLock lock(&change_mu_);
   for (const auto& [serial, entry] : subscriptions_) {
     pending += entry.subscription->courier().pending();
@@ -617,6 +645,7 @@ void TopicCore::Close(CloseKind kind) {
     env_->filter_policies.fetch_sub(filters_, std::memory_order_relaxed);
     filters_ = 0;
   }
+  if (archive_ != nullptr) archive_->Close();
   for (const std::shared_ptr<Courier>& courier : couriers) courier->Close(kind);
 }
 

@@ -19,6 +19,7 @@
 //     PendingDeliveries() still counts them and Close() still ends them.
 // T6  In a FIFO topic couriers to FIFO queues deliver in order (courier.h, C7), which needs what
 //     publish_line.h gives: no two fan-outs at once.
+// T7  A FIFO topic's archive and its replays work in the line, too (topic_archive.h).
 #ifndef BANYAN_LIB_ROUTE_TOPIC_CORE_H_
 #define BANYAN_LIB_ROUTE_TOPIC_CORE_H_
 
@@ -34,6 +35,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "banyan/mutex.h"
@@ -48,6 +50,7 @@
 #include "route/publication.h"
 #include "route/publish_line.h"
 #include "route/publish_rules.h"
+#include "route/topic_archive.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -108,7 +111,9 @@ class SubscriptionCore {
   std::atomic<int64_t> published_until_{-1};  // -1: it is still there
 };
 
-class TopicCore : public Sink, public std::enable_shared_from_this<TopicCore> {
+class TopicCore : public Sink,
+                  public TopicArchive::Audience,
+                  public std::enable_shared_from_this<TopicCore> {
  public:
   static std::shared_ptr<TopicCore> Create(std::shared_ptr<Environment> env, std::string name,
                                            TopicOptions options);
@@ -126,6 +131,14 @@ class TopicCore : public Sink, public std::enable_shared_from_this<TopicCore> {
   absl::StatusOr<TopicOptions> Options() const;
   TopicStats Stats() const;
 
+  // Settings and replays: topic_settings.cc.
+  absl::Status SetOptions(const TopicOptions& options);
+  absl::Status SetReplayPolicy(const SubscriptionCore& subscription,
+                               const std::optional<ReplayPolicy>& policy);
+  absl::StatusOr<std::optional<SubscriptionReplay>> Replay(
+      const SubscriptionCore& subscription) const;
+  absl::StatusOr<std::optional<absl::Time>> BeginningArchiveTime() const;
+
   // What Publish would refuse, whoever has subscribed. For who publishes later.
   absl::Status Check(const PublishRequest& request) const;
 
@@ -136,7 +149,8 @@ class TopicCore : public Sink, public std::enable_shared_from_this<TopicCore> {
 
   const Arn& arn() const { return arn_; }
   const std::string& name() const { return name_; }
-  const TopicOptions& options() const { return options_; }
+  bool fifo() const { return fifo_; }
+  TopicOptions options() const;
   const std::shared_ptr<Environment>& env() const { return env_; }
 
   int64_t published() const { return published_.load(std::memory_order_relaxed); }
@@ -161,13 +175,28 @@ class TopicCore : public Sink, public std::enable_shared_from_this<TopicCore> {
 
   TopicCore(std::shared_ptr<Environment> env, std::string name, TopicOptions options);
 
+  // TopicArchive's side; topic_settings.cc.
+  bool InLine(absl::FunctionRef<void()> work) override;
+  void Replay(uint64_t serial, const MessageRef& message) override;
+  void GiveUp(uint64_t serial, const MessageRef& message) override;
+  int64_t Pending(uint64_t serial) const override;
+  void DoInLine(absl::FunctionRef<void()> work);
+  absl::Status CheckReplay(const ReplayPolicy& policy) const;
+  bool IsReplayedBy(const SubscriptionCore& subscription, const ReplayPolicy& policy) const;
+  // The subscription, if the message passes its filter.
+  std::shared_ptr<SubscriptionCore> WhoWants(uint64_t serial, const Message& message) const;
+
   absl::Status Gone() const;
+  TopicKind kind() const {
+    return {fifo_, content_based_deduplication_.load(std::memory_order_relaxed)};
+  }
   bool IsTakenOver(const PublishRequest& request, const Id& id, const Instant& now);
   Publication MakePublication(PublishRequest request, const Id& id, const Instant& now,
                               uint64_t sequence_number) const;
   // Into the line of a FIFO topic; who calls it then lets it be served.
   absl::StatusOr<PublishResult> Enter(PublishRequest request);
   void Serve(uint64_t sequence_number);
+  void ServeOne(const Publication& publication);
   void FanOut(const Publication& publication, RuleIndex::Moment* subscriptions);
   // Of one body; `audience`: the protocols that get it.
   using Audience = std::array<bool, kProtocols.size()>;
@@ -188,13 +217,15 @@ class TopicCore : public Sink, public std::enable_shared_from_this<TopicCore> {
 
   const std::shared_ptr<Environment> env_;
   const std::string name_;
-  const TopicOptions options_;
+  const bool fifo_;
   const Arn arn_;
   const std::string arn_text_;
   // By form; null for kRaw.
   const std::array<std::shared_ptr<const Presentation>, SubscriptionCore::kForms> presentations_;
   const std::unique_ptr<PublishLine> line_;  // null: a standard topic
+  std::shared_ptr<TopicArchive> archive_;    // null: a standard topic; set by Create()
 
+  std::atomic<bool> content_based_deduplication_;
   std::atomic<int64_t> published_{0};
   std::atomic<int64_t> unreadable_{0};
   std::atomic<uint64_t> tap_sequence_{0};
@@ -202,6 +233,7 @@ class TopicCore : public Sink, public std::enable_shared_from_this<TopicCore> {
 
   RuleIndex active_;  // the subscriptions as publishers meet them; closed with the topic
   mutable Mutex change_mu_;
+  TopicOptions options_ ABSL_GUARDED_BY(change_mu_);
   Subscriptions subscriptions_ ABSL_GUARDED_BY(change_mu_);
   absl::flat_hash_map<const Sink*, uint64_t> by_endpoint_ ABSL_GUARDED_BY(change_mu_);  // serials
   int64_t filters_ ABSL_GUARDED_BY(change_mu_) = 0;  // among subscriptions_

@@ -282,16 +282,14 @@ TEST_F(ArchiveCoreTest, AnArchiveAndATargetHaveTheSameBlock) {
   bus.Put({.source = "s", .detail_type = "t", .detail = "{}"}).value();
   ArchiveStore::Position from;
   std::vector<ArchiveStore::Entry> entries;
-  bool at_end = false;
-  ASSERT_TRUE(archive->Read(&from, {}, {}, &entries, &at_end));
+  EXPECT_EQ(archive->shelf().Read(&from, {}, {}, &entries), true);  // there is no more
   ASSERT_EQ(entries.size(), 1u);
-  EXPECT_TRUE(at_end);
   const std::vector<Received> received = queue.Receive().value();
   ASSERT_EQ(received.size(), 1u);
   EXPECT_EQ(entries[0].message->body.view().data(), received[0].body().data());
   EXPECT_EQ(entries[0].key.time, absl::ToUnixSeconds(runtime_.Now()));
   archive->Close();
-  EXPECT_FALSE(archive->Read(&from, {}, {}, &entries, &at_end));
+  EXPECT_EQ(archive->shelf().Read(&from, {}, {}, &entries), std::nullopt);
 }
 
 TEST_F(ArchiveCoreTest, AnArchiveFillsTheIndexOfNoRule) {

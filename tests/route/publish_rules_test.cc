@@ -12,7 +12,7 @@ namespace banyan::internal {
 namespace {
 
 absl::Status Check(PublishRequest request) {
-  return ValidatePublish(request, TopicOptions{}, Limits::Aws());
+  return ValidatePublish(request, TopicKind{}, Limits::Aws());
 }
 
 absl::Status CheckAttribute(std::string_view name, AttributeValue value) {

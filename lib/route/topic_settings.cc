@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// lib/route/topic_settings.cc -- floor 5: what of a topic can change, and replays of its archive.
+#include <utility>
+
+#include "base/status_macros.h"
+#include "message/errors.h"
+#include "pattern/event_fields.h"
+#include "pattern/match.h"
+#include "route/topic_core.h"
+
+namespace banyan::inline v0_1::internal {
+
+namespace {
+
+absl::Status NoSubscription() {
+  return Error(AwsError::kTopicNotFound, "Subscription does not exist");
+}
+
+// The message as a replay shows it: older than it was, for retries count from now.
+MessageRef MakeReplayed(const Message& archived, const Instant& now, int64_t attributes_max) {
+  Attributes attributes = archived.attributes;
+  if (static_cast<int64_t>(attributes.size()) < attributes_max) attributes.Set("Replayed", "true");
+  Instant accepted = now;
+  accepted.unix_ns = archived.accepted.unix_ns;
+  return MakeMessage({.id = archived.id,
+                      .event_id = archived.event_id,
+                      .accepted = accepted,
+                      .trace_header = archived.trace_header(),
+                      .subject = archived.subject(),
+                      .group_id = archived.group_id(),
+                      .deduplication_id = archived.deduplication_id(),
+                      .sequence_number = archived.sequence_number(),
+                      .attributes = std::move(attributes),
+                      .body = archived.body});
+}
+
+}  // namespace
+
+TopicOptions TopicCore::options() const {
+  MutexLock lock(&change_mu_);
+  return options_;
+}
+
+absl::Status TopicCore::SetOptions(const TopicOptions& options) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  if (options.fifo != fifo_) {
+    return Error(AwsError::kTopicInvalidParameter,
+                 "Invalid parameter: AttributeName Reason: "
+                 "whether a topic is FIFO cannot change");
+  }
+  BANYAN_RETURN_IF_ERROR(ValidateTopicOptions(options));
+  {
+    MutexLock lock(&change_mu_);
+    if (!is_open_) return Gone();
+    if (options_.fifo_throughput_scope == FifoThroughputScope::kMessageGroup &&
+        options.fifo_throughput_scope == FifoThroughputScope::kTopic) {
+      return Error(AwsError::kTopicInvalidParameter,
+                   "Invalid parameter: FifoThroughputScope Reason: cannot go back to Topic");
+    }
+    options_ = options;
+    content_based_deduplication_.store(options.content_based_deduplication,
+                                       std::memory_order_relaxed);
+    if (line_ != nullptr) line_->SetScope(options.fifo_throughput_scope);
+  }
+  if (archive_ == nullptr) return absl::OkStatus();
+  // Of two that change it at once, the later one in line has the last word, and both say the same.
+  DoInLine([this] {
+    const TopicOptions latest = this->options();
+    archive_->SetBounds({latest.archive_retention, latest.archive_bytes_max});
+  });
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<absl::Time>> TopicCore::BeginningArchiveTime() const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  if (RuleIndex::Moment(active_).closed()) return Gone();
+  if (archive_ == nullptr) return std::nullopt;
+  return archive_->Count().oldest;
+}
+
+// --- Replays -------------------------------------------------------------------------------------
+
+absl::Status TopicCore::CheckReplay(const ReplayPolicy& policy) const {
+  if (archive_ == nullptr || !archive_->is_on()) {
+    return Error(AwsError::kTopicInvalidParameter,
+                 "Invalid parameter: ReplayPolicy: the topic has no ArchivePolicy");
+  }
+  return ValidateReplayPolicy(policy, env_->runtime.Read().time());
+}
+
+bool TopicCore::IsReplayedBy(const SubscriptionCore& subscription,
+                             const ReplayPolicy& policy) const {
+  const std::optional<SubscriptionReplay> there = archive_->Describe(subscription.serial());
+  return there.has_value() && there->policy == policy;
+}
+
+absl::Status TopicCore::SetReplayPolicy(const SubscriptionCore& subscription,
+                                        const std::optional<ReplayPolicy>& policy) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  if (policy.has_value()) BANYAN_RETURN_IF_ERROR(CheckReplay(*policy));
+  if (archive_ == nullptr) return absl::OkStatus();
+  absl::Status status;
+  DoInLine([&] {
+    MutexLock lock(&change_mu_);
+    if (!is_open_) {
+      status = Gone();
+    } else if (subscriptions_.find(subscription.serial()) == subscriptions_.end()) {
+      status = NoSubscription();
+    } else if (policy.has_value()) {
+      status = archive_->Start(subscription.serial(), *policy);
+    } else {
+      archive_->Remove(subscription.serial());
+    }
+  });
+  return status;
+}
+
+absl::StatusOr<std::optional<SubscriptionReplay>> TopicCore::Replay(
+    const SubscriptionCore& subscription) const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  MutexLock lock(&change_mu_);
+  if (!is_open_) return Gone();
+  if (subscriptions_.find(subscription.serial()) == subscriptions_.end()) return NoSubscription();
+  if (archive_ == nullptr) return std::nullopt;
+  return archive_->Describe(subscription.serial());
+}
+
+bool TopicCore::InLine(absl::FunctionRef<void()> work) {
+  return line_->Alone(work, [this](const Publication& publication) { ServeOne(publication); });
+}
+
+// Within a fan-out of this thread one is in the line already.
+void TopicCore::DoInLine(absl::FunctionRef<void()> work) {
+  if (!InLine(work)) work();
+}
+
+int64_t TopicCore::Pending(uint64_t serial) const {
+  MutexLock lock(&change_mu_);
+  const auto entry = subscriptions_.find(serial);
+  return entry == subscriptions_.end() ? 0 : entry->second.subscription->courier().pending();
+}
+
+std::shared_ptr<SubscriptionCore> TopicCore::WhoWants(uint64_t serial,
+                                                      const Message& message) const {
+  Entry entry;
+  {
+    MutexLock lock(&change_mu_);
+    const auto found = subscriptions_.find(serial);
+    if (found == subscriptions_.end()) return nullptr;
+    entry = found->second;
+  }
+  if (entry.filter == nullptr) return entry.subscription;
+  std::optional<EventFields> fields;
+  if (entry.filter->scope == FilterPolicyScope::kMessageAttributes) {
+    fields = EventFields::FromAttributes(message.attributes);
+  } else {
+    fields = EventFields::FromJson(message.body.view(), EventLimits(env_->limits));
+  }
+  return fields.has_value() && Match(*entry.filter->pattern, *fields) ? entry.subscription
+                                                                      : nullptr;
+}
+
+void TopicCore::Replay(uint64_t serial, const MessageRef& message) {
+  const std::shared_ptr<SubscriptionCore> subscription = WhoWants(serial, *message);
+  if (subscription == nullptr) return;
+  Delivery delivery = {.message = MakeReplayed(*message, env_->runtime.Read(),
+                                               env_->limits.topic.raw_attributes_max),
+                       .presentation = presentations_[static_cast<size_t>(subscription->form())]};
+  subscription->courier().Deliver(delivery);
+}
+
+void TopicCore::GiveUp(uint64_t serial, const MessageRef& message) {
+  const std::shared_ptr<SubscriptionCore> subscription = WhoWants(serial, *message);
+  if (subscription == nullptr) return;
+  subscription->courier().GiveUpUnsent(
+      {.message = message,
+       .presentation = presentations_[static_cast<size_t>(subscription->form())]},
+      absl::ResourceExhaustedError("it left the archive before its replay had reached it"));
+}
+
+}  // namespace banyan::inline v0_1::internal
