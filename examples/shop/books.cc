@@ -17,8 +17,8 @@ constexpr uint16_t Bits(Desks... desks) {
   return static_cast<uint16_t>((0u | ... | Bit(desks)));
 }
 
-constexpr uint16_t kOfBus =
-    Bits(Desk::kPayment, Desk::kInventory, Desk::kShipping, Desk::kNotification, Desk::kOrderLog);
+constexpr uint16_t kOfBus = Bits(Desk::kPayment, Desk::kInventory, Desk::kShipping,
+                                 Desk::kNotification, Desk::kReceipts, Desk::kOrderLog);
 constexpr uint16_t kOfTopic = Bits(Desk::kEmail, Desk::kSms, Desk::kPush, Desk::kVipDesk);
 constexpr uint16_t kOfStream = Bits(Desk::kClicks);
 
@@ -32,7 +32,8 @@ uint16_t WantedOfBus(const OrderEvent& event) {
     if (order.parcels > 0) wanted |= Bit(Desk::kInventory);
     return static_cast<uint16_t>(wanted);
   }
-  if (event.type == "PaymentTaken" || event.type == "StockReserved") return Bit(Desk::kShipping);
+  if (event.type == "PaymentTaken") return Bits(Desk::kShipping, Desk::kReceipts);
+  if (event.type == "StockReserved") return Bit(Desk::kShipping);
   if (event.type == "OrderShipped") return Bit(Desk::kNotification);
   return 0;
 }

@@ -33,6 +33,7 @@ enum class Desk {
   kInventory,
   kShipping,
   kNotification,
+  kReceipts,
   kOrderLog,  // into the stream, beside the clicks
   kEmail,
   kSms,
@@ -40,11 +41,11 @@ enum class Desk {
   kVipDesk,
   kClicks,
 };
-inline constexpr size_t kDesks = 10;
+inline constexpr size_t kDesks = 11;
 
 // Names of rules and queues, too.
 inline constexpr std::array<const char*, kDesks> kDeskNames = {
-    "payment", "inventory", "shipping", "notification", "order-log",
+    "payment", "inventory", "shipping", "notification", "receipts", "order-log",
     "email",   "sms",       "push",     "vip-desk",     "clicks"};
 
 class Books : public banyan::Tap {

@@ -8,11 +8,14 @@
 //   payment        OrderPlaced that costs         bus -> queue           PaymentTaken
 //   inventory      OrderPlaced with goods         bus -> queue           StockReserved
 //   shipping       both, and OrderPlaced for free bus -> queue           OrderShipped
+//   receipts       PaymentTaken, as a text        bus -> transformer -> queue
 //   notification   OrderShipped                   bus -> queue           a notice, on a topic
 //   email, sms     notices of their channel       topic -> queue
 //   push           notices of its channel         topic -> function
 //   vip-desk       notices about much money       topic -> queue, read tomorrow
 //   analytics      clicks and OrderPlaced         stream, bus -> stream
+//   ledger         each step of an order, in order  FIFO topic -> FIFO queue
+//   auditor        PaymentTaken, all once more    schedule -> replay -> function
 //
 // Every queue has a dead-letter queue. Payment fails at times; what it cannot settle in four
 // attempts is redriven once the cause is mended. In the end the books must balance.
@@ -26,16 +29,19 @@
 
 #include "../common/terminal.h"
 #include "analytics.h"
+#include "auditor.h"
 #include "banyan/banyan.h"
 #include "banyan/testing/simulated_runtime.h"
 #include "books.h"
 #include "customers.h"
 #include "inventory.h"
+#include "ledger.h"
 #include "notification.h"
 #include "options.h"
 #include "order.h"
 #include "orders.h"
 #include "payment.h"
+#include "receipts.h"
 #include "report.h"
 #include "shipping.h"
 #include "stopwatch.h"
@@ -72,12 +78,15 @@ class Shop {
         bus_(broker_.CreateEventBus("shop").value()),
         notices_(broker_.CreateTopic("customer-notices").value()),
         clicks_(broker_.CreateStream("clicks", {.shards = 4}).value()),
-        payment_(broker_, bus_, provider_, books_, stopwatch_),
+        ledger_(broker_),
+        payment_(broker_, bus_, provider_, ledger_, books_, stopwatch_),
         inventory_(broker_, bus_, books_),
-        shipping_(broker_, bus_, books_),
+        shipping_(broker_, bus_, ledger_, books_),
+        receipts_(broker_, bus_, books_),
         notification_(broker_, bus_, notices_, books_, stopwatch_),
         analytics_(bus_, clicks_, books_),
-        orders_(bus_),
+        auditor_(broker_, bus_),
+        orders_(bus_, ledger_),
         customers_(orders_, clicks_, stopwatch_, static_cast<uint64_t>(options.seed),
                    options.orders, rate) {}
 
@@ -106,6 +115,7 @@ class Shop {
 
     RedrivePayments();
     settled = WaitUntilSettled() && settled;
+    settled = Audit() && settled;
     progress_.Clear();
     if (!settled) std::printf("Not everything was settled in time.\n");
     return PrintDay(speed) && settled;
@@ -164,7 +174,8 @@ class Shop {
   // Down the stream of events: a module tells the next one before it settles, so a queue that is
   // empty stays empty if those before it were.
   bool IsQuiet() {
-    for (const char* name : {"payment", "inventory", "shipping", "notification", "email", "sms"}) {
+    for (const char* name : {"payment", "inventory", "shipping", "receipts", "notification",
+                             "email", "sms", "ledger.fifo"}) {
       if (QueueNamed(name).Depth().total() > 0) return false;
     }
     return notification_.PushIsIdle() && analytics_.CatchUp();
@@ -194,6 +205,28 @@ class Shop {
     } else {
       std::printf("redrive failed: %s\n\n", moved.status().ToString().c_str());
     }
+  }
+
+  // The auditor comes at a scheduled time. True if he finds what the provider took, and the ledger in
+  // order.
+  bool Audit() {
+    const absl::Time closed = runtime_.Now();
+    if (!auditor_.Schedule(closed).ok()) return false;
+    const absl::Duration deadline = runtime_.Uptime() + kPatience;
+    while (!auditor_.is_done()) {
+      if (runtime_.Uptime() > deadline) return false;
+      Wait(runtime_, kPace);
+    }
+    const banyan::ReplayDescription replay = broker_.DescribeReplay("audit").value();
+    const bool agrees = auditor_.cents() == provider_.cents();
+    std::printf("The last receipt: %s\n", receipts_.latest().c_str());
+    std::printf(
+        "The auditor came %s after closing and had %s payments replayed; their sum, %s cents, %s\n"
+        "what the provider took. The ledger has %s steps of orders, %s of them out of order.\n\n",
+        Seconds(replay.replay_start_time - closed).c_str(), WithCommas(auditor_.payments()).c_str(),
+        WithCommas(auditor_.cents()).c_str(), agrees ? "is" : "IS NOT",
+        WithCommas(ledger_.entries()).c_str(), WithCommas(ledger_.out_of_order()).c_str());
+    return agrees && ledger_.out_of_order() == 0;
   }
 
   // What the library counted. Read before the last look, which takes the queues apart.
@@ -294,11 +327,14 @@ class Shop {
   banyan::EventBus bus_;
   banyan::Topic notices_;
   banyan::Stream clicks_;
+  Ledger ledger_;
   Payment payment_;
   Inventory inventory_;
   Shipping shipping_;
+  Receipts receipts_;
   Notification notification_;
   Analytics analytics_;
+  Auditor auditor_;
   Orders orders_;
   Customers customers_;
 };

@@ -7,21 +7,24 @@
 #include <utility>
 
 #include "banyan/event_bus.h"
+#include "ledger.h"
 #include "order.h"
 
 namespace shop {
 
 class Orders {
  public:
-  explicit Orders(banyan::EventBus bus) : bus_(std::move(bus)) {}
+  Orders(banyan::EventBus bus, const Ledger& ledger) : bus_(std::move(bus)), ledger_(ledger) {}
 
   // An error means that nobody heard of the order: the customer may try again.
   absl::Status Place(const Order& order) const {
+    if (absl::Status noted = ledger_.Note(order, Step::kPlaced); !noted.ok()) return noted;
     return Tell(bus_, "shop.orders", "OrderPlaced", order);
   }
 
  private:
   banyan::EventBus bus_;
+  const Ledger& ledger_;
 };
 
 }  // namespace shop

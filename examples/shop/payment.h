@@ -17,6 +17,7 @@
 #include "banyan/mutex.h"
 #include "books.h"
 #include "inbox.h"
+#include "ledger.h"
 #include "order.h"
 #include "stopwatch.h"
 
@@ -47,19 +48,28 @@ class PaymentProvider {
     return absl::OkStatus();
   }
 
+  int64_t cents() const {
+    banyan::MutexLock lock(&mu_);
+    return cents_;
+  }
+
  private:
   const uint64_t seed_;
   std::atomic<bool> knows_isk_ = false;
-  banyan::Mutex mu_;
+  mutable banyan::Mutex mu_;
   std::unordered_set<int64_t> charged_ ABSL_GUARDED_BY(mu_);
   int64_t cents_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 class Payment {
  public:
-  Payment(banyan::Broker& broker, banyan::EventBus bus, PaymentProvider& provider, Books& books,
-          Stopwatch& stopwatch)
-      : bus_(std::move(bus)), provider_(provider), books_(books), stopwatch_(stopwatch) {
+  Payment(banyan::Broker& broker, banyan::EventBus bus, PaymentProvider& provider,
+          const Ledger& ledger, Books& books, Stopwatch& stopwatch)
+      : bus_(std::move(bus)),
+        provider_(provider),
+        ledger_(ledger),
+        books_(books),
+        stopwatch_(stopwatch) {
     const Inbox inbox = Inbox::Create(broker, "payment");
     bus_.PutRule("payment", {.pattern = R"({"source": ["shop.orders"],
                                             "detail-type": ["OrderPlaced"],
@@ -87,6 +97,7 @@ class Payment {
     }
     // First tell, then settle: should the bus refuse, the next attempt tells again. The other way
     // round a fault in between would lose the order.
+    if (absl::Status noted = ledger_.Note(order, Step::kPaid); !noted.ok()) return noted;
     if (absl::Status told = Tell(bus_, "shop.payment", "PaymentTaken", order); !told.ok()) {
       return told;
     }
@@ -96,6 +107,7 @@ class Payment {
 
   banyan::EventBus bus_;
   PaymentProvider& provider_;
+  const Ledger& ledger_;
   Books& books_;
   Stopwatch& stopwatch_;
   banyan::Consumer consumer_;  // declared last, so it stops and drains first

@@ -14,14 +14,15 @@
 #include "banyan/mutex.h"
 #include "books.h"
 #include "inbox.h"
+#include "ledger.h"
 #include "order.h"
 
 namespace shop {
 
 class Shipping {
  public:
-  Shipping(banyan::Broker& broker, banyan::EventBus bus, Books& books)
-      : bus_(std::move(bus)), books_(books) {
+  Shipping(banyan::Broker& broker, banyan::EventBus bus, const Ledger& ledger, Books& books)
+      : bus_(std::move(bus)), ledger_(ledger), books_(books) {
     const Inbox inbox = Inbox::Create(broker, "shipping");
     // A free order needs no payment: that it was placed is all there is to know.
     bus_.PutRule("shipping", {.pattern = R"({
@@ -47,8 +48,9 @@ class Shipping {
     const absl::StatusOr<OrderEvent> event = ParseEvent(message.body());
     if (!event.ok()) return event.status();
     if (IsNowComplete(*event)) {
-      if (absl::Status told = Tell(bus_, "shop.shipping", "OrderShipped", event->order);
-          !told.ok()) {
+      absl::Status told = ledger_.Note(event->order, Step::kShipped);
+      if (told.ok()) told = Tell(bus_, "shop.shipping", "OrderShipped", event->order);
+      if (!told.ok()) {
         Reopen(event->order);  // so that the next attempt ships
         return told;
       }
@@ -76,6 +78,7 @@ class Shipping {
   }
 
   banyan::EventBus bus_;
+  const Ledger& ledger_;
   Books& books_;
   banyan::Mutex mu_;
   std::unordered_map<int64_t, Progress> orders_ ABSL_GUARDED_BY(mu_);

@@ -32,6 +32,7 @@
 #include "banyan/arn.h"
 #include "banyan/export.h"
 #include "banyan/id.h"
+#include "banyan/metrics.h"
 #include "banyan/pattern.h"
 #include "banyan/target.h"
 
@@ -199,6 +200,8 @@ class BANYAN_EXPORT EventBus {
   absl::StatusOr<std::vector<RuleExplanation>> Explain(std::string_view event_json) const;
 
   EventBusStats Stats() const;
+  // The same and more under CloudWatch's names, rule by rule; see banyan/metrics.h.
+  absl::StatusOr<EventBusMetrics> Metrics() const;
   const Arn& arn() const;
   std::string_view name() const;
 

@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Metrics: what queues have done and how they are, under CloudWatch's names (namespace AWS/SQS,
-// dimension QueueName).
+// Metrics: what queues, topics and buses have done and how they are, under CloudWatch's names
+// (namespaces AWS/SQS, AWS/SNS and AWS/Events).
 //
 //   const QueueMetrics jobs = queue.Metrics().value();
 //   if (jobs.approximate_age_of_oldest_message > absl::Minutes(5)) Alarm();
 //
-//   answer.body = PrometheusText(broker.Metrics());    // a scrape of every queue
+//   answer.body = PrometheusText(broker.Metrics());    // a scrape of all there is
 //   for (const Metric& metric : ListMetrics(jobs)) Push(metric.name, metric.value, metric.unit);
 //
-// A snapshot is of one moment. AWS calls its gauges approximate because many machines add them up;
+// A snapshot of a queue is of one moment; those of topics and buses, whose publishers take no lock,
+// are read counter by counter. AWS calls its gauges approximate because many machines add them up;
 // these are exact. Counters count since the queue was made and only grow, as Prometheus wants
 // them; CloudWatch's number for a period is the difference of two snapshots. An idle queue has
 // metrics, too; on AWS it has none after six hours.
 //
-// Cost     One lock of the queue. Most values are read. The two ages are searched, past messages
+// Cost     One lock of the queue, topic or bus, and one of each subscription or target. Of a queue most values are read. The two ages are searched, past messages
 //          that were received three times or more and those of noisy tenants, in a standard
 //          dead-letter queue among all: at worst a walk over the queue.
 // Threads  Values. The functions may be called from any thread.
 // Units    Sizes are bytes.
-// Source   docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+// Source   docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html,
+//          docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html,
+//          docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
 #ifndef BANYAN_METRICS_H_
 #define BANYAN_METRICS_H_
 
@@ -98,9 +101,85 @@ struct QueueMetrics {
   int64_t bytes_resting = 0;  // the gauge
 };
 
-// Of one broker. Each queue's is of one moment, but they are asked one after another.
+// One topic (dimension TopicName). Subscriptions that are gone count with what they did. A message
+// is published once, and is then for each subscription filtered out, delivered, failed or pending.
+struct TopicMetrics {
+  std::string topic_name = {};
+  bool fifo = false;
+
+  int64_t number_of_messages_published = 0;
+  StatisticSet publish_size = {};  // bodies and attributes
+  int64_t number_of_notifications_delivered = 0;
+  int64_t number_of_notifications_failed = 0;  // for good: dead letters among them
+  int64_t number_of_notifications_filtered_out = 0;
+  // Of these: by reason. SNS also knows -InvalidAttributes, an attribute that claims to be a number
+  // or an array and is none; here that matches no condition, and counts as -MessageAttributes.
+  int64_t number_of_notifications_filtered_out_message_attributes = 0;
+  int64_t number_of_notifications_filtered_out_message_body = 0;
+  int64_t number_of_notifications_filtered_out_no_message_attributes = 0;
+  int64_t number_of_notifications_filtered_out_invalid_message_body = 0;
+  int64_t number_of_notifications_redriven_to_dlq = 0;
+  int64_t number_of_notifications_failed_to_redrive_to_dlq = 0;
+
+  // FIFO topics; gauges.
+  int64_t approximate_number_of_messages_archived = 0;
+  int64_t approximate_number_of_bytes_archived = 0;
+
+  // Banyan's own.
+  int64_t duplicates = 0;       // FIFO
+  int64_t failed_attempts = 0;  // of endpoints
+  int64_t subscriptions = 0;    // gauges, these two
+  int64_t deliveries_pending = 0;
+};
+
+// Of all buses together, as AWS counts them: calls of Put and PutEvents. (PutEventsLatency is not
+// measured, and nothing throttles.)
+struct PutEventsMetrics {
+  int64_t approximate_call_count = 0;
+  int64_t approximate_success_count = 0;
+  int64_t approximate_failed_count = 0;  // refused as a whole
+  int64_t entries_count = 0;
+  int64_t failed_entries_count = 0;
+  StatisticSet request_size = {};  // by EventBridge's formula
+};
+
+// One rule (dimensions EventBusName and RuleName). Targets that were removed count with what they
+// did. The books: invocations_created = invocations + invocations_pending, and invocations =
+// successful attempts + failed_invocations. AWS's ThrottledRules and its latencies are not measured.
+struct RuleMetrics {
+  std::string event_bus_name = {};
+  std::string rule_name = {};
+
+  int64_t matched_events = 0;
+  int64_t triggered_rules = 0;      // matched_events, and firings of its schedule
+  int64_t invocations_created = 0;  // one for each target and event
+  int64_t invocations = 0;          // of these, those that have ended
+  int64_t invocation_attempts = 0;
+  int64_t successful_invocation_attempts = 0;
+  int64_t retry_invocation_attempts = 0;
+  int64_t failed_invocations = 0;  // for good
+  int64_t invocations_sent_to_dlq = 0;
+  int64_t invocations_failed_to_be_sent_to_dlq = 0;
+
+  int64_t invocations_pending = 0;  // Banyan's own; a gauge
+};
+
+// One bus. Banyan's own; AWS counts by rule.
+struct EventBusMetrics {
+  std::string event_bus_name = {};
+  int64_t events_accepted = 0;  // as in EventBusStats
+  int64_t events_unmatched = 0;
+  int64_t events_unreadable = 0;
+  int64_t events_replayed = 0;
+  std::vector<RuleMetrics> rules = {};  // by name
+};
+
+// Of one broker. They are asked one after another.
 struct BrokerMetrics {
   std::vector<QueueMetrics> queues = {};  // by name
+  std::vector<TopicMetrics> topics = {};
+  std::vector<EventBusMetrics> buses = {};
+  PutEventsMetrics put_events = {};
 };
 
 // One metric in words, for whoever passes them on without knowing each.
@@ -115,18 +194,23 @@ struct Metric {
   std::string_view help = {};    // a sentence
 };
 
-// Those that apply to this kind of queue. The views live for ever.
+// Those that apply to this kind of queue, or topic. The views live for ever.
 BANYAN_EXPORT std::vector<Metric> ListMetrics(const QueueMetrics& metrics);
+BANYAN_EXPORT std::vector<Metric> ListMetrics(const TopicMetrics& metrics);
+BANYAN_EXPORT std::vector<Metric> ListMetrics(const PutEventsMetrics& metrics);
+BANYAN_EXPORT std::vector<Metric> ListMetrics(const EventBusMetrics& metrics);  // not its rules'
+BANYAN_EXPORT std::vector<Metric> ListMetrics(const RuleMetrics& metrics);
 
 // In Prometheus' text format, version 0.0.4 (Content-Type "text/plain; version=0.0.4"). The names
-// follow from those above by rule: AWS's in snake_case behind "banyan_sqs_", Banyan's own as they
-// are; then "_seconds" or "_bytes", then "_total" for a counter:
+// follow from those above by rule: AWS's in snake_case behind "banyan_sqs_", "banyan_sns_" or
+// "banyan_events_", Banyan's own as they are; then "_seconds" or "_bytes", then "_total" for a counter:
 //
 //   NumberOfMessagesSent               banyan_sqs_number_of_messages_sent_total{queue="jobs"}
 //   ApproximateAgeOfOldestMessage      banyan_sqs_approximate_age_of_oldest_message_seconds{...}
 //   SentMessageSize                    banyan_sqs_sent_message_size_bytes, a summary whose
 //                                      quantiles 0 and 1 are the least and the greatest
 //   banyan_queue_messages_expired      banyan_queue_messages_expired_total{queue="jobs"}
+//   MatchedEvents                      banyan_events_matched_events_total{event_bus="b",rule="r"}
 BANYAN_EXPORT std::string PrometheusText(const BrokerMetrics& metrics);
 
 }  // namespace banyan::inline v0_1

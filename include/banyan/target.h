@@ -170,10 +170,26 @@ struct DeliveryStats {
   int64_t matched = 0;
   int64_t delivered = 0;
   int64_t dead_lettered = 0;
-  int64_t dropped = 0;          // given up without a dead-letter queue, or that one is gone; or
-                                // the InputTransformer's result was not JSON
-  int64_t pending = 0;          // running, or waiting for another attempt
-  int64_t failed_attempts = 0;  // apart from the books
+  int64_t dropped = 0;  // given up without a dead-letter queue, or that one is gone; or
+                        // the InputTransformer's result was not JSON
+  int64_t pending = 0;  // running, or waiting for another attempt
+
+  // Apart from the books.
+  int64_t failed_attempts = 0;
+  int64_t retries = 0;               // attempts after the first
+  int64_t dead_letters_refused = 0;  // of `dropped`: the dead-letter queue did not take it
+
+  DeliveryStats& operator+=(const DeliveryStats& other) {
+    matched += other.matched;
+    delivered += other.delivered;
+    dead_lettered += other.dead_lettered;
+    dropped += other.dropped;
+    pending += other.pending;
+    failed_attempts += other.failed_attempts;
+    retries += other.retries;
+    dead_letters_refused += other.dead_letters_refused;
+    return *this;
+  }
 };
 
 }  // namespace banyan::inline v0_1

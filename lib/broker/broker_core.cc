@@ -217,15 +217,16 @@ absl::StatusOr<std::vector<absl::StatusOr<Id>>> BrokerCore::PutEvents(
     absl::Span<const BusEntry> entries) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  BANYAN_RETURN_IF_ERROR(ValidateEntries(
+  BANYAN_RETURN_IF_ERROR(AdmitEntries(
       entries.size(), [entries](size_t i) -> const EventEntry& { return entries[i].entry; },
-      env_->limits));
+      *env_));
   const Instant now = env_->runtime.Read();
   std::vector<absl::StatusOr<Id>> answers;
   answers.reserve(entries.size());
   for (const auto& [bus_name, entry] : entries) {
     absl::StatusOr<Event> event = MakeEvent(entry, env_->ids.Next(), now.time(), *env_);
     if (!event.ok()) {
+      env_->put_events.failed_entries.fetch_add(1, std::memory_order_relaxed);
       answers.push_back(event.status());
       continue;
     }
@@ -522,6 +523,7 @@ StopReport BrokerCore::Reset() {
   StopReport report = CloseAll(std::move(fresh), /*deleted=*/true);
   report.calls_running = std::max<int64_t>(env_->tasks.Inside(), 0);
   env_->ids.Restart();
+  env_->put_events.Reset();
   return report;
 }
 

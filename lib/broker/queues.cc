@@ -14,6 +14,7 @@
 #include "queue/core.h"
 #include "queue/tags.h"
 #include "queue/validate.h"
+#include "route/event_bus_core.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -133,6 +134,18 @@ std::vector<Queue> BrokerCore::ListQueues(std::string_view prefix) const {
 
 BrokerMetrics BrokerCore::Metrics() const {
   BrokerMetrics metrics;
+  for (const auto& bus : List(&Registry::buses, {})) {
+    absl::StatusOr<EventBusMetrics> its = bus->Metrics();
+    if (its.ok()) metrics.buses.push_back(*std::move(its));
+  }
+  const Environment::PutEventsBooks& puts = env_->put_events;
+  metrics.put_events = {.approximate_failed_count = puts.failed_calls.load(),
+                        .entries_count = puts.entries.load(),
+                        .failed_entries_count = puts.failed_entries.load(),
+                        .request_size = puts.request_size.Read()};
+  metrics.put_events.approximate_success_count = metrics.put_events.request_size.count;
+  metrics.put_events.approximate_call_count =
+      metrics.put_events.approximate_success_count + metrics.put_events.approximate_failed_count;
   for (const std::shared_ptr<QueueCore>& queue : List(&Registry::queues, "")) {
     absl::StatusOr<QueueMetrics> its = queue->Metrics();
     if (its.ok()) metrics.queues.push_back(*std::move(its));  // else: deleted meanwhile

@@ -249,6 +249,7 @@ void Courier::TimerFired() {
     for (auto it = waiting_.begin(); it != end; ++it) due.push_back(std::move(it->second));
     waiting_.erase(waiting_.begin(), end);
     if (timer_due_ns_ <= now_ns) timer_ = TimerId::kNone;
+    retries_ += static_cast<int64_t>(due.size());
     SetTimer();
   }
   for (std::unique_ptr<Attempt>& attempt : due) {
@@ -277,6 +278,10 @@ void Courier::GiveUp(std::unique_ptr<Attempt> attempt, GivenUp why) {
 void Courier::DeadLetterAnswered(std::unique_ptr<Attempt> attempt, const absl::Status& answer) {
   const std::shared_ptr<Courier> self = attempt->courier;
   if (!answer.ok()) {
+    {
+      MutexLock lock(&mu_);
+      ++dead_letters_refused_;
+    }
     Drop(*attempt, StrCat("its dead-letter queue ", plan_.dead_letter->arn_text(),
                           " refused it: ", answer.ToString()));
     return;
@@ -331,6 +336,8 @@ DeliveryStats Courier::Stats() const {
   stats.dropped = dropped_;
   stats.pending = pending_;
   stats.failed_attempts = failed_attempts_;
+  stats.retries = retries_;
+  stats.dead_letters_refused = dead_letters_refused_;
   stats.matched = stats.delivered + stats.dead_lettered + stats.dropped + stats.pending;  // C1
   return stats;
 }

@@ -164,6 +164,8 @@ class Courier : public std::enable_shared_from_this<Courier> {
   int64_t dropped_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t pending_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t failed_attempts_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t retries_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t dead_letters_refused_ ABSL_GUARDED_BY(mu_) = 0;
   Waiting waiting_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<std::string, Line> lines_ ABSL_GUARDED_BY(mu_);  // by group
   int64_t in_line_ ABSL_GUARDED_BY(mu_) = 0;                           // behind a head

@@ -21,6 +21,7 @@
 #include "base/gate.h"
 #include "base/mix.h"
 #include "base/sleepers.h"
+#include "message/atomic_statistics.h"
 #include "message/errors.h"
 #include "message/journal.h"
 
@@ -65,6 +66,20 @@ struct Environment {
                // `gate`, so that what was accepted can still be delivered
   Sleepers sleepers;                        // callers in a long poll
   std::atomic<int64_t> filter_policies{0};  // of all topics
+
+  // Calls that put events, on whatever bus; see PutEventsMetrics.
+  struct PutEventsBooks {
+    std::atomic<int64_t> failed_calls{0};
+    std::atomic<int64_t> entries{0};
+    std::atomic<int64_t> failed_entries{0};
+    AtomicStatistics request_size;  // of calls that did not fail; counts them, too
+
+    void Reset() {
+      failed_calls = entries = failed_entries = 0;
+      request_size.Reset();
+    }
+  };
+  PutEventsBooks put_events;
   IdSource ids;
 
   // Names one life of one resource, in receipt handles and iterators. Unlike ids it never comes

@@ -216,8 +216,12 @@ absl::Status ValidateEntryShape(const EventEntry& entry, size_t index, const Lim
   return absl::OkStatus();
 }
 
-absl::Status ValidateEntries(size_t count, absl::FunctionRef<const EventEntry&(size_t)> entry,
-                             const Limits& limits) {
+namespace {
+
+// Answers their bytes.
+absl::StatusOr<int64_t> ValidateEntries(size_t count,
+                                        absl::FunctionRef<const EventEntry&(size_t)> entry,
+                                        const Limits& limits) {
   const int64_t max = limits.bus.entries_max;
   if (count == 0 || static_cast<int64_t>(count) > max) {
     return Error(AwsError::kBusValidation, "1 validation error detected: Value '[", count,
@@ -229,7 +233,22 @@ absl::Status ValidateEntries(size_t count, absl::FunctionRef<const EventEntry&(s
     BANYAN_RETURN_IF_ERROR(ValidateEntryShape(entry(i), i + 1, limits));
     bytes += EntryBytes(entry(i));
   }
-  return ValidateEntriesBytes(bytes, limits);
+  BANYAN_RETURN_IF_ERROR(ValidateEntriesBytes(bytes, limits));
+  return bytes;
+}
+
+}  // namespace
+
+absl::Status AdmitEntries(size_t count, absl::FunctionRef<const EventEntry&(size_t)> entry,
+                          Environment& env) {
+  const absl::StatusOr<int64_t> bytes = ValidateEntries(count, entry, env.limits);
+  if (!bytes.ok()) {
+    env.put_events.failed_calls.fetch_add(1, std::memory_order_relaxed);
+    return bytes.status();
+  }
+  env.put_events.request_size.Add(*bytes);
+  env.put_events.entries.fetch_add(static_cast<int64_t>(count), std::memory_order_relaxed);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Event> MakeEvent(const EventEntry& entry, Id id, absl::Time now,

@@ -41,9 +41,10 @@ int64_t EntryBytes(const EventEntry& entry);
 // from 1 and is part of the text.
 absl::Status ValidateEntryShape(const EventEntry& entry, size_t index, const Limits& limits);
 absl::Status ValidateEntriesBytes(int64_t bytes, const Limits& limits);
-// All of these, and the number of entries. `entry` counts from 0.
-absl::Status ValidateEntries(size_t count, absl::FunctionRef<const EventEntry&(size_t)> entry,
-                             const Limits& limits);
+// All of these, and the number of entries. `entry` counts from 0. The call is counted in the
+// broker's books, whatever the answer; entries that fail alone are for the caller to count.
+absl::Status AdmitEntries(size_t count, absl::FunctionRef<const EventEntry&(size_t)> entry,
+                          Environment& env);
 
 // Faults of one entry: a required argument is missing, a text is not UTF-8, a source is reserved,
 // the detail is no JSON object.

@@ -87,6 +87,11 @@ absl::StatusOr<std::string> EventBus::Policy() const {
   return core_->Policy();
 }
 
+absl::StatusOr<EventBusMetrics> EventBus::Metrics() const {
+  if (core_ == nullptr) return NoBus();
+  return core_->Metrics();
+}
+
 EventBusStats EventBus::Stats() const {
   return core_ == nullptr ? EventBusStats{} : core_->Stats();
 }

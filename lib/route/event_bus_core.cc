@@ -95,15 +95,15 @@ absl::StatusOr<std::vector<absl::StatusOr<Id>>> EventBusCore::PutEvents(
   RuleIndex::Moment rules(active_);
   if (rules.closed()) return Gone();
 
-  BANYAN_RETURN_IF_ERROR(ValidateEntries(
-      entries.size(), [entries](size_t i) -> const EventEntry& { return entries[i]; },
-      env_->limits));
+  BANYAN_RETURN_IF_ERROR(AdmitEntries(
+      entries.size(), [entries](size_t i) -> const EventEntry& { return entries[i]; }, *env_));
   const Instant now = env_->runtime.Read();
   std::vector<absl::StatusOr<Id>> answers;
   answers.reserve(entries.size());
   for (const EventEntry& entry : entries) {
     absl::StatusOr<Event> event = MakeEvent(entry, env_->ids.Next(), now.time(), *env_);
     if (!event.ok()) {
+      env_->put_events.failed_entries.fetch_add(1, std::memory_order_relaxed);
       answers.push_back(event.status());
       continue;
     }
@@ -301,6 +301,7 @@ void EventBusCore::FireSchedule(const RuleCore& rule, const Timetable::Firing& f
     const RuleState* state = Find(rule);
     if (state == nullptr || !state->enabled) return;
     for (const LiveTarget& target : state->targets) couriers.push_back(target.courier);
+    state->core->CountFired();
   }
   const Id id = env_->ids.Next();
   Delivery delivery = {
@@ -350,7 +351,7 @@ void EventBusCore::AddTargets(RuleState& state, std::vector<RuleTarget> targets)
       std::shared_ptr<Courier> courier = MakeCourier(*state.core, target);
       state.targets.push_back({std::move(target), std::move(courier)});
     } else if (!SameTarget(there->what.target, target.target)) {  // B3
-      Retire(std::move(there->courier));
+      Retire(state, std::move(there->courier));
       there->courier = MakeCourier(*state.core, target);
       there->what = std::move(target);
     }
@@ -375,14 +376,15 @@ std::shared_ptr<Courier> EventBusCore::MakeCourier(const RuleCore& rule,
   return Courier::Create(env_, std::move(plan));
 }
 
-void EventBusCore::Retire(std::shared_ptr<Courier> courier) {
-  // See TopicCore::Retire.
-  retired_.erase(std::remove_if(retired_.begin(), retired_.end(),
-                                [](const auto& retired) {
-                                  return retired->pending() == 0 && retired.use_count() == 1;
-                                }),
-                 retired_.end());
-  retired_.push_back(std::move(courier));
+void EventBusCore::Retire(const RuleState& state, std::shared_ptr<Courier> courier) {
+  // See TopicCore::Retire. The rule's metrics keep what it did.
+  const auto is_done = [this](const Retired& retired) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_) {
+    if (retired.courier->pending() > 0 || retired.courier.use_count() > 1) return false;
+    if (RuleState* rule = Find(*retired.rule)) rule->of_removed_targets += retired.courier->Stats();
+    return true;
+  };
+  retired_.erase(std::remove_if(retired_.begin(), retired_.end(), is_done), retired_.end());
+  retired_.push_back({std::move(courier), state.core});
 }
 
 void EventBusCore::Activate(const RuleState& state) {
@@ -504,7 +506,7 @@ absl::Status EventBusCore::RemoveTargets(const RuleCore& rule, absl::Span<const 
     if (std::find(ids.begin(), ids.end(), target.what.id) == ids.end()) {
       left.push_back(std::move(target));
     } else {
-      Retire(std::move(target.courier));
+      Retire(*state, std::move(target.courier));
     }
   }
   state->targets = std::move(left);
@@ -597,13 +599,47 @@ RuleStats EventBusCore::Stats(const RuleCore& rule) const {
   return stats;
 }
 
+absl::StatusOr<EventBusMetrics> EventBusCore::Metrics() const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  EventBusMetrics metrics = {.event_bus_name = name_,
+                             .events_accepted = accepted_.load(std::memory_order_relaxed),
+                             .events_unmatched = unmatched_.load(std::memory_order_relaxed),
+                             .events_unreadable = unreadable_.load(std::memory_order_relaxed),
+                             .events_replayed = replayed_.load(std::memory_order_relaxed)};
+  MutexLock lock(&change_mu_);
+  if (!is_open_) return Gone();
+  for (const auto& [name, state] : rules_) {
+    DeliveryStats books = state.of_removed_targets;
+    for (const LiveTarget& target : state.targets) books += target.courier->Stats();
+    for (const Retired& retired : retired_) {
+      if (retired.rule == state.core) books += retired.courier->Stats();
+    }
+    RuleMetrics& rule = metrics.rules.emplace_back();
+    rule.event_bus_name = name_;
+    rule.rule_name = name;
+    rule.matched_events = state.core->matched();
+    rule.triggered_rules = rule.matched_events + state.core->fired();
+    rule.invocations_created = books.matched;
+    rule.invocations = books.matched - books.pending;
+    rule.invocation_attempts = books.delivered + books.failed_attempts;
+    rule.successful_invocation_attempts = books.delivered;
+    rule.retry_invocation_attempts = books.retries;
+    rule.failed_invocations = books.dead_lettered + books.dropped;
+    rule.invocations_sent_to_dlq = books.dead_lettered;
+    rule.invocations_failed_to_be_sent_to_dlq = books.dead_letters_refused;
+    rule.invocations_pending = books.pending;
+  }
+  return metrics;
+}
+
 int64_t EventBusCore::PendingDeliveries() const {
   int64_t pending = 0;
   MutexLock lock(&change_mu_);
   for (const auto& [name, state] : rules_) {
     for (const LiveTarget& target : state.targets) pending += target.courier->pending();
   }
-  for (const std::shared_ptr<Courier>& courier : retired_) pending += courier->pending();
+  for (const Retired& retired : retired_) pending += retired.courier->pending();
   return pending;
 }
 
@@ -613,9 +649,11 @@ void EventBusCore::Close(CloseKind kind) {
     MutexLock lock(&change_mu_);
     if (!is_open_) return;
     for (auto& [name, state] : rules_) {
-      for (LiveTarget& target : state.targets) retired_.push_back(std::move(target.courier));
+      for (LiveTarget& target : state.targets) {
+        retired_.push_back({std::move(target.courier), state.core});
+      }
     }
-    couriers = retired_;
+    for (const Retired& retired : retired_) couriers.push_back(retired.courier);
     close_kind_.store(kind, std::memory_order_release);
     is_open_ = false;
     active_.Close();

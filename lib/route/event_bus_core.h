@@ -78,7 +78,9 @@ class RuleCore {
   const std::string& arn_text() const { return arn_text_; }
 
   void CountMatched() { matched_.fetch_add(1, std::memory_order_relaxed); }
+  void CountFired() { fired_.fetch_add(1, std::memory_order_relaxed); }
   int64_t matched() const { return matched_.load(std::memory_order_relaxed); }
+  int64_t fired() const { return fired_.load(std::memory_order_relaxed); }  // by its schedule
 
  private:
   const std::weak_ptr<EventBusCore> bus_;
@@ -86,6 +88,7 @@ class RuleCore {
   const Arn arn_;
   const std::string arn_text_;
   std::atomic<int64_t> matched_{0};
+  std::atomic<int64_t> fired_{0};
 };
 
 class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
@@ -111,6 +114,7 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   absl::StatusOr<std::string> Policy() const;
   absl::StatusOr<std::vector<RuleExplanation>> Explain(std::string_view event_json) const;
   EventBusStats Stats() const;
+  absl::StatusOr<EventBusMetrics> Metrics() const;
 
   // As Put(), for a schedule. Passes no gate, as every delivery.
   absl::Status Accept(const EventEntry& entry);
@@ -166,6 +170,12 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
     bool enabled = true;
     std::string description;
     std::vector<LiveTarget> targets;
+    DeliveryStats of_removed_targets = {};  // those that are no longer in retired_
+  };
+  // A courier whose target was removed, or replaced.
+  struct Retired {
+    std::shared_ptr<Courier> courier;
+    std::shared_ptr<const RuleCore> rule;
   };
   // What the index keeps of an enabled rule; or of an archive, and then nothing else is set.
   struct ActiveRule {
@@ -196,7 +206,8 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   void AddTargets(RuleState& state, std::vector<RuleTarget> targets)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
   std::shared_ptr<Courier> MakeCourier(const RuleCore& rule, const RuleTarget& target) const;
-  void Retire(std::shared_ptr<Courier> courier) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
+  void Retire(const RuleState& state, std::shared_ptr<Courier> courier)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
   // Brings active_ in step with a rule.
   void Activate(const RuleState& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
   // Null if the rule was deleted.
@@ -222,7 +233,7 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   bool is_open_ ABSL_GUARDED_BY(change_mu_) = true;
   Rules rules_ ABSL_GUARDED_BY(change_mu_);
   std::string policy_ ABSL_GUARDED_BY(change_mu_);  // empty: none
-  std::vector<std::shared_ptr<Courier>> retired_ ABSL_GUARDED_BY(change_mu_);
+  std::vector<Retired> retired_ ABSL_GUARDED_BY(change_mu_);
 };
 
 }  // namespace banyan::inline v0_1::internal

@@ -37,10 +37,10 @@ const std::vector<Room>& Rooms() {
   static const std::vector<Room>& rooms = *new std::vector<Room>{
       {"base", 0, {"export", "log", "mutex", "runtime"}},
       {"calendar", 1, {}},
-      {"message", 1, {"arn", "attributes", "error", "id", "limits", "payload", "tap"}},
+      {"message", 1, {"arn", "attributes", "error", "id", "limits", "metrics", "payload", "tap"}},
       {"pattern", 2, {"lint", "pattern", "rule_set"}},
       {"storage", 2, {"storage"}},
-      {"queue", 3, {"message_md5", "metrics", "queue", "queue_options", "received"}},
+      {"queue", 3, {"message_md5", "queue", "queue_options", "received"}},
       {"stream", 3, {"stream"}},
       {"deliver", 4, {"function", "target"}},
       {"route", 5, {"archive", "envelope", "event_bus", "scheduler", "topic"}},

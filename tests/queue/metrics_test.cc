@@ -635,7 +635,7 @@ TEST_F(MetricsTest, PrometheusTextReadsAsItShould) {
   // Every metric of either queue has its family.
   std::set<std::string_view> names;
   for (const bool fifo : {false, true}) {
-    for (const Metric& metric : ListMetrics({.fifo = fifo})) names.insert(metric.name);
+    for (const Metric& metric : ListMetrics(QueueMetrics{.fifo = fifo})) names.insert(metric.name);
   }
   EXPECT_EQ(families.size(), names.size());
 }
