@@ -3,7 +3,8 @@
 
 # To build, test and run.
 build_packages="g++ cmake ninja-build pkg-config libabsl-dev libboost1.81-dev rapidjson-dev libssl-dev
-  libsimdjson-dev libmimalloc-dev libsqlite3-dev libgtest-dev libgmock-dev libbenchmark-dev tzdata"
+  libsimdjson-dev libmimalloc-dev libsqlite3-dev libcurl4-openssl-dev libgtest-dev libgmock-dev
+  libbenchmark-dev tzdata"
 
 # For the sanitizers, the fuzzer and the checks.
 ci_packages="clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 ccache dpkg-dev git"

@@ -8,7 +8,6 @@
 #include "base/check.h"
 #include "base/nanoseconds.h"
 #include "base/strings.h"
-#include "deliver/retry.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -190,6 +189,8 @@ void Courier::Answered(std::unique_ptr<Attempt> attempt, absl::Status answer) {
   }
 
   GivenUp why = {.retries = attempt->delivery.attempt - 1};
+  const int64_t retries_max =
+      plan_.phases.has_value() ? plan_.phases->retries : plan_.retry.retries_max;
   {
     MutexLock lock(&mu_);
     ++failed_attempts_;
@@ -200,15 +201,18 @@ void Courier::Answered(std::unique_ptr<Attempt> attempt, absl::Status answer) {
       const int64_t now_ns = env_->runtime.Read().uptime_ns;
       const int64_t last_ns = AddClamped(attempt->delivery.message->accepted.uptime_ns,
                                          CeilNanoseconds(plan_.retry.age_max));
-      if (why.retries >= plan_.retry.retries_max) {
+      if (why.retries >= retries_max) {
         why.exhausted = kExhaustedAttempts;
       } else if (now_ns >= last_ns) {
         why.exhausted = kExhaustedAge;
       } else if (static_cast<int64_t>(waiting_.size()) >= plan_.retry.waiting_max) {
         why.exhausted = kExhaustedAttempts;
       } else {
+        const int64_t retry = why.retries + 1;
         const int64_t wait_ns =
-            BackOffNanoseconds(plan_.retry, why.retries + 1, env_->runtime.Random());
+            plan_.phases.has_value()
+                ? WaitNanoseconds(*plan_.phases, retry)
+                : BackOffNanoseconds(plan_.retry, retry, env_->runtime.Random());
         WaitUntil(std::min(AddClamped(now_ns, wait_ns), last_ns), std::move(attempt));
         return;
       }
@@ -349,7 +353,7 @@ int64_t Courier::pending() const {
 
 void Courier::Close(CloseKind kind) {
   Waiting waiting;
-  absl::flat_hash_map<std::string, Line> lines;
+  Lines lines;
   {
     MutexLock lock(&mu_);
     if (closed_) return;
@@ -361,7 +365,12 @@ void Courier::Close(CloseKind kind) {
     if (timer_ != TimerId::kNone) env_->runtime.Cancel(timer_);
     timer_ = TimerId::kNone;
   }
-  if (kind == CloseKind::kStopped) return;  // they stay pending in the books, for StopReport
+  // When the broker stops they stay pending in the books, for StopReport.
+  if (kind != CloseKind::kStopped) GiveUpAll(std::move(waiting), std::move(lines));
+  if (plan_.close_destination != nullptr) plan_.close_destination(kind);
+}
+
+void Courier::GiveUpAll(Waiting waiting, Lines lines) {
   const auto give_up = [this](std::unique_ptr<Attempt> attempt) {
     attempt->courier = shared_from_this();
     GivenUp why = {.last_refusal = absl::AbortedError("what it came through was deleted"),

@@ -49,6 +49,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,6 +60,7 @@
 #include "banyan/mutex.h"
 #include "banyan/runtime.h"
 #include "banyan/target.h"
+#include "deliver/retry.h"
 #include "message/close_kind.h"
 #include "message/environment.h"
 #include "message/journal.h"
@@ -80,6 +82,8 @@ inline constexpr std::string_view kExhaustedAge = "MaximumEventAgeInSeconds";
 struct CourierPlan {
   std::shared_ptr<Sink> destination;
   RetryPolicy retry;
+  // Takes the place of the back-off and of the number of retries in `retry`.
+  std::optional<RetryPhases> phases = std::nullopt;
   std::string source_arn;  // the subscription or rule; functions are told, and the log
   bool in_order = false;   // messages of a group reach the destination as they come (C7)
 
@@ -92,6 +96,10 @@ struct CourierPlan {
 
   // What the dead-letter queue gets in place of a delivery. Topics and buses differ here.
   std::function<Delivery(const Delivery&, const GivenUp&)> dead_letter_form;
+
+  // The last that Close() does, under no lock: for a destination that is this courier's alone, and
+  // may hold Completions, which own the courier. Null: nothing.
+  std::function<void(CloseKind)> close_destination = nullptr;
 };
 
 // Threads   Every method from any thread.
@@ -124,6 +132,7 @@ class Courier : public std::enable_shared_from_this<Courier> {
     bool is_passing = false;  // somebody offers one after the other
   };
   using Waiting = std::multimap<int64_t, std::unique_ptr<Attempt>>;  // by uptime when due
+  using Lines = absl::flat_hash_map<std::string, Line>;              // by group
 
   Courier(std::shared_ptr<Environment> env, CourierPlan plan);
 
@@ -136,6 +145,7 @@ class Courier : public std::enable_shared_from_this<Courier> {
   void TryAgain(std::unique_ptr<Attempt> attempt);
   void Answered(std::unique_ptr<Attempt> attempt, absl::Status answer);
   void GiveUp(std::unique_ptr<Attempt> attempt, GivenUp why);
+  void GiveUpAll(Waiting waiting, Lines lines);
   void DeadLetterAnswered(std::unique_ptr<Attempt> attempt, const absl::Status& answer);
   void Drop(const Attempt& attempt, std::string_view why);
   void LogDrop(const Delivery& delivery, std::string_view why) const;
@@ -167,7 +177,7 @@ class Courier : public std::enable_shared_from_this<Courier> {
   int64_t retries_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t dead_letters_refused_ ABSL_GUARDED_BY(mu_) = 0;
   Waiting waiting_ ABSL_GUARDED_BY(mu_);
-  absl::flat_hash_map<std::string, Line> lines_ ABSL_GUARDED_BY(mu_);  // by group
+  Lines lines_ ABSL_GUARDED_BY(mu_);
   int64_t in_line_ ABSL_GUARDED_BY(mu_) = 0;                           // behind a head
   TimerId timer_ ABSL_GUARDED_BY(mu_) = TimerId::kNone;
   int64_t timer_due_ns_ ABSL_GUARDED_BY(mu_) = 0;  // if timer_ is set

@@ -2,6 +2,7 @@
 #include "deliver/retry.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string_view>
 
 #include "base/nanoseconds.h"
@@ -62,6 +63,50 @@ int64_t BackOffNanoseconds(const RetryPolicy& policy, int64_t retry, uint64_t ra
   for (int64_t n = 1; n < retry && bound < most; ++n) bound = std::min(2 * bound, most);
   // The remainder favours small values by less than one part in a million: bound is below 2^42.
   return static_cast<int64_t>(random % static_cast<uint64_t>(bound + 1));
+}
+
+namespace {
+
+// How far between the least and the most wait retry number `k` (from 0) of `n` is, 0 to 1. Not
+// for geometric growth, which is no sum of steps.
+double Progress(BackoffFunction function, double k, double n) {
+  const double last = n - 1;
+  switch (function) {
+    case BackoffFunction::kArithmetic:
+      return k * (k + 1) / (last * (last + 1));
+    case BackoffFunction::kExponential:
+      return (std::exp2(k) - 1) / (std::exp2(last) - 1);
+    default:
+      return k / last;
+  }
+}
+
+}  // namespace
+
+int64_t WaitNanoseconds(const RetryPhases& phases, int64_t retry) {
+  if (retry <= phases.no_delay) return 0;
+  const int64_t least = CeilNanoseconds(phases.delay_min);
+  const int64_t most = CeilNanoseconds(phases.delay_max);
+  if (retry <= phases.no_delay + phases.min_delay) return least;
+  if (retry > phases.retries - phases.max_delay) return most;
+
+  const int64_t k = retry - phases.no_delay - phases.min_delay - 1;
+  const int64_t n = phases.retries - phases.no_delay - phases.min_delay - phases.max_delay;
+  if (k == 0 || least == most) return least;
+  const double low = static_cast<double>(least), high = static_cast<double>(most);
+  const double position = static_cast<double>(k), count = static_cast<double>(n);
+  const double wait = phases.backoff == BackoffFunction::kGeometric
+                          ? low * std::pow(high / low, position / (count - 1))
+                          : low + (high - low) * Progress(phases.backoff, position, count);
+  return std::clamp(static_cast<int64_t>(std::llround(wait)), least, most);
+}
+
+absl::Duration TotalWait(const RetryPhases& phases) {
+  absl::Duration total;
+  for (int64_t retry = 1; retry <= phases.retries; ++retry) {
+    total += absl::Nanoseconds(WaitNanoseconds(phases, retry));
+  }
+  return total;
 }
 
 }  // namespace banyan::inline v0_1::internal

@@ -6,6 +6,9 @@
 // min(backoff_first * 2^(n-1), backoff_max). Full, not "half fixed, half random": targets fail
 // together, and only waits that begin at zero spread their return over the whole interval.
 // Source  aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter
+//
+// HTTP endpoints have a schedule of their own, in four phases, which its user writes in SNS's
+// DeliveryPolicy (delivery_policy.h). Its waits are exact: whoever asks for 20 seconds gets them.
 #ifndef BANYAN_LIB_DELIVER_RETRY_H_
 #define BANYAN_LIB_DELIVER_RETRY_H_
 
@@ -36,6 +39,37 @@ absl::Status ValidateRetryPolicy(const RetryPolicy& policy, const RetryLimits& l
 
 // The wait before retry number `retry` (1, 2, ...), in nanoseconds; `random` is 64 random bits.
 int64_t BackOffNanoseconds(const RetryPolicy& policy, int64_t retry, uint64_t random);
+
+// How the waits of the back-off phase grow from the least to the most. AWS names these four and
+// draws them; the formulas are ours, of the position x in the phase, from 0 at its first retry to 1
+// at its last:
+//   linear       by equal steps
+//   arithmetic   by steps that grow by equal steps: 1, 2, 3, ...
+//   geometric    each wait is the one before it times the same number
+//   exponential  by steps of which each is twice the one before it
+enum class BackoffFunction { kLinear, kArithmetic, kGeometric, kExponential };
+
+//   retry   1 .. no_delay    at once
+//           then min_delay   delay_min after each failure
+//           then the others  from delay_min to delay_max
+//           last max_delay   delay_max
+struct RetryPhases {
+  int64_t retries = 3;  // in all
+  int64_t no_delay = 0;
+  int64_t min_delay = 0;
+  int64_t max_delay = 0;
+  absl::Duration delay_min = absl::Seconds(20);
+  absl::Duration delay_max = absl::Seconds(20);
+  BackoffFunction backoff = BackoffFunction::kLinear;
+
+  friend bool operator==(const RetryPhases&, const RetryPhases&) = default;
+};
+
+// The wait before retry number `retry` (1 to phases.retries), in nanoseconds.
+int64_t WaitNanoseconds(const RetryPhases& phases, int64_t retry);
+
+// Of all retries together.
+absl::Duration TotalWait(const RetryPhases& phases);
 
 }  // namespace banyan::inline v0_1::internal
 

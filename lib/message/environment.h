@@ -22,8 +22,14 @@
 #include "base/mix.h"
 #include "base/sleepers.h"
 #include "message/atomic_statistics.h"
+#include "message/capture_log.h"
 #include "message/errors.h"
 #include "message/journal.h"
+
+namespace banyan::inline v0_1 {
+class HttpTransport;
+class NotificationSigner;
+}  // namespace banyan::inline v0_1
 
 namespace banyan::inline v0_1::internal {
 
@@ -52,7 +58,7 @@ class IdSource {
 
 struct Environment {
   Environment(Runtime& r, Limits l, uint64_t id_seed)
-      : runtime(r), limits(l), ids(id_seed), incarnation_seed_(Mix64(id_seed)) {}
+      : runtime(r), limits(l), captured(l.broker.captured_notifications_max), ids(id_seed), incarnation_seed_(Mix64(id_seed)) {}
 
   Runtime& runtime;
   const Limits limits;
@@ -61,6 +67,10 @@ struct Environment {
   LogSink* log = nullptr;
   Tap* tap = nullptr;
   Journal* journal = nullptr;
+  HttpTransport* http_transport = nullptr;  // outlives the broker; may be null
+  std::string endpoint_url = {};            // where the broker is reached; empty: nowhere
+  std::shared_ptr<const NotificationSigner> notification_signer = nullptr;
+  CaptureLog captured;
   Gate gate;   // every call through a public handle
   Gate tasks;  // retries and handlers on the Runtime: a stopping broker closes it last, after
                // `gate`, so that what was accepted can still be delivered

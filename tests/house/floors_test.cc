@@ -37,15 +37,19 @@ const std::vector<Room>& Rooms() {
   static const std::vector<Room>& rooms = *new std::vector<Room>{
       {"base", 0, {"export", "log", "mutex", "runtime"}},
       {"calendar", 1, {}},
-      {"message", 1, {"arn", "attributes", "error", "id", "limits", "metrics", "payload", "tap"}},
+      {"message",
+       1,
+       {"arn", "attributes", "captured_notification", "error", "http_transport", "id", "limits",
+        "payload", "tap"}},
       {"pattern", 2, {"lint", "pattern", "rule_set"}},
       {"storage", 2, {"storage"}},
       {"queue", 3, {"message_md5", "queue", "queue_options", "received"}},
       {"stream", 3, {"stream"}},
       {"deliver", 4, {"function", "target"}},
-      {"route", 5, {"archive", "envelope", "event_bus", "scheduler", "topic"}},
+      {"route", 5, {"archive", "envelope", "event_bus", "notification_signer", "scheduler", "topic"}},
       {"consume", 5, {"consumer"}},
       {"broker", 6, {"banyan", "broker", "outbox", "typed"}},
+      {"http", 7, {}},     // its face is the folder banyan/http/
       {"testing", 7, {}},  // its face is the folder banyan/testing/
       {"tool", 7, {}},
   };
@@ -61,6 +65,7 @@ const Room* RoomNamed(std::string_view name) {
 
 // The room behind "queue.h" or "testing/matchers.h", as they follow "banyan/".
 const Room* RoomOfPublicHeader(std::string_view header) {
+  if (header.starts_with("http/")) return RoomNamed("http");
   if (header.starts_with("testing/")) return RoomNamed("testing");
   if (!header.ends_with(".h")) return nullptr;
   header.remove_suffix(2);
