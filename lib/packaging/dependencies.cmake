@@ -33,4 +33,12 @@ if((BANYAN_BUILD_TESTS OR BANYAN_BUILD_EXAMPLES) AND NOT TARGET SQLite::SQLite3)
   endif()
 endif()
 
+# HTTP, for banyan::http alone.
+if(BANYAN_BUILD_HTTP AND NOT TARGET CURL::libcurl)
+  find_package(CURL 7.85 QUIET)
+  if(NOT TARGET CURL::libcurl)
+    message(STATUS "Banyan: no libcurl (Debian: libcurl4-openssl-dev); banyan::http is left out")
+  endif()
+endif()
+
 include(${CMAKE_CURRENT_LIST_DIR}/mimalloc.cmake)

@@ -5,7 +5,7 @@ include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/banyan)
 
 install(DIRECTORY include/banyan DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING
-        PATTERN "*.h" PATTERN "testing" EXCLUDE)
+        PATTERN "*.h" PATTERN "testing" EXCLUDE PATTERN "http" EXCLUDE)
 install(TARGETS banyan EXPORT banyan)
 install(EXPORT banyan NAMESPACE banyan:: FILE banyan-targets.cmake DESTINATION ${package_dir})
 
@@ -14,6 +14,15 @@ if(TARGET banyan_testing)
           FILES_MATCHING PATTERN "*.h")
   install(TARGETS banyan_testing EXPORT banyan_testing)
   install(EXPORT banyan_testing NAMESPACE banyan:: FILE banyan-testing-targets.cmake
+          DESTINATION ${package_dir})
+endif()
+
+# Again a set of its own, because only who speaks HTTP should have to have libcurl.
+if(TARGET banyan_http)
+  install(DIRECTORY include/banyan/http DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/banyan
+          FILES_MATCHING PATTERN "*.h")
+  install(TARGETS banyan_http EXPORT banyan_http)
+  install(EXPORT banyan_http NAMESPACE banyan:: FILE banyan-http-targets.cmake
           DESTINATION ${package_dir})
 endif()
 
@@ -37,3 +46,7 @@ cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX
            OUTPUT_VARIABLE BANYAN_PC_PREFIX)
 configure_file(lib/packaging/banyan.pc.in banyan.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/banyan.pc DESTINATION ${pkgconfig_dir})
+if(TARGET banyan_http)
+  configure_file(lib/packaging/banyan-http.pc.in banyan-http.pc @ONLY)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/banyan-http.pc DESTINATION ${pkgconfig_dir})
+endif()

@@ -36,7 +36,7 @@ for kind in static shared; do
   preset=release
   [ "$kind" = static ] || preset=shared
   cmake --preset $preset >/dev/null
-  cmake --build --preset $preset --target banyan banyan_testing banyan_tool
+  cmake --build --preset $preset --target banyan banyan_http banyan_testing banyan_tool
   cmake --install build/$preset --prefix "$work/made/$kind" >/dev/null
   mkdir -p "$work/moved"
   mv "$work/made/$kind" "$work/moved/$kind"

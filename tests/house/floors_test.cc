@@ -46,7 +46,9 @@ const std::vector<Room>& Rooms() {
       {"queue", 3, {"message_md5", "queue", "queue_options", "received"}},
       {"stream", 3, {"stream"}},
       {"deliver", 4, {"function", "target"}},
-      {"route", 5, {"archive", "envelope", "event_bus", "notification_signer", "scheduler", "topic"}},
+      {"route",
+       5,
+       {"archive", "envelope", "event_bus", "notification_signer", "scheduler", "topic"}},
       {"consume", 5, {"consumer"}},
       {"broker", 6, {"banyan", "broker", "outbox", "typed"}},
       {"http", 7, {}},     // its face is the folder banyan/http/
