@@ -12,7 +12,7 @@
 // nothing of each other.
 //
 // Threads   Every method may be called from any thread; the broker starts none of its own.
-// Lifetime  The Runtime, log sink and tap outlive the broker. Handles (Queue, Topic, ...) may
+// Lifetime  The Runtime, log sink, tap and HTTP transport outlive the broker. Handles (Queue, Topic, ...) may
 //           outlive it: their calls then answer kUnavailable. Destroying it is Stop() with no
 //           time to drain; it waits for calls and handlers that are inside, and must not happen on
 //           one of them (call Stop() there instead).
@@ -34,12 +34,15 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "banyan/archive.h"
+#include "banyan/captured_notification.h"
 #include "banyan/event_bus.h"
 #include "banyan/export.h"
 #include "banyan/function.h"
+#include "banyan/http_transport.h"
 #include "banyan/limits.h"
 #include "banyan/log.h"
 #include "banyan/metrics.h"
+#include "banyan/notification_signer.h"
 #include "banyan/queue.h"
 #include "banyan/runtime.h"
 #include "banyan/scheduler.h"
@@ -59,6 +62,17 @@ struct BrokerOptions {
   Limits limits = Limits::Aws();
   LogSink* log = nullptr;  // null: silence
   Tap* tap = nullptr;
+
+  // What HTTP subscriptions deliver through; null: they are refused.
+  HttpTransport* http_transport = nullptr;
+
+  // Where whatever serves this broker is reached, "http://localhost:4566": SubscribeURL,
+  // UnsubscribeURL and SigningCertURL of notifications point there. Empty: the latter two are empty,
+  // and SubscribeURL names SNS's own host, where nobody knows its token.
+  std::string endpoint_url = {};
+
+  // Signs notifications; null: they are not signed.
+  std::shared_ptr<const NotificationSigner> notification_signer = nullptr;
 };
 
 // What a stop or reset left behind. Exact if calls_running is 0; else those may still move things.
@@ -78,7 +92,7 @@ struct QueuePage {
 
 class BANYAN_EXPORT Broker {
  public:
-  // Errors  kInvalidArgument: account is not twelve digits, region is malformed.
+  // Errors  kInvalidArgument: account is not twelve digits, region or endpoint_url is malformed.
   static absl::StatusOr<Broker> Create(Runtime& runtime, BrokerOptions options);
 
   Broker(Broker&&) noexcept;
@@ -227,6 +241,11 @@ class BANYAN_EXPORT Broker {
   // start again. Handles to what was there answer kNotFound. Waits for nothing; the report's
   // calls_running are handlers that still run.
   StopReport Reset();
+
+  // What topics had for e-mail addresses, telephones and devices, see captured_notification.h. Goes on
+  // to answer when the broker has stopped.
+  CapturedNotificationList CapturedNotifications() const;
+  void ClearCapturedNotifications();
 
   // Of every queue, for a scrape; see banyan/metrics.h. Empty once the broker stops.
   BrokerMetrics Metrics() const;

@@ -35,10 +35,11 @@ namespace banyan::inline v0_1 {
 
 namespace internal {
 class FunctionCore;
+struct Delivery;
 }  // namespace internal
 
 // What a handler is called with. The views live as long as the call.
-struct FunctionEvent {
+struct BANYAN_EXPORT FunctionEvent {
   std::string_view body;                   // of a topic: the message; of a bus: the event's JSON
   const Attributes* attributes = nullptr;  // never null
   std::string_view subject;                // of a topic's message; may be empty
@@ -47,6 +48,14 @@ struct FunctionEvent {
   std::string_view trace_header;           // as the publisher gave it; may be empty
   absl::Time accepted_time;
   int64_t attempt = 1;  // 1 at the first attempt
+
+  // The JSON that Lambda would hand to a function: of a topic SNS's event with one record, rendered
+  // now; of a bus the event itself, which is `body`. Within the call only.
+  // Source  docs.aws.amazon.com/lambda/latest/dg/with-sns.html
+  std::string LambdaEvent() const;
+
+  // For the library's own rooms.
+  const internal::Delivery* delivery = nullptr;
 };
 
 using FunctionHandler = absl::AnyInvocable<absl::Status(const FunctionEvent&) const>;

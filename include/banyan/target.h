@@ -63,6 +63,14 @@ struct RetryPolicy {
   friend bool operator==(const RetryPolicy&, const RetryPolicy&) = default;
 };
 
+// Where a topic notifies what is outside the broker. Made by the functions of Target.
+struct NotificationEndpoint {
+  std::string protocol;  // as SNS calls it: "http", "https", "email", "email-json", "sms", ...
+  std::string address;
+
+  friend bool operator==(const NotificationEndpoint&, const NotificationEndpoint&) = default;
+};
+
 class BANYAN_EXPORT Target {
  public:
   Target(Queue queue) : to_(std::move(queue)) {}           // NOLINT: implicit, {inbox} reads well
@@ -75,6 +83,17 @@ class BANYAN_EXPORT Target {
   // not forwarded to the bus it is on; both go to the dead-letter queue of the target that would
   // have done so, the former with ERROR_CODE THIRD_ACCOUNT_HOP_DETECTED.
   Target(const EventBus& bus);  // NOLINT
+
+  // For the subscription of a standard topic, and for no rule:
+  // a server, http:// or https://, which gets a POST for each message through the broker's
+  // HttpTransport, once it has confirmed (Topic::ConfirmSubscription);
+  static Target Url(std::string url);
+  // people and their devices, who get nothing: what is for them is captured for assertions
+  // (captured_notification.h). E-mail has to be confirmed, too; text messages and devices need not.
+  static Target Email(std::string address);      // gets the text
+  static Target EmailJson(std::string address);  // gets SNS's envelope
+  static Target Sms(std::string number);
+  static Target Application(std::string endpoint_arn);  // a device, for mobile push
 
   // Names the target within its rule: 1 to 64 of [.-_A-Za-z0-9]. Default: the target's own name
   // with its kind in front ("queue.billing").
@@ -139,7 +158,7 @@ class BANYAN_EXPORT Target {
   }
 
   using Destination = std::variant<Queue, Stream, Function, std::shared_ptr<internal::TopicCore>,
-                                   std::shared_ptr<internal::EventBusCore>>;
+                                   std::shared_ptr<internal::EventBusCore>, NotificationEndpoint>;
   const Destination& to() const { return to_; }
   const std::string& id() const { return id_; }
   const std::optional<RetryPolicy>& retry() const { return retry_; }
@@ -152,6 +171,8 @@ class BANYAN_EXPORT Target {
   const std::optional<std::string>& input_template() const { return input_template_; }
 
  private:
+  explicit Target(NotificationEndpoint endpoint) : to_(std::move(endpoint)) {}
+
   Destination to_;
   std::string id_;
   std::optional<RetryPolicy> retry_;

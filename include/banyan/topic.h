@@ -10,6 +10,9 @@
 // When Publish returns, the matching queues have the message. Success says nothing of functions
 // and of targets that refused; their retries run on the Runtime.
 //
+// Subscriptions deliver to queues, functions and, through the broker's HttpTransport, to servers; what
+// is for e-mail addresses, telephones and devices is captured for assertions.
+//
 // A FIFO topic delivers to queues, FIFO and standard ones. A message whose deduplication id it
 // accepted within the last five minutes is answered like the first and reaches nobody, whatever
 // kind of queue listens. FIFO queues get the message's group, and its deduplication id or, without
@@ -70,6 +73,15 @@ struct TopicOptions {
   // own bound.
   int64_t archive_bytes_max = int64_t{1} << 30;
 
+  // SNS's JSON: how HTTP subscriptions are served that do not say it themselves.
+  //   {"http": {"defaultHealthyRetryPolicy": {"numRetries": 5},
+  //             "defaultRequestPolicy": {"headerContentType": "application/json"},
+  //             "disableSubscriptionOverrides": false}}
+  std::string delivery_policy = {};
+
+  // Of envelopes, where the broker has a notification_signer: 1 is SHA1withRSA, 2 SHA256withRSA.
+  int signature_version = 1;
+
   friend bool operator==(const TopicOptions&, const TopicOptions&) = default;
 };
 
@@ -86,8 +98,9 @@ struct PublishRequest {
   // FIFO topics only, and required there unless content_based_deduplication is set. As above.
   std::string message_deduplication_id = {};
 
-  // True: the body is a JSON object with a text for each protocol, "sqs" and "lambda", and one for
-  // all others, "default", which must be there. What else it holds is ignored. Filter policies on
+  // True: the body is a JSON object with a text for each protocol ("sqs", "lambda", "http", "https",
+  // "email", "email-json", "sms", "application") and one for all others, "default", which must be
+  // there. What else it holds is ignored. Filter policies on
   // bodies see the text that is delivered. SNS's MessageStructure.
   bool json_structure = false;
 };
@@ -137,10 +150,22 @@ struct SubscriptionOptions {
   FilterPolicyScope filter_policy_scope = FilterPolicyScope::kMessageAttributes;
 
   // True: a queue gets the body and attributes as published; a message with more attributes than
-  // a queue can carry (10) is a permanent fault. False: it gets SNS's envelope, a JSON text around
-  // them, rendered when it is read; its Signature, SigningCertURL and UnsubscribeURL are empty
-  // while nothing signs notifications. Functions always get the message itself.
+  // a queue can carry (10) is a permanent fault. A server gets the body, and no attributes. False:
+  // they get SNS's envelope, a JSON text around them, rendered when it is read; its Signature and
+  // SigningCertURL are empty without BrokerOptions::notification_signer, its UnsubscribeURL without
+  // BrokerOptions::endpoint_url. Functions always get the message itself; e-mail, text messages and
+  // push know no raw delivery.
   bool raw = false;
+
+  // HTTP: SNS's JSON; what it leaves out is the topic's, then SNS's: three retries, 20 s apart.
+  //   {"healthyRetryPolicy": {"numRetries": 10, "minDelayTarget": 1, "maxDelayTarget": 60,
+  //                           "numNoDelayRetries": 1, "numMinDelayRetries": 0,
+  //                           "numMaxDelayRetries": 2, "backoffFunction": "exponential"},
+  //    "requestPolicy": {"headerContentType": "application/json"}}
+  // Times are seconds; all waits together at most 3,600. backoffFunction: linear, arithmetic,
+  // geometric or exponential. {"throttlePolicy": {"maxReceivesPerSecond": 5}} is taken and has no
+  // effect: at most 100 requests of a subscription are under way at once.
+  std::string delivery_policy = {};
 
   // Functions: called by Publish itself, on the publisher's thread, before it returns; else on the
   // Runtime, soon. The price: the publisher waits for the handler, and whatever the handler does
@@ -157,6 +182,8 @@ struct SubscriptionOptions {
 
 struct SubscriptionStats {
   int64_t filtered = 0;  // published while subscribed, and stopped by the filter policy
+  // HTTP: attempts put off to a retry because 100 requests were under way and 10,000 waited.
+  int64_t throttled = 0;
   DeliveryStats delivery;
 };
 
@@ -166,9 +193,17 @@ class BANYAN_EXPORT Subscription {
   Subscription() = default;
 
   // Nothing published from now on is delivered through it; retries under way go on. OK also if
-  // it was gone.
+  // it was gone. A server that had confirmed is told: it gets an UnsubscribeConfirmation, and undoes
+  // it by confirming with the token in it (the subscription then has another ARN).
   absl::Status Unsubscribe() const;
+
+  // It gets nothing until it is confirmed, see Topic::ConfirmSubscription(). (What AWS shows in
+  // place of such a subscription's ARN, "pending confirmation", is for its wire.)
+  bool pending_confirmation() const;
+
   absl::Status SetFilterPolicy(std::string_view json, FilterPolicyScope scope) const;
+  // HTTP: messages whose attempt fails from now on go by it. Empty: by the topic's.
+  absl::Status SetDeliveryPolicy(std::string_view json) const;
 
   // Begins a replay, in place of one under way; or ends it (nullopt): what was published since it
   // began then comes first.
@@ -191,8 +226,9 @@ class BANYAN_EXPORT Subscription {
 
 struct TopicStats {
   int64_t published = 0;
-  int64_t duplicates = 0;  // FIFO: answered like an earlier message, and not among `published`
-  int64_t subscriptions = 0;
+  int64_t duplicates = 0;     // FIFO: answered like an earlier message, and not among `published`
+  int64_t subscriptions = 0;  // those that wait for confirmation among them
+  int64_t pending_confirmation = 0;  // of these
   // Messages whose body a filter policy on bodies could not look at: no JSON object, or one beyond
   // limits.pattern. They matched none of those policies.
   int64_t unreadable = 0;
@@ -234,11 +270,24 @@ class BANYAN_EXPORT Topic {
   // A FIFO topic takes queues only; the dead-letter queue of a FIFO queue there is one, too. A
   // standard topic takes no FIFO queue.
   //
-  // Errors  kInvalidArgument: a bad filter policy, with position and reason; a target that is
-  //         neither queue nor function, or not for this kind of topic. kResourceExhausted: too many
-  //         filter policies, or subscriptions.
+  // The subscription of a server or an e-mail address is pending at first: a SubscriptionConfirmation
+  // with a token goes there (a captured one, to an e-mail address). Subscribing again while it is
+  // pending sends it again.
+  //
+  // Errors  kInvalidArgument: a bad filter or delivery policy, with position or member and reason;
+  //         a target that topics do not deliver to, or not this kind of topic; an address that is
+  //         none; a URL, and the broker has no http_transport. kResourceExhausted: too many filter
+  //         policies, or subscriptions.
   // Source  docs.aws.amazon.com/sns/latest/api/API_Subscribe.html
   absl::StatusOr<Subscription> Subscribe(Target target, SubscriptionOptions options = {}) const;
+
+  // What the server does that got the confirmation's token, or visits its SubscribeURL. A token is
+  // valid for two days, also after it was used: confirming twice is confirming once. A subscription
+  // whose token ran out stays pending; subscribing again sends a new one.
+  // Errors  kInvalidArgument: "Invalid token", which is none; "Invalid parameter: Token", which is
+  //         none of this topic's, or not any more.
+  // Source  docs.aws.amazon.com/sns/latest/api/API_ConfirmSubscription.html
+  absl::StatusOr<Subscription> ConfirmSubscription(std::string_view token) const;
 
   absl::StatusOr<std::vector<Subscription>> ListSubscriptions() const;
 

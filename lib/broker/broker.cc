@@ -218,6 +218,16 @@ StopReport Broker::Reset() {
   return core_->Reset();
 }
 
+CapturedNotificationList Broker::CapturedNotifications() const {
+  // A forked child may have inherited the lock in the locked state.
+  if (core_ == nullptr || core_->env()->gate.Look() == internal::Gate::Answer::kForked) return {};
+  return core_->env()->captured.List();
+}
+void Broker::ClearCapturedNotifications() {
+  if (core_ == nullptr || core_->env()->gate.Look() == internal::Gate::Answer::kForked) return;
+  core_->env()->captured.Clear();
+}
+
 BrokerMetrics Broker::Metrics() const {
   if (core_ == nullptr) return {};
   return core_->Metrics();

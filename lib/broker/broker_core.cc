@@ -39,6 +39,18 @@ absl::Status ValidateBrokerOptions(const BrokerOptions& options) {
                  " for parameter Region is invalid. Reason: Must be lower-case letters, digits and"
                  " hyphens, at least one.");
   }
+  const std::string& url = options.endpoint_url;
+  constexpr size_t kUrlMax = 1'000;
+  const bool is_url = (url.starts_with("http://") || url.starts_with("https://")) &&
+                      url.size() <= kUrlMax && std::all_of(url.begin(), url.end(), [](char c) {
+                        return c > ' ' && c < '\x7F' && c != '?' && c != '#';
+                      });
+  if (!url.empty() && !is_url) {
+    return Error(AwsError::kQueueInvalidParameterValue, "Value ", url,
+                 " for parameter EndpointUrl is invalid. Reason: Must begin with http:// or"
+                 " https:// and have no query, at most ",
+                 kUrlMax, " characters.");
+  }
   return absl::OkStatus();
 }
 
@@ -76,7 +88,9 @@ absl::StatusOr<Topic> Open(std::shared_ptr<TopicCore> core, const TopicOptions& 
       Differs(asked, there, &TopicOptions::content_based_deduplication) ||
       Differs(asked, there, &TopicOptions::fifo_throughput_scope) ||
       Differs(asked, there, &TopicOptions::archive_retention) ||
-      Differs(asked, there, &TopicOptions::archive_bytes_max)) {
+      Differs(asked, there, &TopicOptions::archive_bytes_max) ||
+      Differs(asked, there, &TopicOptions::delivery_policy) ||
+      Differs(asked, there, &TopicOptions::signature_version)) {
     return Error(AwsError::kTopicInvalidParameter,
                  "Invalid parameter: Attributes Reason: Topic already exists with different "
                  "attributes");
@@ -115,6 +129,10 @@ absl::StatusOr<std::shared_ptr<BrokerCore>> BrokerCore::Create(Runtime& runtime,
   env->log = options.log;
   env->tap = options.tap;
   env->journal = journal;
+  env->http_transport = options.http_transport;
+  env->endpoint_url = std::move(options.endpoint_url);
+  while (env->endpoint_url.ends_with('/')) env->endpoint_url.pop_back();
+  env->notification_signer = std::move(options.notification_signer);
   auto core = std::make_shared<BrokerCore>(std::move(env));
   MutexLock lock(&core->mu_);
   core->AddBuiltIns(&core->registry_);
@@ -524,6 +542,7 @@ StopReport BrokerCore::Reset() {
   report.calls_running = std::max<int64_t>(env_->tasks.Inside(), 0);
   env_->ids.Restart();
   env_->put_events.Reset();
+  env_->captured.Clear();
   return report;
 }
 

@@ -189,8 +189,9 @@ void Courier::Answered(std::unique_ptr<Attempt> attempt, absl::Status answer) {
   }
 
   GivenUp why = {.retries = attempt->delivery.attempt - 1};
-  const int64_t retries_max =
-      plan_.phases.has_value() ? plan_.phases->retries : plan_.retry.retries_max;
+  std::optional<RetryPhases> phases;
+  if (plan_.phases != nullptr) phases = plan_.phases();
+  const int64_t retries_max = phases.has_value() ? phases->retries : plan_.retry.retries_max;
   {
     MutexLock lock(&mu_);
     ++failed_attempts_;
@@ -210,9 +211,8 @@ void Courier::Answered(std::unique_ptr<Attempt> attempt, absl::Status answer) {
       } else {
         const int64_t retry = why.retries + 1;
         const int64_t wait_ns =
-            plan_.phases.has_value()
-                ? WaitNanoseconds(*plan_.phases, retry)
-                : BackOffNanoseconds(plan_.retry, retry, env_->runtime.Random());
+            phases.has_value() ? WaitNanoseconds(*phases, retry)
+                               : BackOffNanoseconds(plan_.retry, retry, env_->runtime.Random());
         WaitUntil(std::min(AddClamped(now_ns, wait_ns), last_ns), std::move(attempt));
         return;
       }

@@ -82,8 +82,9 @@ inline constexpr std::string_view kExhaustedAge = "MaximumEventAgeInSeconds";
 struct CourierPlan {
   std::shared_ptr<Sink> destination;
   RetryPolicy retry;
-  // Takes the place of the back-off and of the number of retries in `retry`.
-  std::optional<RetryPhases> phases = std::nullopt;
+  // Takes the place of the back-off and of the number of retries in `retry`, as they are when an
+  // attempt has failed. Null: those of `retry`. Called under no lock.
+  std::function<RetryPhases()> phases = nullptr;
   std::string source_arn;  // the subscription or rule; functions are told, and the log
   bool in_order = false;   // messages of a group reach the destination as they come (C7)
 
@@ -178,7 +179,7 @@ class Courier : public std::enable_shared_from_this<Courier> {
   int64_t dead_letters_refused_ ABSL_GUARDED_BY(mu_) = 0;
   Waiting waiting_ ABSL_GUARDED_BY(mu_);
   Lines lines_ ABSL_GUARDED_BY(mu_);
-  int64_t in_line_ ABSL_GUARDED_BY(mu_) = 0;                           // behind a head
+  int64_t in_line_ ABSL_GUARDED_BY(mu_) = 0;  // behind a head
   TimerId timer_ ABSL_GUARDED_BY(mu_) = TimerId::kNone;
   int64_t timer_due_ns_ ABSL_GUARDED_BY(mu_) = 0;  // if timer_ is set
 };

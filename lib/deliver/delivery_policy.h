@@ -18,9 +18,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "banyan/mutex.h"
 #include "deliver/retry.h"
 
 namespace banyan::inline v0_1::internal {
@@ -52,6 +55,27 @@ struct EffectiveDeliveryPolicy {
   std::string content_type;  // as the header has it
 };
 EffectiveDeliveryPolicy Combine(const TopicDeliveryPolicy& topic, const DeliveryPolicy& own);
+
+// What one subscription goes by now: policies change while messages are under way.
+//
+// Threads   Every method from any thread; its lock is the last anyone takes.
+class HttpSettings {
+ public:
+  explicit HttpSettings(EffectiveDeliveryPolicy policy) : policy_(std::move(policy)) {}
+
+  EffectiveDeliveryPolicy Get() const {
+    MutexLock lock(&mu_);
+    return policy_;
+  }
+  void Set(EffectiveDeliveryPolicy policy) {
+    MutexLock lock(&mu_);
+    policy_ = std::move(policy);
+  }
+
+ private:
+  mutable Mutex mu_;
+  EffectiveDeliveryPolicy policy_ ABSL_GUARDED_BY(mu_);
+};
 
 }  // namespace banyan::inline v0_1::internal
 

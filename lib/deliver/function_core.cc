@@ -169,6 +169,7 @@ absl::Status FunctionCore::Run(const FunctionHandler& handler, const Delivery& d
       .trace_header = message.trace_header(),
       .accepted_time = message.accepted.time(),
       .attempt = delivery.attempt,
+      .delivery = &delivery,
   };
   absl::Status answer = CallHandler<absl::Status>(handler, event);
   if (!answer.ok() && IsPermanent(answer)) {
@@ -215,6 +216,11 @@ bool FunctionCore::AwaitIdle(absl::Duration deadline, std::stop_token stop) {
 }
 
 }  // namespace internal
+
+std::string FunctionEvent::LambdaEvent() const {
+  if (delivery == nullptr || delivery->presentation == nullptr) return std::string(body);
+  return delivery->presentation->LambdaEvent(*delivery->message, delivery->source_arn);
+}
 
 Function::Function(std::shared_ptr<internal::FunctionCore> core) : core_(std::move(core)) {}
 

@@ -192,6 +192,11 @@ class Presentation {
   // False: the reader sees no attributes (they are inside the body).
   virtual bool ShowsAttributes() const = 0;
 
+  // What Lambda would hand to a function that is delivered to through this subscription.
+  virtual std::string LambdaEvent(const Message& message, std::string_view /*source_arn*/) const {
+    return std::string(Body(message).view());
+  }
+
   // What a queue takes for the message's group and deduplication id; empty: none. The views live as
   // long as the message and the presentation.
   virtual std::string_view GroupId(const Message& message) const { return message.group_id(); }

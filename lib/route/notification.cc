@@ -2,7 +2,6 @@
 #include "route/notification.h"
 
 #include "absl/strings/escaping.h"
-#include "absl/time/time.h"
 #include "base/json.h"
 #include "base/strings.h"
 
@@ -32,24 +31,38 @@ void AppendAttributes(std::string* out, const Attributes& attributes) {
   out->append("\n  }");
 }
 
+void AppendSignature(std::string* out, const Signing& signing, int version,
+                     std::string_view signature) {
+  AppendMember(out, "SignatureVersion", version == 2 ? "2" : "1");
+  AppendMember(out, "Signature", signature);
+  AppendMember(out, "SigningCertURL", signing.certificate_url);
+}
+
 }  // namespace
 
 size_t Notification::Size(const Message& message) const {
-  return Render(message, "").size() - JsonStringSize("") + JsonStringSize(message.body.view());
+  const std::string signature(signing_.size(), '=');
+  return Render(message, "", 1, signature).size() - JsonStringSize("") +
+         JsonStringSize(message.body.view());
 }
 
 size_t Notification::SizeAtMost(const Message& message) const {
   constexpr size_t kEscaped = 6, kEnvelope = 4'096;  // every byte as \u00xx, and what is around it
-  return message.bytes() * kEscaped + kEnvelope;
+  return message.bytes() * kEscaped + kEnvelope + signing_.size() +
+         signing_.certificate_url.size() + unsubscribe_url_.size();
 }
 
 std::string Notification::Render(const Message& message) const {
-  return Render(message, message.body.view());
+  const int version = signing_.version();
+  return Render(message, message.body.view(), version,
+                of_ == Of::kFifoTopic ? std::string()
+                                      : signing_.Sign(StringToSign(message, topic_arn_), version));
 }
 
-std::string Notification::Render(const Message& message, std::string_view body) const {
+std::string Notification::Render(const Message& message, std::string_view body, int version,
+                                 std::string_view signature) const {
   std::string text = "{";
-  text.reserve(body.size() + message.attributes.bytes() + 512);
+  text.reserve(body.size() + message.attributes.bytes() + signature.size() + 512);
   AppendMember(&text, "Type", "Notification");
   AppendMember(&text, "MessageId", message.id.ToString());
   if (of_ == Of::kFifoTopic) {
@@ -58,18 +71,46 @@ std::string Notification::Render(const Message& message, std::string_view body) 
   AppendMember(&text, "TopicArn", topic_arn_);
   if (!message.subject().empty()) AppendMember(&text, "Subject", message.subject());
   AppendMember(&text, "Message", body);
-  AppendMember(
-      &text, "Timestamp",
-      absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", message.accepted.time(), absl::UTCTimeZone()));
-  if (of_ == Of::kStandardTopic) {
-    AppendMember(&text, "SignatureVersion", "1");
-    AppendMember(&text, "Signature", "");
-    AppendMember(&text, "SigningCertURL", "");
-  }
-  AppendMember(&text, "UnsubscribeURL", "");
+  AppendMember(&text, "Timestamp", Timestamp(message));
+  if (of_ == Of::kStandardTopic) AppendSignature(&text, signing_, version, signature);
+  AppendMember(&text, "UnsubscribeURL", unsubscribe_url_);
   if (!message.attributes.empty()) AppendAttributes(&text, message.attributes);
   text.append("\n}");
   return text;
+}
+
+Payload HandshakeNotice::Body(const Message& message) const {
+  const std::string id = message.id.ToString();
+  const std::string timestamp = Timestamp(message);
+  const std::string_view type = Type(kind_);
+  const int version = signing_.version();
+  const std::string signature =
+      signing_.Sign(StrCat("Message\n", message.body.view(), "\nMessageId\n", id,
+                           "\nSubscribeURL\n", subscribe_url_, "\nTimestamp\n", timestamp,
+                           "\nToken\n", token_, "\nTopicArn\n", topic_arn_, "\nType\n", type, "\n"),
+                    version);
+  std::string text = "{";
+  AppendMember(&text, "Type", type);
+  AppendMember(&text, "MessageId", id);
+  AppendMember(&text, "Token", token_);
+  AppendMember(&text, "TopicArn", topic_arn_);
+  AppendMember(&text, "Message", message.body.view());
+  AppendMember(&text, "SubscribeURL", subscribe_url_);
+  AppendMember(&text, "Timestamp", timestamp);
+  AppendSignature(&text, signing_, version, signature);
+  text.append("\n}");
+  return Payload(text);
+}
+
+std::string HandshakeText(HandshakeNotice::Kind kind, std::string_view arn) {
+  if (kind == HandshakeNotice::Kind::kSubscription) {
+    return StrCat("You have chosen to subscribe to the topic ", arn,
+                  ".\nTo confirm the subscription, visit the SubscribeURL included in this "
+                  "message.");
+  }
+  return StrCat("You have chosen to deactivate subscription ", arn,
+                ".\nTo cancel this operation and restore the subscription, visit the SubscribeURL "
+                "included in this message.");
 }
 
 }  // namespace banyan::inline v0_1::internal

@@ -15,8 +15,10 @@
 
 namespace banyan::inline v0_1::internal {
 
-enum class Protocol { kQueue, kFunction };
-inline constexpr std::array kProtocols = {Protocol::kQueue, Protocol::kFunction};
+enum class Protocol { kQueue, kFunction, kHttp, kHttps, kEmail, kEmailJson, kSms, kApplication };
+inline constexpr std::array kProtocols = {
+    Protocol::kQueue, Protocol::kFunction,  Protocol::kHttp, Protocol::kHttps,
+    Protocol::kEmail, Protocol::kEmailJson, Protocol::kSms,  Protocol::kApplication};
 
 // As SNS calls it in subscriptions and in message structures.
 constexpr std::string_view ProtocolName(Protocol protocol) {
@@ -25,8 +27,31 @@ constexpr std::string_view ProtocolName(Protocol protocol) {
       return "sqs";
     case Protocol::kFunction:
       return "lambda";
+    case Protocol::kHttp:
+      return "http";
+    case Protocol::kHttps:
+      return "https";
+    case Protocol::kEmail:
+      return "email";
+    case Protocol::kEmailJson:
+      return "email-json";
+    case Protocol::kSms:
+      return "sms";
+    case Protocol::kApplication:
+      return "application";
   }
   return {};
+}
+
+constexpr bool IsHttp(Protocol protocol) {
+  return protocol == Protocol::kHttp || protocol == Protocol::kHttps;
+}
+constexpr bool IsEmail(Protocol protocol) {
+  return protocol == Protocol::kEmail || protocol == Protocol::kEmailJson;
+}
+// Whose owner has to agree before a subscription gets anything.
+constexpr bool NeedsConfirmation(Protocol protocol) {
+  return IsHttp(protocol) || IsEmail(protocol);
 }
 
 struct Publication {

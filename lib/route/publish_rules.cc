@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "base/status_macros.h"
 #include "base/utf8.h"
+#include "deliver/delivery_policy.h"
 #include "message/errors.h"
 #include "message/trace_rules.h"
 #include "queue/json_members.h"
@@ -189,7 +190,13 @@ absl::Status ValidateTopicOptions(const TopicOptions& options) {
                  "Invalid parameter: Attributes Reason: FifoThroughputScope is for FIFO topics "
                  "only");
   }
-  return ValidateArchive(options);
+  BANYAN_RETURN_IF_ERROR(ValidateArchive(options));
+  if (options.signature_version != 1 && options.signature_version != 2) {
+    return Error(AwsError::kTopicInvalidParameter,
+                 "Invalid parameter: SignatureVersion: Invalid value [", options.signature_version,
+                 "]. Must be 1 or 2");
+  }
+  return ParseTopicDeliveryPolicy(options.delivery_policy, "Invalid parameter: ").status();
 }
 
 absl::Status ValidateReplayPolicy(const ReplayPolicy& policy, absl::Time now) {

@@ -30,6 +30,24 @@ namespace banyan::inline v0_1 {
 Target::Target(const Topic& topic) : to_(topic.core()) {}
 Target::Target(const EventBus& bus) : to_(bus.core()) {}
 
+Target Target::Url(std::string url) {
+  // What is no URL at all is refused by who is given it, with its text.
+  std::string protocol = url.starts_with("http://") ? "http" : "https";
+  return Target(NotificationEndpoint{std::move(protocol), std::move(url)});
+}
+Target Target::Email(std::string address) {
+  return Target(NotificationEndpoint{"email", std::move(address)});
+}
+Target Target::EmailJson(std::string address) {
+  return Target(NotificationEndpoint{"email-json", std::move(address)});
+}
+Target Target::Sms(std::string number) {
+  return Target(NotificationEndpoint{"sms", std::move(number)});
+}
+Target Target::Application(std::string endpoint_arn) {
+  return Target(NotificationEndpoint{"application", std::move(endpoint_arn)});
+}
+
 namespace internal {
 
 namespace {
@@ -88,6 +106,8 @@ bool IsAtHome(const Target& target, const Environment& env) {
       [&at_home](const auto& to) {
         if constexpr (requires { to.core(); }) {
           return at_home(to.core());
+        } else if constexpr (requires { to.address; }) {
+          return true;  // in no broker
         } else {
           return at_home(to);
         }
@@ -130,6 +150,9 @@ Endpoint ResolveEndpoint(const Target& target, std::optional<JsonPath> key_path,
   if (const auto* bus = std::get_if<std::shared_ptr<EventBusCore>>(&target.to())) {
     if (*bus == nullptr) return {"bus", "", nullptr};
     return {"bus", (*bus)->name(), std::make_shared<BusTarget>(*bus, own_bus)};
+  }
+  if (const auto* endpoint = std::get_if<NotificationEndpoint>(&target.to())) {
+    return {endpoint->protocol, "", nullptr};
   }
   const Stream& stream = std::get<Stream>(target.to());
   if (stream.core() == nullptr) return {"stream", "", nullptr};
@@ -199,6 +222,10 @@ absl::StatusOr<RuleTarget> ResolveRuleTarget(const Target& target, size_t index,
 
   std::string id = target.id().empty() ? DefaultId(endpoint.kind, endpoint.name) : target.id();
   BANYAN_RETURN_IF_ERROR(ValidateTargetId(id, index));
+  if (std::holds_alternative<NotificationEndpoint>(target.to())) {
+    return BadTarget(id, StrCat("A rule cannot deliver to protocol ", endpoint.kind,
+                                "; a topic's subscription can."));
+  }
   if (endpoint.sink == nullptr) return BadTarget(id, "The handle names nothing.");
   BANYAN_RETURN_IF_ERROR(ValidatePartitionKeyPath(target, id, has_good_key_path, limits));
   BANYAN_RETURN_IF_ERROR(ValidateMessageGroupId(

@@ -52,6 +52,11 @@ absl::StatusOr<Subscription> Topic::Subscribe(Target target, SubscriptionOptions
   return core_->Subscribe(std::move(target), std::move(options));
 }
 
+absl::StatusOr<Subscription> Topic::ConfirmSubscription(std::string_view token) const {
+  if (core_ == nullptr) return NoTopic();
+  return core_->ConfirmSubscription(token);
+}
+
 absl::StatusOr<std::vector<Subscription>> Topic::ListSubscriptions() const {
   if (core_ == nullptr) return NoTopic();
   return core_->ListSubscriptions();
@@ -102,6 +107,11 @@ absl::Status Subscription::SetFilterPolicy(std::string_view json, FilterPolicySc
   return topic == nullptr ? NoSubscription() : topic->SetFilterPolicy(*core_, json, scope);
 }
 
+absl::Status Subscription::SetDeliveryPolicy(std::string_view json) const {
+  const std::shared_ptr<internal::TopicCore> topic = core_ == nullptr ? nullptr : core_->topic();
+  return topic == nullptr ? NoSubscription() : topic->SetDeliveryPolicy(*core_, json);
+}
+
 absl::Status Subscription::SetReplayPolicy(const std::optional<ReplayPolicy>& policy) const {
   const std::shared_ptr<internal::TopicCore> topic = core_ == nullptr ? nullptr : core_->topic();
   return topic == nullptr ? NoSubscription() : topic->SetReplayPolicy(*core_, policy);
@@ -112,6 +122,8 @@ absl::StatusOr<std::optional<SubscriptionReplay>> Subscription::Replay() const {
   if (topic == nullptr) return NoSubscription();
   return topic->Replay(*core_);
 }
+
+bool Subscription::pending_confirmation() const { return core_ != nullptr && core_->is_pending(); }
 
 SubscriptionStats Subscription::Stats() const {
   return core_ == nullptr ? SubscriptionStats{} : core_->Stats();

@@ -16,93 +16,34 @@
 #include "pattern/event_fields.h"
 #include "pattern/explain.h"
 #include "queue/core.h"
+#include "route/function_record.h"
 #include "route/rule_target.h"
+#include "route/subscription_rules.h"
 
 namespace banyan::inline v0_1::internal {
 
 namespace {
-
-constexpr std::string_view kOnSubscribe = "Invalid parameter: Attributes Reason: ";
-constexpr std::string_view kOnChange = "Invalid parameter: ";
 
 // How the index knows a subscription. Points to its argument.
 std::string_view SerialId(const uint64_t& serial) {
   return {reinterpret_cast<const char*>(&serial), sizeof(serial)};
 }
 
-// What the subscription delivers to, or why there is no such subscription.
-absl::StatusOr<std::shared_ptr<Sink>> ResolveEndpoint(const Target& target) {
-  std::shared_ptr<Sink> endpoint;
-  if (const Queue* queue = std::get_if<Queue>(&target.to())) {
-    endpoint = queue->core();
-  } else if (const Function* function = std::get_if<Function>(&target.to())) {
-    endpoint = function->core();
-  } else {
-    return Error(AwsError::kTopicInvalidParameter,
-                 "Invalid parameter: Amazon SNS does not support this protocol string: ",
-                 std::holds_alternative<Stream>(target.to())                       ? "stream"
-                 : std::holds_alternative<std::shared_ptr<TopicCore>>(target.to()) ? "topic"
-                                                                                   : "bus");
-  }
-  if (endpoint == nullptr) {
-    return Error(AwsError::kTopicInvalidParameter,
-                 "Invalid parameter: Endpoint Reason: the handle names no queue or function");
-  }
-  return endpoint;
-}
-
-absl::Status ValidateKindOfTarget(const Target& target, bool topic_is_fifo) {
-  const bool to_fifo_queue = IsFifoQueue(target);
-  if (to_fifo_queue && !topic_is_fifo) {
-    return Error(
-        AwsError::kTopicInvalidParameter,
-        "Invalid parameter: Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be "
-        "subscribed to standard SNS topics");
-  }
-  if (topic_is_fifo && !std::holds_alternative<Queue>(target.to())) {
-    return Error(AwsError::kTopicInvalidParameter,
-                 "Invalid parameter: Invalid parameter: Endpoint Reason: only queues can be "
-                 "subscribed to FIFO topics");
-  }
-  if (!target.dead_letter().has_value()) return absl::OkStatus();
-  const std::shared_ptr<QueueCore>& dead_letter = target.dead_letter()->core();
-  if (dead_letter == nullptr) {
-    return Error(AwsError::kTopicInvalidParameter, kOnSubscribe,
-                 "RedrivePolicy: deadLetterTargetArn is an invalid arn");
-  }
-  if (dead_letter->fifo() == to_fifo_queue) return absl::OkStatus();
-  return Error(AwsError::kTopicInvalidParameter, "Invalid parameter: RedrivePolicy: ",
-               to_fifo_queue
-                   ? "must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic."
-                   : "must use a standard queue as DLQ for a subscription that is not FIFO.");
-}
-
-absl::Status ValidateSubscriptionTarget(const Target& target, bool topic_is_fifo,
-                                        const Environment& env) {
-  if (!IsAtHome(target, env)) {
-    return Error(AwsError::kTopicInvalidParameter,
-                 "Invalid parameter: Endpoint Reason: the endpoint, or its dead-letter queue, "
-                 "belongs to another broker");
-  }
-  if (const std::string_view field = FieldForRulesOnly(target); !field.empty()) {
-    return Error(AwsError::kTopicInvalidParameter, kOnSubscribe, field,
-                 " is for the targets of rules only");
-  }
-  BANYAN_RETURN_IF_ERROR(ValidateKindOfTarget(target, topic_is_fifo));
-  if (!target.retry().has_value()) return absl::OkStatus();
-  return ValidateRetryPolicy(*target.retry(), TopicRetryLimits(), AwsError::kTopicInvalidParameter);
-}
-
 using Form = SubscriptionCore::Form;
 using Presentations = std::array<std::shared_ptr<const Presentation>, SubscriptionCore::kForms>;
 
-Presentations MakePresentations(const std::string& topic_arn, bool fifo) {
+Presentations MakePresentations(const std::shared_ptr<Environment>& env,
+                                const std::string& topic_arn, bool fifo,
+                                const SignatureVersion& version) {
+  const Signing signing = MakeSigning(*env, version);
   const auto of = fifo ? Notification::Of::kFifoTopic : Notification::Of::kStandardTopic;
   Presentations made;
   const auto set = [&made](Form form, std::shared_ptr<const Presentation> presentation) {
     made[static_cast<size_t>(form)] = std::move(presentation);
   };
-  set(Form::kEnveloped, std::make_shared<const Notification>(topic_arn, of));
+  set(Form::kEnveloped,
+      std::make_shared<const Notification>(topic_arn, of, Notification::Group::kKept, signing));
+  set(Form::kFunctionRecord, std::make_shared<const FunctionRecord>(env, topic_arn));
   if (!fifo) return made;
   set(Form::kRawWithoutGroup, std::make_shared<const Regrouped>(""));
   set(Form::kEnvelopedWithoutGroup,
@@ -110,7 +51,6 @@ Presentations MakePresentations(const std::string& topic_arn, bool fifo) {
   return made;
 }
 
-// Of what a target gets that is a queue or a function.
 Form FormFor(const Target& target, bool raw, bool topic_is_fifo) {
   const bool without_group = topic_is_fifo && !IsFifoQueue(target);
   if (raw) return without_group ? Form::kRawWithoutGroup : Form::kRaw;
@@ -129,19 +69,33 @@ SubscriptionCore::SubscriptionCore(Plan plan)
       called_inline_(plan.called_inline),
       protocol_(plan.protocol),
       form_(plan.form),
+      own_envelope_(std::move(plan.own_envelope)),
+      http_settings_(std::move(plan.http_settings)),
+      http_(std::move(plan.http)),
       courier_(std::move(plan.courier)),
+      is_pending_(NeedsConfirmation(plan.protocol)),
       published_before_(plan.published_before) {}
+
+bool SubscriptionCore::Confirm(int64_t published) {
+  if (!is_pending()) return false;
+  published_before_.store(published, std::memory_order_relaxed);
+  is_pending_.store(false, std::memory_order_release);
+  return true;
+}
 
 SubscriptionStats SubscriptionCore::Stats() const {
   SubscriptionStats stats;
   // In this order, so that what was delivered was published.
   stats.delivery = courier_->Stats();
+  if (http_ != nullptr) stats.throttled = http_->throttled();
+  if (is_pending()) return stats;
+  const int64_t before = published_before_.load(std::memory_order_relaxed);
   int64_t published = published_until_.load(std::memory_order_relaxed);
   if (published < 0) {
     const std::shared_ptr<TopicCore> topic = topic_.lock();
-    published = topic == nullptr ? published_before_ : topic->published();
+    published = topic == nullptr ? before : topic->published();
   }
-  stats.filtered = std::max<int64_t>(0, published - published_before_ - stats.delivery.matched);
+  stats.filtered = std::max<int64_t>(0, published - before - stats.delivery.matched);
   return stats;
 }
 
@@ -151,7 +105,8 @@ TopicCore::TopicCore(std::shared_ptr<Environment> env, std::string name, TopicOp
       fifo_(options.fifo),
       arn_(env_->MakeArn("sns", name_)),
       arn_text_(arn_.ToString()),
-      presentations_(MakePresentations(arn_text_, fifo_)),
+      signature_version_(std::make_shared<std::atomic<int>>(options.signature_version)),
+      presentations_(MakePresentations(env_, arn_text_, fifo_, signature_version_)),
       line_(fifo_ ? std::make_unique<PublishLine>(
                         env_->runtime, options.fifo_throughput_scope,
                         SipKey{env_->NextIncarnation(), env_->NextIncarnation()})
@@ -346,6 +301,13 @@ void TopicCore::FanOut(const MessageRef& message, const Audience& audience,
         const auto& subscription = *static_cast<const SubscriptionCore*>(found.payload());
         if (!audience[static_cast<size_t>(subscription.protocol())]) return;
         if (some_replay && !archive_->Admits(subscription.serial(), *message)) return;
+        if (subscription.own_envelope() != nullptr) {
+          Delivery own = {.message = message,
+                          .presentation = subscription.own_envelope(),
+                          .now = message->accepted};
+          subscription.courier().Deliver(own);
+          return;
+        }
         const size_t form = static_cast<size_t>(subscription.form());
         if (!deliveries[form].has_value()) {
           deliveries[form] = Delivery{
@@ -401,6 +363,7 @@ absl::Status TopicCore::CountFilters(bool had, bool has) {
 }
 
 void TopicCore::Activate(const Entry& entry) {
+  if (entry.subscription->is_pending()) return;
   const uint64_t serial = entry.subscription->serial();
   RuleInput input = RuleInput::kNothing;
   if (entry.filter != nullptr) {
@@ -421,30 +384,46 @@ std::shared_ptr<SubscriptionCore> TopicCore::MakeSubscription(Target target,
   Arn arn = arn_;
   arn.resource = StrCat(name_, ":", env_->ids.Next().ToString());
 
+  const Protocol protocol = ProtocolOf(target);
+  const bool to_function = protocol == Protocol::kFunction;
+  // E-mail, text messages and push show the message's text; e-mail in JSON the envelope.
+  const bool shows_text = protocol == Protocol::kEmail || protocol == Protocol::kSms ||
+                          protocol == Protocol::kApplication;
+  const bool raw = options.raw || to_function || shows_text;
+  const Form form = to_function ? Form::kFunctionRecord : FormFor(target, raw, fifo_);
+  std::shared_ptr<HttpSettings> http_settings;
+  std::shared_ptr<HttpEndpoint> http;
+
   // A dead-letter queue gets what the endpoint would have received. But a function's gets the
   // envelope, as from SNS; and so does that of a raw subscription whose message has more attributes
   // than the readers of a queue expect, which is why it came here.
-  const bool to_function = std::holds_alternative<Function>(target.to());
+  const std::shared_ptr<const Presentation> envelope = EnvelopeFor(target, arn);
   CourierPlan plan;
-  plan.destination = *ResolveEndpoint(target);
-  if (options.call_inline) {
-    plan.destination = std::make_shared<InlineFunction>(std::get<Function>(target.to()).core());
-  }
-  plan.retry = target.retry().value_or(DefaultTopicRetry());
   plan.source_arn = arn.ToString();
+  plan.retry = target.retry().value_or(DefaultTopicRetry());
+  if (const auto* endpoint = std::get_if<NotificationEndpoint>(&target.to())) {
+    if (IsHttp(protocol)) {
+      http_settings = std::make_shared<HttpSettings>(Policy(options.delivery_policy));
+    }
+    PlanEndpoint(*endpoint, arn, options.raw, http_settings, &plan, &http);
+  } else if (options.call_inline) {
+    plan.destination = std::make_shared<InlineFunction>(std::get<Function>(target.to()).core());
+  } else {
+    plan.destination = *ResolveEndpoint(target);
+  }
   plan.in_order = IsFifoQueue(target);
   if (target.dead_letter().has_value()) {
     plan.dead_letter = target.dead_letter()->core();
-    plan.dead_letter_form =
-        [to_function, envelope = presentations_[static_cast<size_t>(FormFor(target, false, fifo_))],
-         most = static_cast<size_t>(env_->limits.queue.attributes_max)](const Delivery& delivery,
-                                                                        const GivenUp&) {
-          if (to_function || delivery.message->attributes.size() > most) {
-            return Delivery{.message = delivery.message, .presentation = envelope};
-          }
-          return delivery;
-        };
+    plan.dead_letter_form = [to_function, envelope,
+                             most = static_cast<size_t>(env_->limits.queue.attributes_max)](
+                                const Delivery& delivery, const GivenUp&) {
+      if (to_function || delivery.message->attributes.size() > most) {
+        return Delivery{.message = delivery.message, .presentation = envelope};
+      }
+      return delivery;
+    };
   }
+  const bool has_own_envelope = !raw && !env_->endpoint_url.empty();
   return std::make_shared<SubscriptionCore>(
       SubscriptionCore::Plan{.topic = weak_from_this(),
                              .serial = next_serial_++,
@@ -452,30 +431,77 @@ std::shared_ptr<SubscriptionCore> TopicCore::MakeSubscription(Target target,
                              .target = target,
                              .raw = options.raw || to_function,
                              .called_inline = options.call_inline,
-                             .protocol = to_function ? Protocol::kFunction : Protocol::kQueue,
-                             .form = FormFor(target, options.raw || to_function, fifo_),
+                             .protocol = protocol,
+                             .form = form,
+                             .own_envelope = has_own_envelope ? envelope : nullptr,
+                             .http_settings = std::move(http_settings),
+                             .http = std::move(http),
                              .courier = Courier::Create(env_, std::move(plan)),
                              .published_before = published()});
+}
+
+const std::shared_ptr<const Presentation>& TopicCore::PresentationFor(
+    const SubscriptionCore& subscription) const {
+  if (subscription.own_envelope() != nullptr) return subscription.own_envelope();
+  return presentations_[static_cast<size_t>(subscription.form())];
+}
+
+// The topic's for all, unless each is to name its own way out.
+std::shared_ptr<const Presentation> TopicCore::EnvelopeFor(const Target& target,
+                                                           const Arn& subscription) const {
+  const Form form = FormFor(target, /*raw=*/false, fifo_);
+  if (env_->endpoint_url.empty()) return presentations_[static_cast<size_t>(form)];
+  return std::make_shared<const Notification>(
+      arn_text_, fifo_ ? Notification::Of::kFifoTopic : Notification::Of::kStandardTopic,
+      form == Form::kEnvelopedWithoutGroup ? Notification::Group::kLeftOut
+                                           : Notification::Group::kKept,
+      MakeSigning(*env_, signature_version_), UnsubscribeUrl(*env_, subscription.ToString()));
+}
+
+void TopicCore::PlanEndpoint(const NotificationEndpoint& endpoint, const Arn& subscription,
+                             bool raw, const std::shared_ptr<const HttpSettings>& settings,
+                             CourierPlan* plan, std::shared_ptr<HttpEndpoint>* http) const {
+  if (settings == nullptr) {
+    plan->destination = std::make_shared<CaptureEndpoint>(env_, endpoint, arn_text_);
+    return;
+  }
+  *http = MakeHttpEndpoint(env_, {.url = endpoint.address,
+                                  .type = "Notification",
+                                  .topic_arn = arn_text_,
+                                  .subscription_arn = subscription.ToString(),
+                                  .settings = settings,
+                                  .raw = raw});
+  plan->destination = *http;
+  plan->phases = [settings] { return settings->Get().retry; };
+  plan->retry.age_max = kHttpRetryTimeMax;
+  plan->close_destination = [http = *http](CloseKind kind) { http->Close(kind); };
 }
 
 absl::StatusOr<Subscription> TopicCore::Subscribe(Target target, SubscriptionOptions options) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  BANYAN_ASSIGN_OR_RETURN(const std::shared_ptr<Sink> endpoint, ResolveEndpoint(target));
+  BANYAN_RETURN_IF_ERROR(ResolveEndpoint(target).status());
   BANYAN_RETURN_IF_ERROR(ValidateSubscriptionTarget(target, fifo_, *env_));
   BANYAN_ASSIGN_OR_RETURN(
       std::shared_ptr<const Filter> filter,
       MakeFilter(options.filter_policy, options.filter_policy_scope, kOnSubscribe));
 
-  if (options.call_inline && !std::holds_alternative<Function>(target.to())) {
-    return Error(AwsError::kTopicInvalidParameter, kOnSubscribe, "call_inline is for functions");
-  }
+  BANYAN_RETURN_IF_ERROR(ValidateSubscriptionOptions(options, ProtocolOf(target)));
   if (options.replay_policy.has_value()) {
     BANYAN_RETURN_IF_ERROR(CheckReplay(*options.replay_policy));
   }
+  BANYAN_ASSIGN_OR_RETURN(std::shared_ptr<SubscriptionCore> subscription,
+                          FindOrAdd(std::move(target), options, std::move(filter)));
+  if (subscription->is_pending()) AskForConfirmation(*subscription);
+  return Subscription(std::move(subscription));
+}
+
+absl::StatusOr<std::shared_ptr<SubscriptionCore>> TopicCore::FindOrAdd(
+    Target target, const SubscriptionOptions& options, std::shared_ptr<const Filter> filter) {
+  const EndpointKey key = KeyOf(target);
   MutexLock lock(&change_mu_);
   if (!is_open_) return Gone();
-  if (const auto known = by_endpoint_.find(endpoint.get()); known != by_endpoint_.end()) {
+  if (const auto known = by_endpoint_.find(key); known != by_endpoint_.end()) {
     const Entry& entry = subscriptions_.at(known->second);
     const SubscriptionCore& there = *entry.subscription;
     // What is left at its default counts as left out, and left out is never a difference.
@@ -483,11 +509,12 @@ absl::StatusOr<Subscription> TopicCore::Subscribe(Target target, SubscriptionOpt
         (filter == nullptr || (entry.filter != nullptr && filter->text == entry.filter->text &&
                                filter->scope == entry.filter->scope)) &&
         (!options.raw || there.raw()) && (!options.call_inline || there.called_inline()) &&
+        (options.delivery_policy.empty() || options.delivery_policy == entry.delivery_policy) &&
         (!target.retry().has_value() || target.retry() == there.target().retry()) &&
         (!target.dead_letter().has_value() ||
          target.dead_letter() == there.target().dead_letter()) &&
         (!options.replay_policy.has_value() || IsReplayedBy(there, *options.replay_policy));
-    if (same) return Subscription(entry.subscription);
+    if (same) return entry.subscription;
     return Error(AwsError::kTopicInvalidParameter, kOnSubscribe,
                  "Subscription already exists with different attributes");
   }
@@ -507,26 +534,42 @@ absl::StatusOr<Subscription> TopicCore::Subscribe(Target target, SubscriptionOpt
       return begun;
     }
   }
-  const Entry entry = {made, std::move(filter)};
+  const Entry entry = {made, std::move(filter), options.delivery_policy};
   subscriptions_.emplace(made->serial(), entry);
-  by_endpoint_.emplace(endpoint.get(), made->serial());
+  by_endpoint_.emplace(key, made->serial());
   Activate(entry);
-  return Subscription(std::move(made));
+  return made;
+}
+
+TopicCore::EndpointKey TopicCore::KeyOf(const Target& target) {
+  if (const auto* endpoint = std::get_if<NotificationEndpoint>(&target.to())) {
+    return {nullptr, StrCat(endpoint->protocol, "|", endpoint->address)};
+  }
+  return {ResolveEndpoint(target)->get(), std::string()};
 }
 
 absl::Status TopicCore::Unsubscribe(const SubscriptionCore& subscription) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  MutexLock lock(&change_mu_);
-  const auto entry = subscriptions_.find(subscription.serial());
-  if (entry == subscriptions_.end()) return absl::OkStatus();  // gone already, or with its topic
-  active_.Remove(SerialId(subscription.serial()));
-  entry->second.subscription->EndAt(published());
-  CountFilters(entry->second.filter != nullptr, false).IgnoreError();  // fewer are never refused
-  Retire(entry->second.subscription->shared_courier());
-  by_endpoint_.erase(ResolveEndpoint(subscription.target())->get());
-  subscriptions_.erase(entry);
-  if (archive_ != nullptr) archive_->Forget(subscription.serial());
+  const bool is_told = IsHttp(subscription.protocol()) && !subscription.is_pending();
+  std::string token;  // to undo it
+  {
+    MutexLock lock(&change_mu_);
+    const auto entry = subscriptions_.find(subscription.serial());
+    if (entry == subscriptions_.end()) return absl::OkStatus();  // gone already, or with its topic
+    active_.Remove(SerialId(subscription.serial()));
+    entry->second.subscription->EndAt(published());
+    CountFilters(entry->second.filter != nullptr, false).IgnoreError();  // fewer: never refused
+    Retire(entry->second.subscription->shared_courier());
+    by_endpoint_.erase(KeyOf(subscription.target()));
+    confirmations_.Forget(subscription.serial());
+    if (is_told) {
+      token = confirmations_.TokenToRestore(Ended(entry->second), env_->runtime);
+    }
+    subscriptions_.erase(entry);
+    if (archive_ != nullptr) archive_->Forget(subscription.serial());
+  }
+  if (is_told) SendNotice(subscription, HandshakeNotice::Kind::kUnsubscribe, std::move(token));
   return absl::OkStatus();
 }
 
@@ -584,7 +627,9 @@ absl::StatusOr<std::vector<SubscriptionExplanation>> TopicCore::Explain(
   for (const auto& [serial, entry] : subscriptions_) {
     SubscriptionExplanation& explained = list.emplace_back();
     explained.subscription_arn = entry.subscription->arn_text();
-    if (entry.filter == nullptr) {
+    if (entry.subscription->is_pending()) {
+      explained.verdict.sentence = "The subscription waits to be confirmed.";
+    } else if (entry.filter == nullptr) {
       explained.verdict = {.matched = true, .sentence = "The subscription has no filter policy."};
     } else if (entry.filter->scope == FilterPolicyScope::kMessageAttributes) {
       explained.verdict = ExplainMatch(*entry.filter->pattern, by_attributes);
@@ -611,9 +656,13 @@ TopicStats TopicCore::Stats() const {
   if (!pass) return {};
   MutexLock lock(&change_mu_);
   if (!is_open_) return {};
+  const int64_t pending =
+      std::count_if(subscriptions_.begin(), subscriptions_.end(),
+                    [](const auto& entry) { return entry.second.subscription->is_pending(); });
   return {.published = published(),
           .duplicates = line_ == nullptr ? 0 : line_->duplicates(),
           .subscriptions = static_cast<int64_t>(subscriptions_.size()),
+          .pending_confirmation = pending,
           .unreadable = unreadable_.load(std::memory_order_relaxed)};
 }
 
@@ -642,6 +691,7 @@ void TopicCore::Close(CloseKind kind) {
     couriers = retired_;
     subscriptions_.clear();
     by_endpoint_.clear();
+    confirmations_.Clear();
     env_->filter_policies.fetch_sub(filters_, std::memory_order_relaxed);
     filters_ = 0;
   }

@@ -31,6 +31,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -41,12 +42,16 @@
 #include "banyan/mutex.h"
 #include "banyan/topic.h"
 #include "deliver/courier.h"
+#include "deliver/delivery_policy.h"
+#include "deliver/http_endpoint.h"
 #include "message/close_kind.h"
 #include "message/environment.h"
 #include "message/sink.h"
 #include "pattern/compiled_pattern.h"
 #include "pattern/rule_index.h"
+#include "route/confirmations.h"
 #include "route/notification.h"
+#include "route/notification_endpoint.h"
 #include "route/publication.h"
 #include "route/publish_line.h"
 #include "route/publish_rules.h"
@@ -56,12 +61,12 @@ namespace banyan::inline v0_1::internal {
 
 class TopicCore;
 
-// What of a subscription never changes.
+// What of a subscription never changes, but that it is confirmed once.
 class SubscriptionCore {
  public:
   // How the message looks to who gets it. Without a group: a standard queue of a FIFO topic.
-  enum class Form { kRaw, kEnveloped, kRawWithoutGroup, kEnvelopedWithoutGroup };
-  static constexpr size_t kForms = 4;
+  enum class Form { kRaw, kEnveloped, kRawWithoutGroup, kEnvelopedWithoutGroup, kFunctionRecord };
+  static constexpr size_t kForms = 5;
 
   struct Plan {
     std::weak_ptr<TopicCore> topic;
@@ -72,6 +77,9 @@ class SubscriptionCore {
     bool called_inline;
     Protocol protocol;
     Form form;
+    std::shared_ptr<const Presentation> own_envelope;  // null: the topic's, or none
+    std::shared_ptr<HttpSettings> http_settings;       // null, and the next: no HTTP
+    std::shared_ptr<HttpEndpoint> http;
     std::shared_ptr<Courier> courier;
     int64_t published_before;  // messages of the topic that came before it
   };
@@ -84,12 +92,18 @@ class SubscriptionCore {
   bool called_inline() const { return called_inline_; }
   Protocol protocol() const { return protocol_; }
   Form form() const { return form_; }
+  const std::shared_ptr<const Presentation>& own_envelope() const { return own_envelope_; }
+  const std::shared_ptr<HttpSettings>& http_settings() const { return http_settings_; }
   Courier& courier() const { return *courier_; }
   const std::shared_ptr<Courier>& shared_courier() const { return courier_; }
   std::shared_ptr<TopicCore> topic() const { return topic_.lock(); }
 
   // Its number in the topic; later ones are higher.
   uint64_t serial() const { return serial_; }
+
+  // It gets nothing until it is confirmed. True: it was not before.
+  bool is_pending() const { return is_pending_.load(std::memory_order_acquire); }
+  bool Confirm(int64_t published);
 
   // What is published from now on is not for it.
   void EndAt(int64_t published) { published_until_.store(published, std::memory_order_relaxed); }
@@ -105,9 +119,14 @@ class SubscriptionCore {
   const bool called_inline_;
   const Protocol protocol_;
   const Form form_;
+  const std::shared_ptr<const Presentation> own_envelope_;
+  const std::shared_ptr<HttpSettings> http_settings_;
+  const std::shared_ptr<HttpEndpoint> http_;
   const std::shared_ptr<Courier> courier_;
-  // Not a count of filtered messages: whoever publishes meets those that pass.
-  const int64_t published_before_;
+  std::atomic<bool> is_pending_;
+  // Not a count of filtered messages: whoever publishes meets those that pass. Of a pending one,
+  // what was published before it was confirmed.
+  std::atomic<int64_t> published_before_;
   std::atomic<int64_t> published_until_{-1};  // -1: it is still there
 };
 
@@ -124,6 +143,7 @@ class TopicCore : public Sink,
       std::vector<PublishRequest> requests);
   absl::StatusOr<Subscription> Subscribe(Target target, SubscriptionOptions options);
   absl::Status Unsubscribe(const SubscriptionCore& subscription);
+  absl::StatusOr<Subscription> ConfirmSubscription(std::string_view token);
   absl::Status SetFilterPolicy(const SubscriptionCore& subscription, std::string_view json,
                                FilterPolicyScope scope);
   absl::StatusOr<std::vector<Subscription>> ListSubscriptions() const;
@@ -133,6 +153,7 @@ class TopicCore : public Sink,
 
   // Settings and replays: topic_settings.cc.
   absl::Status SetOptions(const TopicOptions& options);
+  absl::Status SetDeliveryPolicy(const SubscriptionCore& subscription, std::string_view json);
   absl::Status SetReplayPolicy(const SubscriptionCore& subscription,
                                const std::optional<ReplayPolicy>& policy);
   absl::StatusOr<std::optional<SubscriptionReplay>> Replay(
@@ -169,7 +190,8 @@ class TopicCore : public Sink,
   };
   struct Entry {
     std::shared_ptr<SubscriptionCore> subscription;
-    std::shared_ptr<const Filter> filter;  // null: everything passes
+    std::shared_ptr<const Filter> filter = nullptr;  // null: everything passes
+    std::string delivery_policy = {};                // of HTTP: as it was given
   };
   using Subscriptions = std::map<uint64_t, Entry>;  // by serial
 
@@ -206,12 +228,32 @@ class TopicCore : public Sink,
   absl::StatusOr<std::shared_ptr<const Filter>> MakeFilter(std::string_view json,
                                                            FilterPolicyScope scope,
                                                            std::string_view prefix) const;
+  absl::StatusOr<std::shared_ptr<SubscriptionCore>> FindOrAdd(Target target,
+                                                              const SubscriptionOptions& options,
+                                                              std::shared_ptr<const Filter> filter);
   // Keeps the books of filter policies when a subscription gets or loses one.
   absl::Status CountFilters(bool had, bool has) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
   std::shared_ptr<SubscriptionCore> MakeSubscription(Target target,
                                                      const SubscriptionOptions& options)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
-  // Brings active_ in step with an entry.
+  std::shared_ptr<const Presentation> EnvelopeFor(const Target& target,
+                                                  const Arn& subscription) const;
+  // Fills in how `plan` reaches what is outside the broker.
+  void PlanEndpoint(const NotificationEndpoint& endpoint, const Arn& subscription, bool raw,
+                    const std::shared_ptr<const HttpSettings>& settings, CourierPlan* plan,
+                    std::shared_ptr<HttpEndpoint>* http) const;
+  // What a subscription goes by whose own policy is this one, which was validated.
+  EffectiveDeliveryPolicy Policy(std::string_view own) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
+  const std::shared_ptr<const Presentation>& PresentationFor(
+      const SubscriptionCore& subscription) const;
+  // topic_confirmations.cc. Under no lock, but the first.
+  static Confirmations::Ended Ended(const Entry& entry);
+  void AskForConfirmation(const SubscriptionCore& subscription);
+  absl::StatusOr<Subscription> Restore(Confirmations::Ended ended, std::string_view token);
+  void SendNotice(const SubscriptionCore& subscription, HandshakeNotice::Kind kind,
+                  std::string token);
+  // Brings active_ in step with an entry: a pending one is not in it.
   void Activate(const Entry& entry);
   void Retire(std::shared_ptr<Courier> courier) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
 
@@ -220,6 +262,7 @@ class TopicCore : public Sink,
   const bool fifo_;
   const Arn arn_;
   const std::string arn_text_;
+  const SignatureVersion signature_version_;  // never null
   // By form; null for kRaw.
   const std::array<std::shared_ptr<const Presentation>, SubscriptionCore::kForms> presentations_;
   const std::unique_ptr<PublishLine> line_;  // null: a standard topic
@@ -235,7 +278,11 @@ class TopicCore : public Sink,
   mutable Mutex change_mu_;
   TopicOptions options_ ABSL_GUARDED_BY(change_mu_);
   Subscriptions subscriptions_ ABSL_GUARDED_BY(change_mu_);
-  absl::flat_hash_map<const Sink*, uint64_t> by_endpoint_ ABSL_GUARDED_BY(change_mu_);  // serials
+  // What a subscription is known by: a queue or function, or protocol and address.
+  using EndpointKey = std::pair<const Sink*, std::string>;
+  static EndpointKey KeyOf(const Target& target);
+  absl::flat_hash_map<EndpointKey, uint64_t> by_endpoint_ ABSL_GUARDED_BY(change_mu_);  // serials
+  Confirmations confirmations_ ABSL_GUARDED_BY(change_mu_);
   int64_t filters_ ABSL_GUARDED_BY(change_mu_) = 0;  // among subscriptions_
   bool is_open_ ABSL_GUARDED_BY(change_mu_) = true;
   uint64_t next_serial_ ABSL_GUARDED_BY(change_mu_) = 0;

@@ -7,6 +7,7 @@
 #include "message/errors.h"
 #include "pattern/event_fields.h"
 #include "pattern/match.h"
+#include "route/subscription_rules.h"
 #include "route/topic_core.h"
 
 namespace banyan::inline v0_1::internal {
@@ -60,6 +61,12 @@ absl::Status TopicCore::SetOptions(const TopicOptions& options) {
                    "Invalid parameter: FifoThroughputScope Reason: cannot go back to Topic");
     }
     options_ = options;
+    signature_version_->store(options.signature_version, std::memory_order_relaxed);
+    for (const auto& [serial, entry] : subscriptions_) {
+      if (const auto& settings = entry.subscription->http_settings(); settings != nullptr) {
+        settings->Set(Policy(entry.delivery_policy));
+      }
+    }
     content_based_deduplication_.store(options.content_based_deduplication,
                                        std::memory_order_relaxed);
     if (line_ != nullptr) line_->SetScope(options.fifo_throughput_scope);
@@ -70,6 +77,27 @@ absl::Status TopicCore::SetOptions(const TopicOptions& options) {
     const TopicOptions latest = this->options();
     archive_->SetBounds({latest.archive_retention, latest.archive_bytes_max});
   });
+  return absl::OkStatus();
+}
+
+EffectiveDeliveryPolicy TopicCore::Policy(std::string_view own) const {
+  return Combine(*ParseTopicDeliveryPolicy(options_.delivery_policy, ""),
+                 *ParseDeliveryPolicy(own, ""));
+}
+
+absl::Status TopicCore::SetDeliveryPolicy(const SubscriptionCore& subscription,
+                                          std::string_view json) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  BANYAN_RETURN_IF_ERROR(ValidateDeliveryPolicy(json, subscription.protocol(), kOnChange));
+  MutexLock lock(&change_mu_);
+  if (!is_open_) return Gone();
+  const auto entry = subscriptions_.find(subscription.serial());
+  if (entry == subscriptions_.end()) return NoSubscription();
+  entry->second.delivery_policy = std::string(json);
+  if (const auto& settings = subscription.http_settings(); settings != nullptr) {
+    settings->Set(Policy(json));
+  }
   return absl::OkStatus();
 }
 
@@ -170,7 +198,7 @@ void TopicCore::Replay(uint64_t serial, const MessageRef& message) {
   if (subscription == nullptr) return;
   Delivery delivery = {.message = MakeReplayed(*message, env_->runtime.Read(),
                                                env_->limits.topic.raw_attributes_max),
-                       .presentation = presentations_[static_cast<size_t>(subscription->form())]};
+                       .presentation = PresentationFor(*subscription)};
   subscription->courier().Deliver(delivery);
 }
 
@@ -178,8 +206,7 @@ void TopicCore::GiveUp(uint64_t serial, const MessageRef& message) {
   const std::shared_ptr<SubscriptionCore> subscription = WhoWants(serial, *message);
   if (subscription == nullptr) return;
   subscription->courier().GiveUpUnsent(
-      {.message = message,
-       .presentation = presentations_[static_cast<size_t>(subscription->form())]},
+      {.message = message, .presentation = PresentationFor(*subscription)},
       absl::ResourceExhaustedError("it left the archive before its replay had reached it"));
 }
 

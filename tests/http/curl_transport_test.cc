@@ -35,12 +35,16 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::Pair;
 
-// Serves one connection after the other, one request each.
+// Serves one connection after the other: one request each or, if it keeps connections, as many as
+// come.
 class LoopbackServer {
  public:
+  enum class Connections { kClosed, kKept };
+
   // An empty answer: it says nothing, and waits until the client goes.
-  explicit LoopbackServer(std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-      : answer_(std::move(answer)) {
+  explicit LoopbackServer(std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+                          Connections connections = Connections::kClosed)
+      : answer_(std::move(answer)), keeps_(connections == Connections::kKept) {
     listening_ = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address = {};
     address.sin_family = AF_INET;
@@ -61,6 +65,7 @@ class LoopbackServer {
   std::string url(std::string_view path = "/") const {
     return "http://127.0.0.1:" + std::to_string(port_) + std::string(path);
   }
+  int connections() const { return connections_; }
   std::vector<std::string> requests() const {
     MutexLock lock(&mu_);
     return requests_;
@@ -71,17 +76,20 @@ class LoopbackServer {
     for (;;) {
       const int connection = ::accept(listening_, nullptr, nullptr);
       if (connection < 0) return;
-      Answer(connection);
+      ++connections_;
+      while (Answer(connection)) {
+      }
       ::close(connection);
     }
   }
 
-  void Answer(int connection) {
+  // True: the connection is to be used again.
+  bool Answer(int connection) {
     std::string heard;
     while (!IsWhole(heard)) {
       char bytes[4'096];
       const ssize_t count = ::recv(connection, bytes, sizeof(bytes), 0);
-      if (count <= 0) return;
+      if (count <= 0) return false;
       heard.append(bytes, static_cast<size_t>(count));
     }
     {
@@ -89,12 +97,16 @@ class LoopbackServer {
       requests_.push_back(heard);
     }
     if (!answer_.empty()) {
-      ::send(connection, answer_.data(), answer_.size(), MSG_NOSIGNAL);
-      ::shutdown(connection, SHUT_WR);
+      std::string answer = answer_;
+      // It has one thread: a connection that its client keeps would keep all others out.
+      if (!keeps_) answer.insert(answer.find("\r\n") + 2, "Connection: close\r\n");
+      ::send(connection, answer.data(), answer.size(), MSG_NOSIGNAL);
+      return keeps_;
     }
     char byte;
     while (::recv(connection, &byte, 1, 0) > 0) {
     }
+    return false;
   }
 
   static bool IsWhole(const std::string& heard) {
@@ -107,6 +119,8 @@ class LoopbackServer {
   }
 
   const std::string answer_;
+  const bool keeps_;
+  std::atomic<int> connections_{0};
   int listening_ = -1;
   int port_ = 0;
   std::thread thread_;
@@ -171,6 +185,15 @@ TEST(CurlTransportTest, ARedirectIsNotFollowed) {
   EXPECT_EQ(answer.value().status, 302);
   EXPECT_THAT(answer->headers, Contains(Pair("Location", elsewhere.url())));
   EXPECT_TRUE(elsewhere.requests().empty());
+}
+
+TEST(CurlTransportTest, AConnectionIsUsedAgain) {
+  LoopbackServer server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+                        LoopbackServer::Connections::kKept);
+  const auto transport = CurlTransport::Create().value();
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Ask(*transport, {.url = server.url()}).ok());
+  EXPECT_EQ(server.requests().size(), 3u);
+  EXPECT_EQ(server.connections(), 1);
 }
 
 TEST(CurlTransportTest, AServerThatSaysNothingRunsIntoTheTimeout) {
