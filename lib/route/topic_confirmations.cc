@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// lib/route/topic_confirmations.cc -- floor 5: a topic's handshake with what is outside the broker.
+// lib/route/topic_confirmations.cc -- floor 5: how a topic reaches what is outside the
+// broker, and the handshake before that.
 //
 //   Subscribe --> pending --SubscriptionConfirmation(token)--> server
 //                    |  <------ConfirmSubscription(token)------'
@@ -21,6 +22,25 @@
 #include "route/topic_core.h"
 
 namespace banyan::inline v0_1::internal {
+
+void TopicCore::PlanEndpoint(const NotificationEndpoint& endpoint, const Arn& subscription,
+                             bool raw, const std::shared_ptr<const HttpSettings>& settings,
+                             CourierPlan* plan, std::shared_ptr<HttpEndpoint>* http) const {
+  if (settings == nullptr) {
+    plan->destination = std::make_shared<CaptureEndpoint>(env_, endpoint, arn_text_);
+    return;
+  }
+  *http = MakeHttpEndpoint(env_, {.url = endpoint.address,
+                                  .type = "Notification",
+                                  .topic_arn = arn_text_,
+                                  .subscription_arn = subscription.ToString(),
+                                  .settings = settings,
+                                  .raw = raw});
+  plan->destination = *http;
+  plan->phases = [settings] { return settings->Get().retry; };
+  plan->retry.age_max = kHttpRetryTimeMax;
+  plan->close_destination = [http = *http](CloseKind kind) { http->Close(kind); };
+}
 
 absl::StatusOr<Subscription> TopicCore::ConfirmSubscription(std::string_view token) {
   const Gate::Pass pass = env_->gate.Enter();

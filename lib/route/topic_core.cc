@@ -458,25 +458,6 @@ std::shared_ptr<const Presentation> TopicCore::EnvelopeFor(const Target& target,
       MakeSigning(*env_, signature_version_), UnsubscribeUrl(*env_, subscription.ToString()));
 }
 
-void TopicCore::PlanEndpoint(const NotificationEndpoint& endpoint, const Arn& subscription,
-                             bool raw, const std::shared_ptr<const HttpSettings>& settings,
-                             CourierPlan* plan, std::shared_ptr<HttpEndpoint>* http) const {
-  if (settings == nullptr) {
-    plan->destination = std::make_shared<CaptureEndpoint>(env_, endpoint, arn_text_);
-    return;
-  }
-  *http = MakeHttpEndpoint(env_, {.url = endpoint.address,
-                                  .type = "Notification",
-                                  .topic_arn = arn_text_,
-                                  .subscription_arn = subscription.ToString(),
-                                  .settings = settings,
-                                  .raw = raw});
-  plan->destination = *http;
-  plan->phases = [settings] { return settings->Get().retry; };
-  plan->retry.age_max = kHttpRetryTimeMax;
-  plan->close_destination = [http = *http](CloseKind kind) { http->Close(kind); };
-}
-
 absl::StatusOr<Subscription> TopicCore::Subscribe(Target target, SubscriptionOptions options) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
