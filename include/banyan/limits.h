@@ -120,7 +120,7 @@ struct BANYAN_EXPORT Limits {
     int64_t replays_kept_max = 10'000;
     int64_t streams_max = 100'000;
     int64_t functions_max = 100'000;
-    int64_t schedules_max = 1'000'000;  // AWS: the same, by quota
+    int64_t schedules_max = 1'000'000;           // AWS: the same, by quota
     int64_t captured_notifications_max = 1'000;  // see captured_notification.h
   };
 

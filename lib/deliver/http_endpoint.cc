@@ -68,11 +68,11 @@ void HttpEndpoint::Work() {
     waiting_.pop_front();
   }
   HttpRequest request = plan_.make_request(call.delivery);
-  env_->http_transport->Send(
-      std::move(request), [self = shared_from_this(), done = std::move(call.done)](
-                              absl::StatusOr<HttpResponse> answer) mutable {
-        self->Answered(std::move(done), std::move(answer));
-      });
+  env_->http_transport->Send(std::move(request),
+                             [self = shared_from_this(), done = std::move(call.done)](
+                                 absl::StatusOr<HttpResponse> answer) mutable {
+                               self->Answered(std::move(done), std::move(answer));
+                             });
 }
 
 void HttpEndpoint::Answered(Completion done, absl::StatusOr<HttpResponse> answer) {

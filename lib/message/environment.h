@@ -58,7 +58,11 @@ class IdSource {
 
 struct Environment {
   Environment(Runtime& r, Limits l, uint64_t id_seed)
-      : runtime(r), limits(l), captured(l.broker.captured_notifications_max), ids(id_seed), incarnation_seed_(Mix64(id_seed)) {}
+      : runtime(r),
+        limits(l),
+        captured(l.broker.captured_notifications_max),
+        ids(id_seed),
+        incarnation_seed_(Mix64(id_seed)) {}
 
   Runtime& runtime;
   const Limits limits;

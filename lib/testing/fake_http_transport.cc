@@ -49,16 +49,17 @@ void FakeHttpTransport::Send(HttpRequest request, Completion done) {
     answer.failure = absl::DeadlineExceededError("the fake endpoint took too long");
     answer.after = timeout;
   }
-  runtime_.PostAt(now + answer.after, [this, answer = std::move(answer), done = std::move(done)]() mutable {
-    {
-      MutexLock lock(&mu_);
-      --in_flight_;
-    }
-    if (!answer.failure.ok()) return std::move(done)(std::move(answer.failure));
-    std::move(done)(HttpResponse{.status = answer.status,
-                                 .headers = std::move(answer.headers),
-                                 .body = std::move(answer.body)});
-  });
+  runtime_.PostAt(now + answer.after,
+                  [this, answer = std::move(answer), done = std::move(done)]() mutable {
+                    {
+                      MutexLock lock(&mu_);
+                      --in_flight_;
+                    }
+                    if (!answer.failure.ok()) return std::move(done)(std::move(answer.failure));
+                    std::move(done)(HttpResponse{.status = answer.status,
+                                                 .headers = std::move(answer.headers),
+                                                 .body = std::move(answer.body)});
+                  });
 }
 
 }  // namespace banyan::inline v0_1::testing
