@@ -22,6 +22,7 @@
 #include "banyan/archive.h"
 #include "banyan/scheduler.h"
 #include "banyan/target.h"
+#include "banyan/forecast.h"
 #include "banyan/function.h"
 #include "banyan/http_transport.h"
 #include "banyan/notification_signer.h"

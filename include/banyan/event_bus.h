@@ -31,6 +31,7 @@
 #include "absl/types/span.h"
 #include "banyan/arn.h"
 #include "banyan/export.h"
+#include "banyan/forecast.h"
 #include "banyan/id.h"
 #include "banyan/metrics.h"
 #include "banyan/pattern.h"
@@ -119,11 +120,20 @@ class BANYAN_EXPORT Rule {
   std::shared_ptr<internal::RuleCore> core_;
 };
 
+struct TargetExplanation {
+  std::string target_id;
+  Forecast forecast;
+};
+
 // Why a rule would or would not match an event.
 struct RuleExplanation {
   std::string rule_name;
   Explanation verdict;
+  std::vector<TargetExplanation> targets;  // each of them asked, if it matches; else none
 };
+
+// For people: "matches 2 of 5 rules, reaches 3 of 4 targets", then a line for each.
+BANYAN_EXPORT std::string ToString(absl::Span<const RuleExplanation> explanations);
 
 struct EventBusStats {
   int64_t accepted = 0;    // events, also those that another bus forwarded
@@ -196,7 +206,8 @@ class BANYAN_EXPORT EventBus {
   absl::StatusOr<std::string> Policy() const;
 
   // Says of each rule, by name, whether it would match the event in its envelope, and if not, the
-  // first field that failed. Delivers nothing. Banyan's own verb.
+  // first field that failed; if so, what each target would answer. Takes any JSON object, also one
+  // that PutEnveloped would refuse. Delivers nothing, and counts nothing. Banyan's own verb.
   absl::StatusOr<std::vector<RuleExplanation>> Explain(std::string_view event_json) const;
 
   EventBusStats Stats() const;

@@ -39,9 +39,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "banyan/arn.h"
 #include "banyan/attributes.h"
 #include "banyan/export.h"
+#include "banyan/forecast.h"
 #include "banyan/id.h"
 #include "banyan/pattern.h"
 #include "banyan/payload.h"
@@ -237,8 +239,12 @@ struct TopicStats {
 // Why a subscription would or would not get a message.
 struct SubscriptionExplanation {
   std::string subscription_arn;
-  Explanation verdict;
+  Explanation verdict;  // its filter policy's
+  Forecast forecast;    // the endpoint's, asked if the filter lets it pass
 };
+
+// For people: "reaches 3 of 7 subscriptions", then a line for each with the reason.
+BANYAN_EXPORT std::string ToString(absl::Span<const SubscriptionExplanation> explanations);
 
 class BANYAN_EXPORT Topic {
  public:
@@ -291,8 +297,10 @@ class BANYAN_EXPORT Topic {
 
   absl::StatusOr<std::vector<Subscription>> ListSubscriptions() const;
 
-  // Says of each subscription whether `request` would pass its filter, and if not, the first
-  // field that stopped it. Delivers nothing. Banyan's own verb.
+  // Says of each subscription what a Publish of `request` would do: the first field that stops it,
+  // or what the endpoint would answer. Delivers nothing, and counts nothing. What a FIFO topic knows
+  // already would reach nobody (kDuplicate). ToString() prints it. Banyan's own verb.
+  // Errors  as Publish.
   absl::StatusOr<std::vector<SubscriptionExplanation>> Explain(const PublishRequest& request) const;
 
   TopicStats Stats() const;

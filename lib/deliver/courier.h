@@ -57,6 +57,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "banyan/forecast.h"
 #include "banyan/mutex.h"
 #include "banyan/runtime.h"
 #include "banyan/target.h"
@@ -116,6 +117,8 @@ class Courier : public std::enable_shared_from_this<Courier> {
 
   // Takes the message and gives it up at once, without an attempt.
   void GiveUpUnsent(const Delivery& delivery, absl::Status why);
+  // What Deliver() would do with it; foresee.cc.
+  Forecast Foresee(Delivery delivery) const;
 
   DeliveryStats Stats() const;
   int64_t pending() const;

@@ -68,14 +68,30 @@ absl::Status FunctionCore::Gone(CloseKind kind) const {
   return Error(AwsError::kFunctionResourceNotFound, "Function not found: ", arn_text_);
 }
 
+absl::Status FunctionCore::TooManyWait() const {
+  return Error(AwsError::kFunctionTooManyRequests, "Rate Exceeded. ", arn_text_, " has ",
+               options_.pending_max, " deliveries waiting.");
+}
+
+absl::Status FunctionCore::CheckOpen() const {
+  MutexLock lock(&mu_);
+  return handler_ == nullptr ? Gone(close_kind_) : absl::OkStatus();
+}
+
+Prospect FunctionCore::Foresee(const Delivery&) {
+  MutexLock lock(&mu_);
+  if (handler_ == nullptr) return {Gone(close_kind_)};
+  if (static_cast<int64_t>(waiting_.size()) >= options_.pending_max) return {TooManyWait()};
+  return {};
+}
+
 std::optional<absl::Status> FunctionCore::Accept(const Delivery& delivery, LaterFn later) {
   {
     MutexLock lock(&mu_);
     if (handler_ == nullptr) return Gone(close_kind_);
     if (static_cast<int64_t>(waiting_.size()) >= options_.pending_max) {
       ++stats_.throttled;
-      return Error(AwsError::kFunctionTooManyRequests, "Rate Exceeded. ", arn_text_, " has ",
-                   options_.pending_max, " deliveries waiting.");
+      return TooManyWait();
     }
   }
   Completion done = later();  // not under the lock: it takes the courier's

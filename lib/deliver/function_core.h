@@ -50,7 +50,11 @@ class FunctionCore : public Sink, public std::enable_shared_from_this<FunctionCo
                                               FunctionOptions options, FunctionHandler handler);
 
   std::optional<absl::Status> Accept(const Delivery& delivery, LaterFn later) override;
+  Prospect Foresee(const Delivery& delivery) override;
   const std::string& arn_text() const override { return arn_text_; }
+
+  // Whether it is there.
+  absl::Status CheckOpen() const;
 
   // Calls the handler now, on this thread, and answers what it answered. The caller has a pass of
   // the broker's gate, or of its tasks.
@@ -82,6 +86,7 @@ class FunctionCore : public Sink, public std::enable_shared_from_this<FunctionCo
   void Work();
   absl::Status Run(const FunctionHandler& handler, const Delivery& delivery) const;
   absl::Status Gone(CloseKind kind) const;
+  absl::Status TooManyWait() const;
 
   const std::shared_ptr<Environment> env_;
   const std::string name_;
@@ -108,6 +113,7 @@ class InlineFunction final : public Sink {
   std::optional<absl::Status> Accept(const Delivery& delivery, LaterFn) override {
     return function_->CallInline(delivery);
   }
+  Prospect Foresee(const Delivery&) override { return {function_->CheckOpen()}; }
   const std::string& arn_text() const override { return function_->arn_text(); }
 
  private:

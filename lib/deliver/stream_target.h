@@ -24,9 +24,12 @@ class StreamTarget final : public Sink {
 
   // Answers at once.
   std::optional<absl::Status> Accept(const Delivery& delivery, LaterFn later) override;
+  Prospect Foresee(const Delivery& delivery) override;
   const std::string& arn_text() const override { return stream_->arn_text(); }
 
  private:
+  std::string KeyOf(const Message& message) const;
+
   const std::shared_ptr<StreamCore> stream_;
   const std::optional<JsonPath> key_path_;
 };

@@ -24,6 +24,12 @@ using Completion = absl::AnyInvocable<void(absl::Status) &&>;
 // pays nothing for it.
 using LaterFn = absl::FunctionRef<Completion()>;
 
+// What a destination would answer to a delivery.
+struct Prospect {
+  absl::Status answer = {};   // OK also where it would answer later
+  bool is_duplicate = false;  // it would answer OK and store nothing: the message is there already
+};
+
 class Sink {
  public:
   virtual ~Sink() = default;
@@ -33,6 +39,10 @@ class Sink {
   //
   // Never blocks. May be called under no lock of another resource.
   virtual std::optional<absl::Status> Accept(const Delivery& delivery, LaterFn later) = 0;
+
+  // What Accept() would answer now. Takes nothing, and changes nothing but what time itself changes.
+  // For those who explain. Who cannot know before he has tried says OK.
+  virtual Prospect Foresee(const Delivery&) { return {}; }
 
   virtual const std::string& arn_text() const = 0;
 };

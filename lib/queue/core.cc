@@ -515,6 +515,17 @@ absl::Status QueueCore::OverLimitStatus() const {
                books_.depth.in_flight, ", the limit is ", options_.in_flight_max, ".");
 }
 
+absl::Status QueueCore::FullStatus() const {
+  return Error(AwsError::kQueueRequestThrottled, "The queue ", name_, " is full: it holds ",
+               books_.depth.total(), " of ", options_.messages_max, " messages and ", books_.bytes,
+               " of ", options_.bytes_max, " bytes.");
+}
+
+absl::Status QueueCore::NoMoreIdsStatus() const {
+  return Error(AwsError::kQueueRequestThrottled, "The queue ", name_,
+               " cannot take more deduplication ids within five minutes.");
+}
+
 void QueueCore::Report(Change change, const Slot& slot, const Instant& now, int64_t deadline_ns,
                        std::string_view destination) {
   if (env_->journal == nullptr) return;

@@ -144,6 +144,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
 
   // The door for topics, buses and other queues' deliveries; see Sink. Answers at once.
   std::optional<absl::Status> Accept(const Delivery& delivery, LaterFn later) override;
+  Prospect Foresee(const Delivery& delivery) override;
   const std::string& arn_text() const override { return origin_->arn; }
 
   // Posts `wake` on the Runtime, once: when a receive may find something (at once if it may now),
@@ -216,6 +217,8 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   absl::Status ClosedStatus() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status IntakeClosedStatus() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(intake_.mu);
   absl::Status OverLimitStatus() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status FullStatus() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status NoMoreIdsStatus() const;
   absl::Status StaleReceipt(const Receipt& receipt) const;
   absl::Status ExpiredReceipt(const Receipt& receipt) const;
   absl::StatusOr<Receipt> ParseReceipt(std::string_view text) const;
@@ -286,6 +289,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   DedupKey KeyOf(const SendRequest& request) const;
   DedupKey KeyOf(std::string_view group, std::string_view deduplication_id,
                  const Payload& body) const;
+  absl::StatusOr<DedupKey> KeyOf(const Delivery& delivery) const;
   std::optional<SendResult> FindDuplicate(const DedupKey& key, const Instant& now);
   absl::Status ValidateDelivery(const Delivery& delivery) const;
   // `wait_end_ns`: of the call, for all that it sends; unset until somebody has to wait.

@@ -181,22 +181,53 @@ std::optional<absl::Status> QueueCore::Accept(const Delivery& delivery, LaterFn)
   incoming.id = env_->ids.Next();
   incoming.over_the_bound = delivery.accepted_before;
   if (fifo_) {
-    const std::string_view group = delivery.GroupId();
-    const std::string_view deduplication_id = delivery.DeduplicationId();
-    if (group.empty()) {
-      return Error(AwsError::kQueueMissingParameter,
-                   "The request must contain the parameter MessageGroupId.");
-    }
-    if (deduplication_id.empty() && !content_based_deduplication_.load(std::memory_order_relaxed)) {
-      return Error(AwsError::kQueueInvalidParameterValue,
-                   "The queue should either have ContentBasedDeduplication enabled or "
-                   "MessageDeduplicationId provided explicitly");
-    }
-    incoming.dedup_key =
-        KeyOf(group, deduplication_id, deduplication_id.empty() ? delivery.Body() : Payload());
+    BANYAN_ASSIGN_OR_RETURN(incoming.dedup_key, KeyOf(delivery));
   }
   std::optional<int64_t> wait_end_ns;
   return AdmitOrMakeRoom(&incoming, &operation, &wait_end_ns).status();
+}
+
+// The same questions in the same order.
+Prospect QueueCore::Foresee(const Delivery& delivery) {
+  if (!delivery.accepted_before) {
+    absl::Status fault = ValidateDelivery(delivery);
+    if (!fault.ok()) return {std::move(fault)};
+  }
+  DedupKey key;
+  if (fifo_) {
+    absl::StatusOr<DedupKey> made = KeyOf(delivery);
+    if (!made.ok()) return {made.status()};
+    key = *made;
+  }
+  Operation operation(this, Operation::kAlreadyInside);
+  MutexLock lock(&mu_);
+  if (closing_.has_value()) return {ClosedStatus()};
+  BringUpTo(&operation.now, &operation.after);
+  SetTimer();
+  if (fifo_) {
+    MutexLock intake_lock(&intake_.mu);
+    const int64_t now_ns = std::max(intake_.latest_ns, operation.now.uptime_ns);
+    if (intake_.dedup.Find(key, now_ns) != nullptr) return {.answer = {}, .is_duplicate = true};
+    if (intake_.dedup.full()) return {NoMoreIdsStatus()};
+  }
+  const Amount more = {1, static_cast<int64_t>(delivery.message->bytes())};
+  if (!delivery.accepted_before && !HasRoom(more)) return {FullStatus()};
+  return {};
+}
+
+absl::StatusOr<DedupKey> QueueCore::KeyOf(const Delivery& delivery) const {
+  const std::string_view group = delivery.GroupId();
+  const std::string_view deduplication_id = delivery.DeduplicationId();
+  if (group.empty()) {
+    return Error(AwsError::kQueueMissingParameter,
+                 "The request must contain the parameter MessageGroupId.");
+  }
+  if (deduplication_id.empty() && !content_based_deduplication_.load(std::memory_order_relaxed)) {
+    return Error(AwsError::kQueueInvalidParameterValue,
+                 "The queue should either have ContentBasedDeduplication enabled or "
+                 "MessageDeduplicationId provided explicitly");
+  }
+  return KeyOf(group, deduplication_id, deduplication_id.empty() ? delivery.Body() : Payload());
 }
 
 absl::Status QueueCore::ValidateDelivery(const Delivery& delivery) const {
@@ -293,8 +324,7 @@ absl::StatusOr<SendResult> QueueCore::SendIntoFull(Incoming* incoming, Operation
       // First, so that nothing is dropped for a message that is refused all the same.
       if (fifo_ && !RemembersMore(incoming->dedup_key, operation->now)) {
         ++books_.rejected;
-        return Error(AwsError::kQueueRequestThrottled, "The queue ", name_,
-                     " cannot take more deduplication ids within five minutes.");
+        return NoMoreIdsStatus();
       }
       bool has_room = HasRoom(needed);
       if (!has_room && options_.when_full == WhenFull::kDropOldest && incoming->is_direct &&
@@ -309,9 +339,7 @@ absl::StatusOr<SendResult> QueueCore::SendIntoFull(Incoming* incoming, Operation
       if (!has_room && (!blocks || operation->now.uptime_ns >= **wait_end_ns ||
                         incoming->stop.stop_requested())) {
         ++books_.rejected;
-        return Error(AwsError::kQueueRequestThrottled, "The queue ", name_, " is full: it holds ",
-                     books_.depth.total(), " of ", options_.messages_max, " messages and ",
-                     books_.bytes, " of ", options_.bytes_max, " bytes.");
+        return FullStatus();
       }
       if (!has_room && !operation->after.departed && operation->after.dropped.empty()) {
         if (!bed.has_value()) bed.emplace(env_->sleepers);

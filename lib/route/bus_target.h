@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "message/sink.h"
 
 namespace banyan::inline v0_1::internal {
@@ -26,9 +27,13 @@ class BusTarget final : public Sink {
 
   // Answers at once.
   std::optional<absl::Status> Accept(const Delivery& delivery, LaterFn later) override;
+  Prospect Foresee(const Delivery& delivery) override;
   const std::string& arn_text() const override { return arn_text_; }
 
  private:
+  // The bus, or why this delivery does not get there.
+  absl::StatusOr<std::shared_ptr<EventBusCore>> Find(const Delivery& delivery) const;
+
   const std::weak_ptr<EventBusCore> bus_;
   const std::string name_;
   const std::string arn_text_;

@@ -36,6 +36,8 @@ bool EventBusCore::closed() const {
   return !is_open_;
 }
 
+absl::Status EventBusCore::CheckOpen() const { return closed() ? Gone() : absl::OkStatus(); }
+
 bool EventBusCore::PutAgain(absl::Span<const ArchiveStore::Entry> events,
                             const ReplayPlan& replay) {
   RuleIndex::Moment rules(active_);

@@ -13,8 +13,6 @@
 #include "deliver/retry.h"
 #include "message/errors.h"
 #include "pattern/event_checker.h"
-#include "pattern/event_fields.h"
-#include "pattern/explain.h"
 #include "pattern/syntax.h"
 #include "queue/core.h"
 #include "route/archive_core.h"
@@ -204,28 +202,6 @@ void EventBusCore::Match(Delivery delivery, const CheckedEvent* checked, RuleInd
   if (replay != nullptr) return;
   if (refused != RuleIndex::Refusal::kNone) unreadable_.fetch_add(1, std::memory_order_relaxed);
   if (matched == 0) unmatched_.fetch_add(1, std::memory_order_relaxed);
-}
-
-absl::StatusOr<std::vector<RuleExplanation>> EventBusCore::Explain(
-    std::string_view event_json) const {
-  const Gate::Pass pass = env_->gate.Enter();
-  if (!pass) return env_->Refusal();
-  std::string error;
-  const std::optional<EventFields> fields =
-      EventFields::FromJson(event_json, EventLimits(env_->limits), &error);
-  if (!fields.has_value()) return NotAnEvent(error);
-  std::vector<RuleExplanation> list;
-  MutexLock lock(&change_mu_);
-  if (!is_open_) return Gone();
-  for (const auto& [name, rule] : rules_) {
-    Explanation verdict = {.matched = false, .sentence = "The rule has a schedule and no pattern."};
-    if (rule.pattern != nullptr) verdict = ExplainMatch(*rule.pattern, *fields);
-    if (!rule.enabled) {
-      verdict = {.matched = false, .sentence = "The rule is disabled."};
-    }
-    list.push_back({name, std::move(verdict)});
-  }
-  return list;
 }
 
 // --- Rules

@@ -144,6 +144,7 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   // none of them.
   bool PutAgain(absl::Span<const ArchiveStore::Entry> events, const ReplayPlan& replay);
   bool closed() const;
+  absl::Status CheckOpen() const;
 
   const Arn& arn() const { return arn_; }
   const std::string& arn_text() const { return arn_text_; }

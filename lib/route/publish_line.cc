@@ -23,6 +23,11 @@ std::optional<PublishResult> PublishLine::FindDuplicate(const DedupKey& key, int
   return PublishResult{original->message_id, original->sequence_number};
 }
 
+bool PublishLine::Knows(const DedupKey& key, int64_t now_ns) {
+  MutexLock lock(&mu_);
+  return window_.Find(key, std::max(latest_ns_, now_ns)) != nullptr;
+}
+
 absl::StatusOr<PublishLine::Entered> PublishLine::Enter(
     const DedupKey& key, const Id& id, int64_t now_ns,
     absl::FunctionRef<Publication(uint64_t sequence_number)> make) {

@@ -54,6 +54,9 @@ class PublishLine {
   // The answer to a message that was accepted before, or nothing.
   std::optional<PublishResult> FindDuplicate(const DedupKey& key, int64_t now_ns);
 
+  // The same for who only wants to know: it is not counted.
+  bool Knows(const DedupKey& key, int64_t now_ns);
+
   // Numbers the message and puts it in line: `make` gets its sequence number. Or answers like the
   // original, if it is a duplicate.
   struct Entered {

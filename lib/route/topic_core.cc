@@ -13,8 +13,6 @@
 #include "deliver/function_core.h"
 #include "deliver/retry.h"
 #include "message/errors.h"
-#include "pattern/event_fields.h"
-#include "pattern/explain.h"
 #include "queue/core.h"
 #include "route/function_record.h"
 #include "route/rule_target.h"
@@ -254,15 +252,24 @@ Publication TopicCore::MakePublication(PublishRequest request, const Id& id, con
   return publication;
 }
 
-std::optional<absl::Status> TopicCore::Accept(const Delivery& delivery, LaterFn) {
+absl::Status TopicCore::CheckDelivered(const Payload& body) const {
   if (line_ != nullptr) {
     return Error(AwsError::kTopicInvalidParameter,
                  "Invalid parameter: The MessageGroupId parameter is required for FIFO topics");
   }
+  return ValidateBodySize(static_cast<int64_t>(body.size()), env_->limits);
+}
+
+Prospect TopicCore::Foresee(const Delivery& delivery) {
+  if (RuleIndex::Moment(active_).closed()) return {Gone()};
+  return {CheckDelivered(delivery.Body())};
+}
+
+std::optional<absl::Status> TopicCore::Accept(const Delivery& delivery, LaterFn) {
   RuleIndex::Moment subscriptions(active_);
   if (subscriptions.closed()) return Gone();
   Payload body = delivery.Body();
-  BANYAN_RETURN_IF_ERROR(ValidateBodySize(static_cast<int64_t>(body.size()), env_->limits));
+  BANYAN_RETURN_IF_ERROR(CheckDelivered(body));
   // A block of its own, because the topic gives the message another id; the body is shared.
   const MessageRef message = MakeMessage({.id = env_->ids.Next(),
                                           .event_id = delivery.message->event_id,
@@ -589,38 +596,6 @@ absl::StatusOr<std::vector<Subscription>> TopicCore::ListSubscriptions() const {
   if (!is_open_) return Gone();
   std::vector<Subscription> list;
   for (const auto& [serial, entry] : subscriptions_) list.emplace_back(entry.subscription);
-  return list;
-}
-
-absl::StatusOr<std::vector<SubscriptionExplanation>> TopicCore::Explain(
-    const PublishRequest& request) const {
-  const Gate::Pass pass = env_->gate.Enter();
-  if (!pass) return env_->Refusal();
-  BANYAN_RETURN_IF_ERROR(ValidatePublish(request, kind(), env_->limits));
-  const EventFields by_attributes = EventFields::FromAttributes(request.attributes);
-  std::string body_error;
-  const std::optional<EventFields> by_body =
-      EventFields::FromJson(request.body.view(), EventLimits(env_->limits), &body_error);
-
-  std::vector<SubscriptionExplanation> list;
-  MutexLock lock(&change_mu_);
-  if (!is_open_) return Gone();
-  for (const auto& [serial, entry] : subscriptions_) {
-    SubscriptionExplanation& explained = list.emplace_back();
-    explained.subscription_arn = entry.subscription->arn_text();
-    if (entry.subscription->is_pending()) {
-      explained.verdict.sentence = "The subscription waits to be confirmed.";
-    } else if (entry.filter == nullptr) {
-      explained.verdict = {.matched = true, .sentence = "The subscription has no filter policy."};
-    } else if (entry.filter->scope == FilterPolicyScope::kMessageAttributes) {
-      explained.verdict = ExplainMatch(*entry.filter->pattern, by_attributes);
-    } else if (by_body.has_value()) {
-      explained.verdict = ExplainMatch(*entry.filter->pattern, *by_body);
-    } else {
-      explained.verdict.sentence =
-          StrCat("The body is not a JSON object that filter policies can read: ", body_error);
-    }
-  }
   return list;
 }
 

@@ -166,6 +166,7 @@ class TopicCore : public Sink,
   // The door for buses: the body becomes the message, event id and trace stay, no attributes.
   // Answers at once.
   std::optional<absl::Status> Accept(const Delivery& delivery, LaterFn later) override;
+  Prospect Foresee(const Delivery& delivery) override;
   const std::string& arn_text() const override { return arn_text_; }
 
   const Arn& arn() const { return arn_; }
@@ -219,6 +220,7 @@ class TopicCore : public Sink,
   absl::StatusOr<PublishResult> Enter(PublishRequest request);
   void Serve(uint64_t sequence_number);
   void ServeOne(const Publication& publication);
+  absl::Status CheckDelivered(const Payload& body) const;
   void FanOut(const Publication& publication, RuleIndex::Moment* subscriptions);
   // Of one body; `audience`: the protocols that get it.
   using Audience = std::array<bool, kProtocols.size()>;

@@ -139,6 +139,11 @@ absl::StatusOr<PutResult> StreamCore::Deliver(const PutRequest& request, const I
   return Store(request, hash, event_id, ReadClock());
 }
 
+absl::Status StreamCore::Check(const PutRequest& request) const {
+  BANYAN_RETURN_IF_ERROR(CheckOpen());
+  return ValidatePut(request, options_, env_->limits, std::nullopt).status();
+}
+
 absl::StatusOr<PutResult> StreamCore::ShowAndStore(const PutRequest& request,
                                                    const std::optional<absl::uint128>& hash,
                                                    Instant now) {

@@ -77,6 +77,9 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   //         permanent ones.
   absl::StatusOr<PutResult> Deliver(const PutRequest& request, const Id& event_id);
 
+  // What Deliver() would refuse whatever rests here.
+  absl::Status Check(const PutRequest& request) const;
+
   // Ends the stream: calls answer by `kind` from now on. Memory that no batch pins is given back.
   // Returns how many records rested here. Again: no effect.
   int64_t Close(CloseKind kind);
