@@ -33,6 +33,8 @@
 #include "banyan/outbox.h"
 #include "banyan/stream.h"
 #include "banyan/metrics.h"
+#include "banyan/story.h"
+#include "banyan/topology.h"
 #include "banyan/payload.h"
 #include "banyan/attributes.h"
 #include "banyan/message_md5.h"

@@ -46,9 +46,11 @@
 #include "banyan/queue.h"
 #include "banyan/runtime.h"
 #include "banyan/scheduler.h"
+#include "banyan/story.h"
 #include "banyan/stream.h"
 #include "banyan/tap.h"
 #include "banyan/topic.h"
+#include "banyan/topology.h"
 
 namespace banyan::inline v0_1 {
 
@@ -73,6 +75,8 @@ struct BrokerOptions {
 
   // Signs notifications; null: they are not signed.
   std::shared_ptr<const NotificationSigner> notification_signer = nullptr;
+
+  StoryOptions story = {};  // off by default; see Broker::Story()
 };
 
 // What a stop or reset left behind. Exact if calls_running is 0; else those may still move things.
@@ -92,7 +96,8 @@ struct QueuePage {
 
 class BANYAN_EXPORT Broker {
  public:
-  // Errors  kInvalidArgument: account is not twelve digits, region or endpoint_url is malformed.
+  // Errors  kInvalidArgument: account is not twelve digits, region or endpoint_url is malformed, a
+  //         bound of the stories is out of range (story.h).
   static absl::StatusOr<Broker> Create(Runtime& runtime, BrokerOptions options);
 
   Broker(Broker&&) noexcept;
@@ -249,6 +254,18 @@ class BANYAN_EXPORT Broker {
 
   // Of every queue, for a scrape; see banyan/metrics.h. Empty once the broker stops.
   BrokerMetrics Metrics() const;
+
+  // What there is, and who delivers to whom (banyan/topology.h). Consumers are not in it: a broker
+  // does not know them. Errors: kUnavailable.
+  absl::StatusOr<banyan::Topology> Topology() const;
+
+  // What became of one event (banyan/story.h). `id`: of the event, which is what Publish, PutEvents
+  // and Send have answered, FunctionEvent and Received::event_id() say; or of a message in some
+  // queue on its way, which is looked for among all. Works in a broker that has stopped, too.
+  // Errors  kFailedPrecondition: no stories are kept (BrokerOptions::story). kNotFound: no such
+  //         event, or it is forgotten.
+  absl::StatusOr<EventStory> Story(Id id) const;
+  StoryStats StoriesKept() const;
 
   std::string_view account() const;
   std::string_view region() const;

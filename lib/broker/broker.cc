@@ -233,6 +233,17 @@ BrokerMetrics Broker::Metrics() const {
   return core_->Metrics();
 }
 
+absl::StatusOr<banyan::Topology> Broker::Topology() const {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->Topology();
+}
+absl::StatusOr<EventStory> Broker::Story(Id id) const {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->Story(id);
+}
+StoryStats Broker::StoriesKept() const {
+  return core_ == nullptr ? StoryStats{} : core_->StoriesKept();
+}
 std::string_view Broker::account() const {
   return core_ == nullptr ? std::string_view() : core_->env()->account;
 }

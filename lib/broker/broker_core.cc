@@ -51,6 +51,12 @@ absl::Status ValidateBrokerOptions(const BrokerOptions& options) {
                  " https:// and have no query, at most ",
                  kUrlMax, " characters.");
   }
+  const StoryOptions& story = options.story;
+  if (story.events_max < 0 || story.bytes_max < 1 || story.steps_max < 1) {
+    return Error(AwsError::kQueueInvalidParameterValue,
+                 "Value for parameter Story is invalid. Reason: events_max must be at least 0,"
+                 " bytes_max and steps_max at least 1.");
+  }
   return absl::OkStatus();
 }
 
@@ -133,6 +139,7 @@ absl::StatusOr<std::shared_ptr<BrokerCore>> BrokerCore::Create(Runtime& runtime,
   env->endpoint_url = std::move(options.endpoint_url);
   while (env->endpoint_url.ends_with('/')) env->endpoint_url.pop_back();
   env->notification_signer = std::move(options.notification_signer);
+  if (options.story.events_max > 0) env->story = std::make_unique<Storyteller>(options.story);
   auto core = std::make_shared<BrokerCore>(std::move(env));
   MutexLock lock(&core->mu_);
   core->AddBuiltIns(&core->registry_);
@@ -543,6 +550,7 @@ StopReport BrokerCore::Reset() {
   env_->ids.Restart();
   env_->put_events.Reset();
   env_->captured.Clear();
+  if (env_->story != nullptr) env_->story->Clear();
   return report;
 }
 

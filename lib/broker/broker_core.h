@@ -131,6 +131,12 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   StopReport Reset();
   BrokerMetrics Metrics() const;
 
+  absl::StatusOr<v0_1::Topology> Topology() const;  // topology.cc
+
+  // stories.cc.
+  absl::StatusOr<EventStory> Story(const Id& id) const;
+  StoryStats StoriesKept() const;
+
   // Stops, and waits until nobody is inside: the Runtime may go then (B3).
   void Shutdown();
 

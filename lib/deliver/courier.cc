@@ -138,6 +138,7 @@ void Courier::DeliverFormed(Delivery formed) {
     MutexLock lock(&mu_);
     ++dropped_;
   }
+  Tell(StoryStep::Kind::kDropped, formed, ToStd(status.message()));
   LogDrop(formed, StrCat("before any attempt: ", ToStd(status.message())));
 }
 
@@ -197,6 +198,9 @@ void Courier::Answered(std::unique_ptr<Attempt> attempt, absl::Status answer) {
     ++failed_attempts_;
     // The runtime may be gone (environment.h); nobody will try again.
     if (closed_ && close_kind_ == CloseKind::kStopped) return;
+    if (env_->story != nullptr) {
+      Tell(StoryStep::Kind::kFailed, attempt->delivery, answer.ToString());
+    }
 
     if (!closed_ && !IsPermanent(answer)) {
       const int64_t now_ns = env_->runtime.Read().uptime_ns;
@@ -300,7 +304,7 @@ void Courier::DeadLetterAnswered(std::unique_ptr<Attempt> attempt, const absl::S
 void Courier::Drop(const Attempt& attempt, std::string_view why) {
   {
     MutexLock lock(&mu_);
-    Settle(attempt.delivery, dropped_, Change::kExpired, plan_.destination->arn_text());
+    Settle(attempt.delivery, dropped_, Change::kExpired, plan_.destination->arn_text(), why);
   }
   LogDrop(attempt.delivery, StrCat("after ", attempt.delivery.attempt, " attempts: ", why));
   HeadGone(attempt);
@@ -313,11 +317,30 @@ void Courier::LogDrop(const Delivery& delivery, std::string_view why) const {
 }
 
 void Courier::Settle(const Delivery& delivery, int64_t& book, Change how,
-                     std::string_view destination) {
+                     std::string_view destination, std::string_view why) {
   --pending_;
   ++book;
   if (closed_ && close_kind_ == CloseKind::kStopped) return;  // C6
   Report(delivery, how, destination);
+  if (how == Change::kSettled) {
+    Tell(StoryStep::Kind::kDelivered, delivery, why);
+  } else if (how == Change::kMoved) {
+    Tell(StoryStep::Kind::kDeadLettered, delivery, why, destination);
+  } else {
+    Tell(StoryStep::Kind::kDropped, delivery, why);
+  }
+}
+
+void Courier::Tell(StoryStep::Kind kind, const Delivery& delivery, std::string_view text,
+                   std::string_view destination) const {
+  if (env_->story == nullptr) return;
+  env_->story->Tell(delivery.message->event_id, {.kind = kind,
+                                                 .at = env_->runtime.Read(),
+                                                 .resource = plan_.destination->arn_text(),
+                                                 .destination = destination,
+                                                 .through = plan_.source_arn,
+                                                 .attempt = delivery.attempt,
+                                                 .text = text});
 }
 
 void Courier::Report(const Delivery& delivery, Change change, std::string_view destination) {

@@ -21,7 +21,7 @@
 // C2  A pending delivery is one Attempt. It is owned either by the Completion that the destination
 //     (or dead-letter queue) holds, or by waiting_, or by the thread that carries it between them.
 // C3  Under mu_ nothing is called but the Runtime's Read, Random, Post, PostAt and Cancel, and the
-//     Journal: no sink, no log.
+//     Journal and the Storyteller: no sink, no log.
 // C4  At most one Runtime timer: for the earliest in waiting_.
 // C5  After Close() nothing waits and no timer is set. What the destination still holds is booked
 //     when it answers; what would have to wait stays pending (broker stopped) or is given up.
@@ -155,10 +155,14 @@ class Courier : public std::enable_shared_from_this<Courier> {
   void LogDrop(const Delivery& delivery, std::string_view why) const;
 
   // The last step of a pending delivery: from pending_ into `book`, and into the journal.
-  void Settle(const Delivery& delivery, int64_t& book, Change how, std::string_view destination)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Settle(const Delivery& delivery, int64_t& book, Change how, std::string_view destination,
+              std::string_view why = {}) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Report(const Delivery& delivery, Change change, std::string_view destination)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // For the event's story, if stories are kept. Reads the clock, so not after Close(kStopped).
+  void Tell(StoryStep::Kind kind, const Delivery& delivery, std::string_view text,
+            std::string_view destination = {}) const;
 
   void WaitUntil(int64_t due_ns, std::unique_ptr<Attempt> attempt)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -169,6 +169,14 @@ absl::Status FunctionCore::CallInline(const Delivery& delivery) {
   ++stats_.calls;
   if (!answer.ok()) ++stats_.failures;
   if (handler_ == nullptr) idle_.WakeAll();
+  if (env_->story != nullptr && answer.ok() && delivery.attempt == 1) {
+    // The courier tells of what it has to wait for, or to try again; not of this.
+    env_->story->Tell(delivery.message->event_id, {.kind = StoryStep::Kind::kDelivered,
+                                                   .at = env_->runtime.Read(),
+                                                   .resource = arn_text_,
+                                                   .through = delivery.source_arn,
+                                                   .attempt = delivery.attempt});
+  }
   return answer;
 }
 

@@ -25,6 +25,7 @@
 #include "message/capture_log.h"
 #include "message/errors.h"
 #include "message/journal.h"
+#include "message/storyteller.h"
 
 namespace banyan::inline v0_1 {
 class HttpTransport;
@@ -75,7 +76,8 @@ struct Environment {
   std::string endpoint_url = {};            // where the broker is reached; empty: nowhere
   std::shared_ptr<const NotificationSigner> notification_signer = nullptr;
   CaptureLog captured;
-  Gate gate;   // every call through a public handle
+  std::unique_ptr<Storyteller> story;  // null: stories are off
+  Gate gate;                           // every call through a public handle
   Gate tasks;  // retries and handlers on the Runtime: a stopping broker closes it last, after
                // `gate`, so that what was accepted can still be delivered
   Sleepers sleepers;                        // callers in a long poll

@@ -199,6 +199,7 @@ void QueueCore::BringIn(IntakeEntry* entry, const Instant& now) {
   ++books_.accepted;
   sent_sizes_.Add(static_cast<int64_t>(slot.contents.message->bytes()));
   Report(Change::kAccepted, slot, now);
+  if (env_->story != nullptr) TellArrival(slot, now);
   if (entry->delay_ns > 0) {
     Hide(index, SlotState::kDelayed, AddClamped(slot.enqueued_ns, entry->delay_ns),
          entry->usual_delay);
@@ -359,6 +360,7 @@ Contents QueueCore::FreeSlot(SlotIndex index, int64_t now_ns) {
 
 void QueueCore::Drop(SlotIndex index, Change why, const Instant& now, Aftermath* after) {
   Report(why, slots_[index], now);
+  if (env_->story != nullptr) TellEnd(why, slots_[index], now);
   // Whoever had an expired message had it until then, not until somebody looked.
   const int64_t left_ns = std::min(now.uptime_ns, ExpiresAt(slots_[index]));
   LeaveBooks(index, left_ns);
@@ -374,6 +376,10 @@ void QueueCore::EndAttempt(SlotIndex index, int64_t visible_since_ns, const Inst
   if (Exhausted(slot)) {
     Depart(index, nullptr, std::nullopt, now, after);
   } else {
+    if (env_->story != nullptr) {
+      const int64_t back_ns = now.uptime_ns - visible_since_ns;
+      Tell(StoryStep::Kind::kReturned, slot, {visible_since_ns, now.unix_ns - back_ns});
+    }
     LeaveState(index, visible_since_ns);
     MakeVisible(index, visible_since_ns);
   }
@@ -436,6 +442,7 @@ QueueDepth QueueCore::Close(CloseKind why) {
     if (closing_.has_value()) return {};
     closing_ = why;
     left = books_.depth;
+    if (env_->story != nullptr && why == CloseKind::kDeleted) TellOfAll("the queue was deleted");
     {
       MutexLock intake_lock(&intake_.mu);
       intake_.closed = why;

@@ -27,14 +27,15 @@
 //     the wake on. Blocked receivers and watchers (WaitAsync) take turns.
 // Q6  No two queues' locks are ever held together, and under mu_ no user code runs, no message is
 //     freed, and nothing is called but the intake's lock, the broker's gate and sleepers, the
-//     Runtime's Post, PostAt, Cancel and Random, and the Journal.
+//     Runtime's Post, PostAt, Cancel and Random, the Journal and the Storyteller.
 //
 // Why two locks and no lock-free list: with deadlines, counts and receipts to keep, lock-free costs
 // more than it gives; with a lock for each side, a sender and a receiver on two threads do not
 // meet. What that costs one thread that does both is one more lock for each receive.
 //
 // The code: core.cc (life, time, changes of state), settings.cc, send.cc, receive.cc,
-// settle.cc, wait.cc, move.cc, redrive.cc, move_tasks.cc, explain.cc, metrics.cc, check.cc.
+// settle.cc, wait.cc, move.cc, redrive.cc, move_tasks.cc, explain.cc, metrics.cc, story.cc,
+// check.cc.
 //
 // Threads   Any, all methods. Lifetime  Outlives its broker with any handle; Close() ended it.
 #ifndef BANYAN_LIB_QUEUE_CORE_H_
@@ -420,6 +421,13 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
 
   void Report(Change change, const Slot& slot, const Instant& now, int64_t deadline_ns = 0,
               std::string_view destination = {}) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Of a message here, if stories are kept; story.cc.
+  void Tell(StoryStep::Kind kind, const Slot& slot, const Instant& at, std::string_view text = {},
+            std::string_view destination = {}) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void TellArrival(const Slot& slot, const Instant& now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void TellEnd(Change why, const Slot& slot, const Instant& now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void TellOfAll(std::string_view text) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::shared_ptr<Environment> env_;
   const std::string name_;

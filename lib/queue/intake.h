@@ -9,8 +9,8 @@
 //     leaves it in `entries`. So senders and receivers do not wait for each other.
 // I2  Entries are in order of number and of time. Whoever takes them out (Drain, under both locks)
 //     brings them in before the queue answers anything they could change.
-// I3  While somebody waits for messages, or a journal wants to know, `deliver_now` is set: a
-//     sender then brings its message in itself. It is set under this lock by one who drains the
+// I3  While somebody waits for messages, or a journal or storyteller wants to know, `deliver_now`
+//     is set: a sender then brings its message in itself. It is set under this lock by one who drains the
 //     entries after that, so a message is either found by the waiter or brought by its sender.
 // I4  What a sender sees as resting here, admitted - left, is never less than what does.
 //

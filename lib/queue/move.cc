@@ -34,8 +34,13 @@ void QueueCore::Depart(SlotIndex index, std::shared_ptr<QueueCore> redrive_to,
                        Aftermath* after) {
   Slot& slot = slots_[index];
   const bool is_redrive = redrive_to != nullptr;
-  Report(Change::kMoved, slot, now, 0,
-         is_redrive ? redrive_to->arn_text() : options_.redrive->dead_letter.ToString());
+  const std::string destination =
+      is_redrive ? redrive_to->arn_text() : options_.redrive->dead_letter.ToString();
+  Report(Change::kMoved, slot, now, 0, destination);
+  if (env_->story != nullptr) {
+    Tell(is_redrive ? StoryStep::Kind::kMoved : StoryStep::Kind::kDeadLettered, slot, now,
+         given_up.value_or(""), destination);
+  }
   LeaveBooks(index, now.uptime_ns);
   ++books_.moved_out;
   Departure departure = {.slot = index,
@@ -195,6 +200,7 @@ bool QueueCore::TakeMoved(absl::Span<Departure> departures, Instant now, Afterma
       }
     }
     Report(Change::kAccepted, slot, now);
+    if (env_->story != nullptr) TellArrival(slot, now);
     MakeVisible(index, now.uptime_ns);
   }
   SetTimer();
@@ -225,6 +231,7 @@ void QueueCore::Departed(absl::Span<Departure> departures,
       if (was_deleted) {
         ++books_.deleted;
         Report(Change::kSettled, slot, now);
+        if (env_->story != nullptr) TellEnd(Change::kSettled, slot, now);
         dropped.push_back(FreeSlot(index, now.uptime_ns));
         continue;
       }
@@ -234,6 +241,7 @@ void QueueCore::Departed(absl::Span<Departure> departures,
       slot.own_age = true;
       moved_by_age_.emplace(std::pair(slot.enqueued_ns, slot.number), index);
       Report(Change::kAccepted, slot, now);
+      if (env_->story != nullptr) TellArrival(slot, now);
       MakeVisible(index, now.uptime_ns);
     }
     SetTimer();

@@ -140,6 +140,7 @@ void QueueCore::TakeOne(SlotIndex index, int64_t deadline_ns, bool is_usual, con
   Hide(index, SlotState::kInFlight, deadline_ns, is_usual);
   CopyOut(index, slot.attempts, deadline_ns, taken);
   Report(Change::kReceived, slot, now, deadline_ns);
+  if (env_->story != nullptr) Tell(StoryStep::Kind::kReceived, slot, now);
 }
 
 // The visible message of which a receive would begin; kNoSlot if there is none.

@@ -292,6 +292,7 @@ void QueueCore::NoteFailure(const Received& received, std::string_view error) {
   Slot* slot = slots_.Find(state->receipt.slot, state->receipt.number);
   if (slot == nullptr || slot->attempts != state->receipt.attempt) return;
   AddFailure(slot, error, operation.now);
+  if (env_->story != nullptr) Tell(StoryStep::Kind::kFailed, *slot, operation.now, error);
 }
 
 bool QueueCore::Overrun(const ReceivedState& received) {

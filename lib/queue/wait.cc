@@ -12,7 +12,7 @@ bool QueueCore::SomebodyWaits() const { return sleeping_ > 0 || !watchers_.empty
 
 // I3. Who has just begun to wait drains the intake after this.
 void QueueCore::TellIntake() {
-  const bool deliver_now = SomebodyWaits() || env_->journal != nullptr;
+  const bool deliver_now = SomebodyWaits() || env_->journal != nullptr || env_->story != nullptr;
   if (deliver_now == intake_told_) return;
   intake_told_ = deliver_now;
   MutexLock lock(&intake_.mu);

@@ -91,7 +91,12 @@ absl::Status ArchiveCore::Open(std::shared_ptr<const CompiledPattern> pattern) {
 
 void ArchiveCore::Keep(const MessageRef& event) {
   const EventHead head = ReadEventHead(event->body.view());
-  if (!head.has_replay_name) shelf_.Add(head.unix_seconds, event);
+  if (head.has_replay_name || !shelf_.Add(head.unix_seconds, event)) return;
+  if (env_->story == nullptr) return;
+  env_->story->Tell(event->event_id, {.kind = StoryStep::Kind::kArchived,
+                                      .at = event->accepted,
+                                      .resource = bus_arn_.ToString(),
+                                      .destination = arn_.ToString()});
 }
 
 ArchiveDescription ArchiveCore::Describe() {

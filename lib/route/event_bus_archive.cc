@@ -45,6 +45,7 @@ bool EventBusCore::PutAgain(absl::Span<const ArchiveStore::Entry> events,
   const Instant now = env_->runtime.Read();
   for (const ArchiveStore::Entry& event : events) {
     replayed_.fetch_add(1, std::memory_order_relaxed);
+    Tell(StoryStep::Kind::kReplayed, *event.message, now, replay.name);
     Match({.message = MakeReplayed(*event.message, replay.name, now), .now = now}, nullptr, &rules,
           &replay);
   }

@@ -163,6 +163,7 @@ void EventBusCore::Route(Event event, std::string trace_header, const Instant& n
                              .key = {}});
     if (verdict == TapVerdict::kTakeOver) return;
   }
+  Tell(StoryStep::Kind::kAccepted, message, now);
 
   std::optional<CheckedEvent> checked;
   if (event.outline.has_value()) {
@@ -175,6 +176,9 @@ absl::Status EventBusCore::Forward(const Delivery& delivery) {
   RuleIndex::Moment rules(active_);
   if (rules.closed()) return Gone();
   accepted_.fetch_add(1, std::memory_order_relaxed);
+  if (env_->story != nullptr) {
+    Tell(StoryStep::Kind::kArrived, *delivery.message, env_->runtime.Read());
+  }
   Match({.message = delivery.message, .from_bus = true}, nullptr, &rules);
   return absl::OkStatus();
 }
@@ -196,12 +200,40 @@ void EventBusCore::Match(Delivery delivery, const CheckedEvent* checked, RuleInd
         if (replay != nullptr && !replay->IsFor(rule.core->name())) return;
         ++matched;
         rule.core->CountMatched();
-        for (const std::shared_ptr<Courier>& courier : rule.couriers) courier->Deliver(delivery);
+        for (const std::shared_ptr<Courier>& courier : rule.couriers) {
+          if (env_->story != nullptr) {
+            TellMatched(*delivery.message, TimeOf(delivery), arn_text_, *rule.core, *courier);
+          }
+          courier->Deliver(delivery);
+        }
       },
       &refused);
+  if (env_->story != nullptr && matched == 0) {
+    Tell(StoryStep::Kind::kUnmatched, *delivery.message, TimeOf(delivery));
+  }
   if (replay != nullptr) return;
   if (refused != RuleIndex::Refusal::kNone) unreadable_.fetch_add(1, std::memory_order_relaxed);
   if (matched == 0) unmatched_.fetch_add(1, std::memory_order_relaxed);
+}
+
+// A forwarded event was accepted elsewhere.
+Instant EventBusCore::TimeOf(const Delivery& delivery) const {
+  return delivery.now.has_value() ? *delivery.now : env_->runtime.Read();
+}
+
+void EventBusCore::Tell(StoryStep::Kind kind, const Message& event, const Instant& at,
+                        std::string_view text) const {
+  if (env_->story == nullptr) return;
+  env_->story->Tell(event.event_id, {.kind = kind, .at = at, .resource = arn_text_, .text = text});
+}
+
+void EventBusCore::TellMatched(const Message& event, const Instant& at, std::string_view by,
+                               const RuleCore& rule, const Courier& courier) const {
+  env_->story->Tell(event.event_id, {.kind = StoryStep::Kind::kMatched,
+                                     .at = at,
+                                     .resource = by,
+                                     .destination = courier.plan().destination->arn_text(),
+                                     .through = by == rule.arn_text() ? "" : rule.arn_text()});
 }
 
 // --- Rules
@@ -286,7 +318,18 @@ void EventBusCore::FireSchedule(const RuleCore& rule, const Timetable::Firing& f
                               .accepted = firing.now,
                               .body = Payload(ScheduledEvent(id, "aws.events", rule.arn_text(),
                                                              firing.scheduled, "{}", *env_))})};
-  for (const std::shared_ptr<Courier>& courier : couriers) courier->Deliver(delivery);
+  if (env_->story != nullptr) {
+    env_->story->Tell(id, {.kind = StoryStep::Kind::kAccepted,
+                           .at = firing.now,
+                           .resource = rule.arn_text(),
+                           .text = StrCat("fired for ", ScheduledTimeText(firing.scheduled))});
+  }
+  for (const std::shared_ptr<Courier>& courier : couriers) {
+    if (env_->story != nullptr) {
+      TellMatched(*delivery.message, firing.now, rule.arn_text(), rule, *courier);
+    }
+    courier->Deliver(delivery);
+  }
 }
 
 absl::StatusOr<std::vector<RuleTarget>> EventBusCore::ResolveTargets(

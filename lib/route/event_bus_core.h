@@ -197,6 +197,13 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   void Match(Delivery delivery, const CheckedEvent* checked, RuleIndex::Moment* rules,
              const ReplayPlan* replay = nullptr);
 
+  Instant TimeOf(const Delivery& delivery) const;
+  // For the event's story, if stories are kept.
+  void Tell(StoryStep::Kind kind, const Message& event, const Instant& at,
+            std::string_view text = {}) const;
+  void TellMatched(const Message& event, const Instant& at, std::string_view by,
+                   const RuleCore& rule, const Courier& courier) const;
+
   void SetSchedule(RuleState& state, RuleScheduleExpression expression)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
   void FireSchedule(const RuleCore& rule, const Timetable::Firing& firing);

@@ -371,6 +371,16 @@ void SchedulerCore::Fired(Item& item, const Timetable::Firing& firing) {
           MakeMessage({.id = id, .event_id = id, .accepted = firing.now, .body = Payload(body)}),
       .presentation = std::make_shared<Invocation>(
           firing.scheduled, absl::StrFormat("%016x", id.hi), std::move(group_id))};
+  if (env_->story != nullptr) {
+    env_->story->Tell(id, {.kind = StoryStep::Kind::kAccepted,
+                           .at = firing.now,
+                           .resource = arn,
+                           .text = StrCat("fired for ", ScheduledTimeText(firing.scheduled))});
+    env_->story->Tell(id, {.kind = StoryStep::Kind::kMatched,
+                           .at = firing.now,
+                           .resource = arn,
+                           .destination = courier->plan().destination->arn_text()});
+  }
   courier->Deliver(delivery);
   if (firing.is_late) {
     env_->Log(LogSeverity::kWarning, arn,

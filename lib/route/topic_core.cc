@@ -152,7 +152,9 @@ absl::StatusOr<PublishResult> TopicCore::Publish(PublishRequest request) {
   const Instant now = env_->runtime.Read();
   published_.fetch_add(1, std::memory_order_relaxed);
   if (IsTakenOver(request, id, now)) return PublishResult{id};
-  FanOut(MakePublication(std::move(request), id, now, 0), &subscriptions);
+  const Publication publication = MakePublication(std::move(request), id, now, 0);
+  Tell(StoryStep::Kind::kAccepted, *publication.message, now);
+  FanOut(publication, &subscriptions);
   return PublishResult{id};
 }
 
@@ -193,9 +195,18 @@ absl::StatusOr<PublishResult> TopicCore::Enter(PublishRequest request) {
   }
   BANYAN_ASSIGN_OR_RETURN(const PublishLine::Entered entered,
                           line_->Enter(key, id, now.uptime_ns, [&](uint64_t sequence_number) {
-                            return MakePublication(std::move(request), id, now, sequence_number);
+                            Publication made =
+                                MakePublication(std::move(request), id, now, sequence_number);
+                            // Here, for from now on another thread may fan it out.
+                            Tell(StoryStep::Kind::kAccepted, *made.message, now);
+                            return made;
                           }));
-  if (!entered.is_duplicate) published_.fetch_add(1, std::memory_order_relaxed);
+  if (!entered.is_duplicate) {
+    published_.fetch_add(1, std::memory_order_relaxed);
+  } else if (env_->story != nullptr) {
+    env_->story->Tell(entered.result.message_id,
+                      {.kind = StoryStep::Kind::kDuplicate, .at = now, .resource = arn_text_});
+  }
   return entered.result;
 }
 
@@ -277,6 +288,7 @@ std::optional<absl::Status> TopicCore::Accept(const Delivery& delivery, LaterFn)
                                           .trace_header = delivery.message->trace_header(),
                                           .body = std::move(body)});
   published_.fetch_add(1, std::memory_order_relaxed);
+  Tell(StoryStep::Kind::kArrived, *message, message->accepted);
   FanOut({.message = message}, &subscriptions);
   return absl::OkStatus();
 }
@@ -284,24 +296,40 @@ std::optional<absl::Status> TopicCore::Accept(const Delivery& delivery, LaterFn)
 void TopicCore::FanOut(const Publication& publication, RuleIndex::Moment* subscriptions) {
   // Those without a body of their own share one; each other body has its audience of one.
   Audience others = {};
+  int64_t wanted = 0;
   for (const Protocol protocol : kProtocols) {
     const size_t i = static_cast<size_t>(protocol);
     others[i] = !publication.of_protocol[i];
     if (others[i]) continue;
     Audience own = {};
     own[i] = true;
-    FanOut(publication.of_protocol[i], own, subscriptions);
+    wanted += FanOut(publication.of_protocol[i], own, subscriptions);
   }
-  FanOut(publication.message, others, subscriptions);
+  wanted += FanOut(publication.message, others, subscriptions);
+  if (wanted == 0) {
+    Tell(StoryStep::Kind::kUnmatched, *publication.message, publication.message->accepted);
+  }
 }
 
-void TopicCore::FanOut(const MessageRef& message, const Audience& audience,
-                       RuleIndex::Moment* subscriptions) {
+void TopicCore::Tell(StoryStep::Kind kind, const Message& message, const Instant& at,
+                     std::string_view through, std::string_view destination) const {
+  if (env_->story == nullptr) return;
+  env_->story->Tell(message.event_id, {.kind = kind,
+                                       .at = at,
+                                       .resource = arn_text_,
+                                       .destination = destination,
+                                       .through = through,
+                                       .message_id = message.id});
+}
+
+int64_t TopicCore::FanOut(const MessageRef& message, const Audience& audience,
+                          RuleIndex::Moment* subscriptions) {
   // One for each form that is met: a publisher shows it to all who get it so.
   std::array<std::optional<Delivery>, SubscriptionCore::kForms> deliveries;
   const std::string_view body = message->body.view();
   const bool some_replay = archive_ != nullptr && archive_->has_replays();
   RuleIndex::Refusal refused = RuleIndex::Refusal::kNone;
+  int64_t wanted = 0;
   subscriptions->Match(
       {.json = &body, .attributes = &message->attributes},
       [&](const PackedRule& found) {
@@ -320,10 +348,14 @@ void TopicCore::FanOut(const MessageRef& message, const Audience& audience,
           deliveries[form] = Delivery{
               .message = message, .presentation = presentations_[form], .now = message->accepted};
         }
+        ++wanted;
+        Tell(StoryStep::Kind::kMatched, *message, message->accepted, subscription.arn_text(),
+             subscription.courier().plan().destination->arn_text());
         subscription.courier().Deliver(*deliveries[form]);
       },
       &refused);
   if (refused != RuleIndex::Refusal::kNone) unreadable_.fetch_add(1, std::memory_order_relaxed);
+  return wanted;
 }
 
 absl::StatusOr<std::shared_ptr<const TopicCore::Filter>> TopicCore::MakeFilter(

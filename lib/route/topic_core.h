@@ -159,6 +159,14 @@ class TopicCore : public Sink,
   absl::StatusOr<std::optional<SubscriptionReplay>> Replay(
       const SubscriptionCore& subscription) const;
   absl::StatusOr<std::optional<absl::Time>> BeginningArchiveTime() const;
+  // The subscriptions with their filter policies, in the order they came; none of a topic that is
+  // gone.
+  struct Subscribed {
+    std::shared_ptr<const SubscriptionCore> subscription;
+    std::string filter_policy;  // empty: none
+    FilterPolicyScope scope = FilterPolicyScope::kMessageAttributes;
+  };
+  std::vector<Subscribed> Describe() const;
 
   // What Publish would refuse, whoever has subscribed. For who publishes later.
   absl::Status Check(const PublishRequest& request) const;
@@ -224,8 +232,12 @@ class TopicCore : public Sink,
   void FanOut(const Publication& publication, RuleIndex::Moment* subscriptions);
   // Of one body; `audience`: the protocols that get it.
   using Audience = std::array<bool, kProtocols.size()>;
-  void FanOut(const MessageRef& message, const Audience& audience,
-              RuleIndex::Moment* subscriptions);
+  // Answers how many subscriptions want it.
+  int64_t FanOut(const MessageRef& message, const Audience& audience,
+                 RuleIndex::Moment* subscriptions);
+  // For the event's story, if stories are kept.
+  void Tell(StoryStep::Kind kind, const Message& message, const Instant& at,
+            std::string_view through = {}, std::string_view destination = {}) const;
   // Null for an empty policy. `prefix` is what SNS puts before its errors in this call.
   absl::StatusOr<std::shared_ptr<const Filter>> MakeFilter(std::string_view json,
                                                            FilterPolicyScope scope,

@@ -113,6 +113,19 @@ absl::StatusOr<std::vector<SubscriptionExplanation>> TopicCore::Explain(
   return list;
 }
 
+std::vector<TopicCore::Subscribed> TopicCore::Describe() const {
+  std::vector<Subscribed> list;
+  MutexLock lock(&change_mu_);
+  for (const auto& [serial, entry] : subscriptions_) {
+    Subscribed& one = list.emplace_back();
+    one.subscription = entry.subscription;
+    if (entry.filter == nullptr) continue;
+    one.filter_policy = entry.filter->text;
+    one.scope = entry.filter->scope;
+  }
+  return list;
+}
+
 }  // namespace internal
 
 std::string ToString(absl::Span<const SubscriptionExplanation> explanations) {

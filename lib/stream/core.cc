@@ -136,7 +136,16 @@ absl::StatusOr<PutResult> StreamCore::Deliver(const PutRequest& request, const I
   BANYAN_RETURN_IF_ERROR(CheckOpen());
   BANYAN_ASSIGN_OR_RETURN(const auto hash,
                           ValidatePut(request, options_, env_->limits, std::nullopt));
-  return Store(request, hash, event_id, ReadClock());
+  const Instant now = ReadClock();
+  absl::StatusOr<PutResult> result = Store(request, hash, event_id, now);
+  if (env_->story != nullptr && result.ok()) {
+    env_->story->Tell(event_id, {.kind = StoryStep::Kind::kArrived,
+                                 .at = now,
+                                 .resource = arn_text_,
+                                 .text = StrCat(result->shard_id.ToString(), ", record ",
+                                                result->sequence.number)});
+  }
+  return result;
 }
 
 absl::Status StreamCore::Check(const PutRequest& request) const {
