@@ -194,12 +194,26 @@ class Analyst {
           is_for_bodies ? PatternLanguage::kSnsMessageBody : PatternLanguage::kSnsMessageAttributes;
       if (!is_for_bodies) options.envelope = LintEnvelope::kSnsAttributes;
     }
-    for (const LintWarning& warning : LintPattern(node.pattern, options)) {
-      if (warning.kind != LintWarning::Kind::kNeverMatches) continue;
+    if (const std::string why = WhyNever(node.pattern, options); !why.empty()) {
       Report(Severity::kError, Finding::Kind::kNeverMatches, {node.arn},
-             StrCat(ArnWords(node.arn), " never matches: ", warning.sentence));
+             StrCat(ArnWords(node.arn), " never matches: ", why));
       return;
     }
+    // What is in events that PutEvents made is known; those of PutEnveloped may have more.
+    if (node.kind == Node::Kind::kSubscription) return;
+    options.envelope = LintEnvelope::kEventBus;
+    if (const std::string why = WhyNever(node.pattern, options); !why.empty()) {
+      Report(Severity::kWarning, Finding::Kind::kNeverMatches, {node.arn},
+             StrCat(ArnWords(node.arn), " never matches what Put and PutEvents take: ", why));
+    }
+  }
+
+  // The linter's proof; empty: it has none.
+  static std::string WhyNever(const std::string& pattern, const LintOptions& options) {
+    for (LintWarning& warning : LintPattern(pattern, options)) {
+      if (warning.kind == LintWarning::Kind::kNeverMatches) return std::move(warning.sentence);
+    }
+    return {};
   }
 
   // A rule, subscription or schedule.
