@@ -165,10 +165,12 @@ class BANYAN_EXPORT EventBus {
   // Takes an event that is already in its envelope, as real ones from a file or a queue are. Its
   // source, detail-type and detail must be there; what else it says is kept, its time to the
   // second; id, time, account, region and resources are added where they are missing. Answers the
-  // event's id, or a new one where that is no UUID. Banyan's own verb; "aws." sources pass.
+  // event's id, or a new one where that is no UUID. An envelope has no place for a trace header: it
+  // is given beside it, as EventEntry's. Banyan's own verb; "aws." sources pass.
   //
   // Errors  kInvalidArgument: not a JSON object, with reason and position; or as Put.
-  absl::StatusOr<Id> PutEnveloped(std::string_view event_json) const;
+  absl::StatusOr<Id> PutEnveloped(std::string_view event_json,
+                                  std::string_view trace_header = {}) const;
 
   // Creates a rule, or replaces its pattern, schedule, state and description; targets given here are put
   // as Rule::PutTargets does, others stay.

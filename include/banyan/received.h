@@ -50,10 +50,12 @@ class BANYAN_EXPORT Received {
   std::string_view body() const;  // valid while a copy of this Received lives
   const Payload& payload() const;
   const Attributes& attributes() const;
-  Id id() const;                          // the queue's MessageId
-  Id event_id() const;                    // given at first acceptance, kept over every hop
-  std::string_view trace_header() const;  // as the sender gave it; may be empty
-  std::string trace_id() const;           // of the trace header; else the event id, as hex
+  Id id() const;        // the queue's MessageId
+  Id event_id() const;  // given at first acceptance, kept over every hop
+  // As the sender gave it, over every hop; may be empty. What the handler sends on in the same trace
+  // is given it: {.body = ..., .trace_header = std::string(job.trace_header())}.
+  std::string_view trace_header() const;
+  std::string trace_id() const;   // of the trace header; else the event id, as hex
   int64_t receive_count() const;  // 1 at the first attempt; counts on in a dead-letter queue
   absl::Time sent_time() const;
   absl::Time first_receive_time() const;

@@ -35,9 +35,10 @@ absl::StatusOr<std::vector<absl::StatusOr<Id>>> EventBus::PutEvents(
   return core_->PutEvents(entries);
 }
 
-absl::StatusOr<Id> EventBus::PutEnveloped(std::string_view event_json) const {
+absl::StatusOr<Id> EventBus::PutEnveloped(std::string_view event_json,
+                                          std::string_view trace_header) const {
   if (core_ == nullptr) return NoBus();
-  return core_->PutEnveloped(event_json);
+  return core_->PutEnveloped(event_json, trace_header);
 }
 
 absl::StatusOr<Rule> EventBus::PutRule(std::string_view name, RuleOptions options) const {

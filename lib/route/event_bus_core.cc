@@ -12,6 +12,7 @@
 #include "base/strings.h"
 #include "deliver/retry.h"
 #include "message/errors.h"
+#include "message/trace_rules.h"
 #include "pattern/event_checker.h"
 #include "pattern/syntax.h"
 #include "queue/core.h"
@@ -111,15 +112,22 @@ absl::StatusOr<std::vector<absl::StatusOr<Id>>> EventBusCore::PutEvents(
   return answers;
 }
 
-absl::StatusOr<Id> EventBusCore::PutEnveloped(std::string_view event_json) {
+absl::StatusOr<Id> EventBusCore::PutEnveloped(std::string_view event_json,
+                                              std::string_view trace_header) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
   RuleIndex::Moment rules(active_);
   if (rules.closed()) return Gone();
+  if (const std::string rule = BrokenTraceRule(trace_header); !rule.empty()) {
+    return Error(AwsError::kBusValidation,
+                 "1 validation error detected: Value at 'traceHeader' "
+                 "failed to satisfy constraint: Member must ",
+                 rule);
+  }
   const Instant now = env_->runtime.Read();
   BANYAN_ASSIGN_OR_RETURN(Event event, ReadEvent(event_json, env_->ids.Next(), now.time(), *env_));
   const Id id = event.id;
-  Route(std::move(event), {}, now, &rules);
+  Route(std::move(event), std::string(trace_header), now, &rules);
   return id;
 }
 

@@ -101,7 +101,7 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   // The verbs of banyan/event_bus.h. Each passes the broker's gate.
   absl::StatusOr<Id> Put(const EventEntry& entry);
   absl::StatusOr<std::vector<absl::StatusOr<Id>>> PutEvents(absl::Span<const EventEntry> entries);
-  absl::StatusOr<Id> PutEnveloped(std::string_view event_json);
+  absl::StatusOr<Id> PutEnveloped(std::string_view event_json, std::string_view trace_header);
   absl::StatusOr<Rule> PutRule(std::string_view name, RuleOptions options);
   absl::Status DeleteRule(std::string_view name);
   absl::StatusOr<Rule> FindRule(std::string_view name) const;
