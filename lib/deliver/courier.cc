@@ -23,6 +23,11 @@ namespace {
 
 const std::string& GroupOf(const Delivery& delivery) { return delivery.message->group_id(); }
 
+// For people: without the mark by which FindAwsError() knows it.
+std::string TextOf(const absl::Status& status) {
+  return status.ToString(absl::StatusToStringMode::kWithNoExtraData);
+}
+
 }  // namespace
 
 Courier::Courier(std::shared_ptr<Environment> env, CourierPlan plan)
@@ -199,7 +204,7 @@ void Courier::Answered(std::unique_ptr<Attempt> attempt, absl::Status answer) {
     // The runtime may be gone (environment.h); nobody will try again.
     if (closed_ && close_kind_ == CloseKind::kStopped) return;
     if (env_->story != nullptr) {
-      Tell(StoryStep::Kind::kFailed, attempt->delivery, answer.ToString());
+      Tell(StoryStep::Kind::kFailed, attempt->delivery, TextOf(answer));
     }
 
     if (!closed_ && !IsPermanent(answer)) {
@@ -268,7 +273,7 @@ void Courier::TimerFired() {
 
 void Courier::GiveUp(std::unique_ptr<Attempt> attempt, GivenUp why) {
   if (plan_.dead_letter == nullptr) {
-    Drop(*attempt, StrCat(why.last_refusal.ToString(), "; there is no dead-letter queue"));
+    Drop(*attempt, StrCat(TextOf(why.last_refusal), "; there is no dead-letter queue"));
     return;
   }
   Delivery letter = plan_.dead_letter_form(attempt->delivery, why);
@@ -291,7 +296,7 @@ void Courier::DeadLetterAnswered(std::unique_ptr<Attempt> attempt, const absl::S
       ++dead_letters_refused_;
     }
     Drop(*attempt, StrCat("its dead-letter queue ", plan_.dead_letter->arn_text(),
-                          " refused it: ", answer.ToString()));
+                          " refused it: ", TextOf(answer)));
     return;
   }
   {

@@ -6,7 +6,6 @@
 
 #include <map>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
 #include "base/strings.h"
 #include "message/arn_words.h"
@@ -20,7 +19,17 @@ using internal::StrCat;
 using Kind = StoryStep::Kind;
 
 // What users wrote, on one line.
-std::string OneLine(std::string_view text) { return absl::Utf8SafeCEscape(internal::ToAbsl(text)); }
+std::string OneLine(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    if (c == '\n') {
+      line += "\\n";
+    } else {
+      line.push_back(static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? '?' : c);
+    }
+  }
+  return line;
+}
 
 std::string Because(const StoryStep& step) {
   return step.text.empty() ? std::string() : StrCat(": ", OneLine(step.text));

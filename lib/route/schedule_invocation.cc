@@ -55,6 +55,7 @@ MessageRef WithBody(const Message& message, Payload body, Attributes attributes)
   return MakeMessage({.id = message.id,
                       .event_id = message.event_id,
                       .accepted = message.accepted,
+                      .trace_header = message.trace_header(),
                       .attributes = std::move(attributes),
                       .body = std::move(body)});
 }
