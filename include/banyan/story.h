@@ -52,8 +52,8 @@ struct StoryStep {
     kArrived,       // in a topic, bus, queue or stream that it was delivered or moved to
     kMatched,       // a rule or subscription (`through`) wants it, for `destination`
     kUnmatched,     // none does
-    kArchived,      // an archive has kept it
-    kReplayed,      // a replay puts it on its bus again
+    kArchived,      // an archive has kept it; a FIFO topic's has no ARN
+    kReplayed,      // a replay puts it on its bus again, or shows it to a subscription (`through`)
     kDelivered,     // the target took it, not at once; of a function: its handler returned OK
     kFailed,        // an attempt failed: a target refused, a handler returned an error (`text`)
     kReceived,      // from a queue

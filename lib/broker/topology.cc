@@ -176,7 +176,7 @@ absl::StatusOr<v0_1::Topology> BrokerCore::Topology() const {
     surveyor.Add({.kind = NodeKind::kTopic,
                   .arn = topic->arn_text(),
                   .name = topic->name(),
-                  .fifo = topic->options().fifo});
+                  .fifo = topic->fifo()});
     SurveySubscriptions(*topic, &surveyor);
   }
   for (const std::shared_ptr<EventBusCore>& bus : List(&Registry::buses, "")) {

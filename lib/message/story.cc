@@ -61,9 +61,12 @@ std::string Sentence(const StoryStep& step, const Id& event_id) {
     case Kind::kUnmatched:
       return "wanted by nobody";
     case Kind::kArchived:
-      return StrCat("kept in ", ArnWords(step.destination));
+      return StrCat("kept in ",
+                    step.destination.empty() ? "its archive" : ArnWords(step.destination));
     case Kind::kReplayed:
-      return StrCat("put again by replay ", OneLine(step.text));
+      if (step.through.empty()) return StrCat("put again by replay ", OneLine(step.text));
+      return StrCat("replayed to ", ArnWords(step.through), ", goes to ",
+                    ArnWords(step.destination));
     case Kind::kDelivered:
       return StrCat("delivered, ", Attempt(step));
     case Kind::kFailed:

@@ -97,7 +97,11 @@ void TopicArchive::Keep(const MessageRef& message) {
     time = latest_ = std::max(latest_, message->accepted.unix_ns);
   }
   std::vector<ArchiveStore::Entry> displaced;
-  shelf->Add(time, message, &displaced);
+  if (shelf->Add(time, message, &displaced) && env_->story != nullptr) {
+    env_->story->Tell(
+        message->event_id,
+        {.kind = StoryStep::Kind::kArchived, .at = message->accepted, .resource = arn_});
+  }
   if (displaced.empty() || !has_replays()) return;
   const std::shared_ptr<Audience> audience = audience_.lock();
   if (audience == nullptr) return;

@@ -349,8 +349,10 @@ int64_t TopicCore::FanOut(const MessageRef& message, const Audience& audience,
               .message = message, .presentation = presentations_[form], .now = message->accepted};
         }
         ++wanted;
-        Tell(StoryStep::Kind::kMatched, *message, message->accepted, subscription.arn_text(),
-             subscription.courier().plan().destination->arn_text());
+        if (env_->story != nullptr) {
+          Tell(StoryStep::Kind::kMatched, *message, message->accepted, subscription.arn_text(),
+               subscription.courier().plan().destination->arn_text());
+        }
         subscription.courier().Deliver(*deliveries[form]);
       },
       &refused);

@@ -232,6 +232,8 @@ class TopicCore : public Sink,
   void FanOut(const Publication& publication, RuleIndex::Moment* subscriptions);
   // Of one body; `audience`: the protocols that get it.
   using Audience = std::array<bool, kProtocols.size()>;
+  bool TakesLive(const SubscriptionCore& subscription, const Message& message,
+                 Forecast* forecast) const;
   // Answers how many subscriptions want it.
   int64_t FanOut(const MessageRef& message, const Audience& audience,
                  RuleIndex::Moment* subscriptions);

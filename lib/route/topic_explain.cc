@@ -105,12 +105,29 @@ absl::StatusOr<std::vector<SubscriptionExplanation>> TopicCore::Explain(
       forecast.sentence =
           "the topic accepted a message of this deduplication id within the last "
           "five minutes, and would deliver none";
+    } else if (!TakesLive(subscription, *message, &forecast)) {
+      continue;
     } else {
-      const auto& presentation = presentations_[static_cast<size_t>(subscription.form())];
-      forecast = subscription.courier().Foresee({.message = message, .presentation = presentation});
+      forecast = subscription.courier().Foresee(
+          {.message = message, .presentation = PresentationFor(subscription)});
     }
   }
   return list;
+}
+
+// False, and the forecast says why: its replay stands between it and what is new.
+bool TopicCore::TakesLive(const SubscriptionCore& subscription, const Message& message,
+                          Forecast* forecast) const {
+  if (archive_ == nullptr || archive_->Admits(subscription.serial(), message)) return true;
+  const std::optional<SubscriptionReplay> replay = archive_->Describe(subscription.serial());
+  if (!replay.has_value()) return true;  // it ended just now
+  if (replay->status == SubscriptionReplayStatus::kCompleted) {
+    forecast->sentence = "its ReplayPolicy has an EndingPoint, which is over";
+  } else {
+    forecast->outcome = Forecast::Outcome::kWaits;
+    forecast->sentence = "its replay has not come to what is new yet";
+  }
+  return false;
 }
 
 std::vector<TopicCore::Subscribed> TopicCore::Describe() const {

@@ -199,6 +199,10 @@ void TopicCore::Replay(uint64_t serial, const MessageRef& message) {
   Delivery delivery = {.message = MakeReplayed(*message, env_->runtime.Read(),
                                                env_->limits.topic.raw_attributes_max),
                        .presentation = PresentationFor(*subscription)};
+  if (env_->story != nullptr) {
+    Tell(StoryStep::Kind::kReplayed, *message, env_->runtime.Read(), subscription->arn_text(),
+         subscription->courier().plan().destination->arn_text());
+  }
   subscription->courier().Deliver(delivery);
 }
 

@@ -296,6 +296,27 @@ TEST_F(StoryTest, ArchivesReplaysAndSchedulesTell) {
   EXPECT_THAT(roots, Contains(often.arn().ToString()));
 }
 
+TEST_F(StoryTest, AFifoTopicsArchiveAndReplayTell) {
+  const Topic topic =
+      broker_.CreateTopic("t.fifo", {.fifo = true, .archive_retention = absl::Hours(24)}).value();
+  const Id id =
+      topic.Publish({.body = "m", .message_group_id = "g", .message_deduplication_id = "d"})
+          .value()
+          .message_id;
+  const Queue inbox = broker_.CreateQueue("inbox").value();
+  const Subscription late =
+      topic
+          .Subscribe(inbox, {.replay_policy = ReplayPolicy{.starting_point = absl::InfinitePast()}})
+          .value();
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(KindsAt(id, topic.arn()),
+              ElementsAre(Kind::kAccepted, Kind::kArchived, Kind::kUnmatched, Kind::kReplayed));
+  EXPECT_EQ(StepsAt(id, topic.arn())[3].through, late.arn().ToString());
+  EXPECT_THAT(KindsAt(id, inbox.arn()), ElementsAre(Kind::kArrived));
+  EXPECT_THAT(broker_.Story(id).value().ToString(),
+              HasSubstr(", goes to queue inbox\n  +0.000 s  queue inbox: arrived as message "));
+}
+
 TEST_F(StoryTest, TheOldestIsForgottenAndComesBackNotEvenInPart) {
   Broker small = Broker::Create(runtime_, {.story = {.events_max = 3}}).value();
   const Queue queue = small.CreateQueue("q").value();

@@ -313,6 +313,24 @@ const Hop kHops[] = {
        w.runtime.Advance(absl::Minutes(1));
        return w.AtEnd();
      }},
+    {"FifoTopicsReplay",
+     [](World& w) {
+       const Topic topic =
+           w.MakeTopic("t.fifo", {.fifo = true, .archive_retention = absl::Hours(24)});
+       topic
+           .Publish({.body = "m",
+                     .trace_header = w.header,
+                     .message_group_id = "g",
+                     .message_deduplication_id = "d"})
+           .value();
+       topic
+           .Subscribe(
+               w.end,
+               {.raw = true, .replay_policy = ReplayPolicy{.starting_point = absl::InfinitePast()}})
+           .value();
+       w.runtime.RunUntilIdle();
+       return w.AtEnd();
+     }},
     {"RedrivePolicy",
      [](World& w) {
        const Queue jobs =

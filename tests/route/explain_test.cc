@@ -192,6 +192,23 @@ TEST_F(ExplainTest, WhatWaitsBehindItsGroupIsSaid) {
   ComesTrue(topic, request("3"));
 }
 
+TEST_F(ExplainTest, ASubscriptionThatReplaysWaitsForItsTurn) {
+  const Topic topic =
+      house_.MakeTopic("t.fifo", {.fifo = true, .archive_retention = absl::Hours(24)});
+  const Queue fifo = house_.MakeQueue("q.fifo", {.fifo = true});
+  const auto request = [](const std::string& id) {
+    return PublishRequest{.body = id, .message_group_id = "g", .message_deduplication_id = id};
+  };
+  topic.Publish(request("1")).value();
+  topic.Subscribe(fifo, {.replay_policy = ReplayPolicy{.starting_point = absl::InfinitePast()}})
+      .value();
+  const auto explained = topic.Explain(request("2")).value();
+  EXPECT_THAT(Outcomes(explained), ElementsAre(Outcome::kWaits));
+  EXPECT_THAT(explained[0].forecast.sentence, HasSubstr("replay"));
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(Outcomes(topic.Explain(request("2")).value()), ElementsAre(Outcome::kDelivered));
+}
+
 TEST_F(ExplainTest, AFunctionWithTooManyWaitingThrottles) {
   const Topic topic = house_.MakeTopic("orders");
   const Function function = house_.MakeFunction(
