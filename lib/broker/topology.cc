@@ -48,6 +48,11 @@ Named NameOf(const std::shared_ptr<TopicCore>& topic) {
   return {topic->arn_text(), !topic->Options().ok()};
 }
 Named NameOf(const std::shared_ptr<EventBusCore>& bus) { return {bus->arn_text(), bus->closed()}; }
+// A URL says by itself what it is; an address does not.
+Named NameOf(const NotificationEndpoint& endpoint) {
+  if (endpoint.protocol.starts_with("http")) return {endpoint.address};
+  return {StrCat(endpoint.protocol, ":", endpoint.address)};
+}
 
 // A node for what is not in the registry any more, or never was.
 TopologyNode Stranger(const std::string& arn) {
