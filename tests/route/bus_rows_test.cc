@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Rows of spec/buses.md that are commonly got wrong, by their numbers there, through the public API
-// alone.
+// Rows of spec/buses.md that are commonly got wrong, by their numbers in tests/data/bus_rows.md, through
+// the public API alone.
 #include <string>
 #include <string_view>
 #include <utility>
@@ -193,6 +193,32 @@ TEST_F(BusRows, B7_AnEventIsForwardedOnceOnly) {
   EXPECT_EQ(AttributeOf(letters[0], "RETRY_ATTEMPTS"), "0");
   EXPECT_EQ(AttributeOf(letters[0], "EXHAUSTED_RETRY_CONDITION"), "(none)");
   EXPECT_THAT(std::string(letters[0].body()), HasSubstr(id.ToString()));
+}
+
+// On AWS an event that a Lambda function has taken is delivered: that it fails then is Lambda's
+// business, which calls it twice more. Here a function is a callable and nobody stands between: its
+// failure is a failed attempt, and the target's retry policy and dead-letter queue are for it.
+TEST_F(BusRows, B8_AFunctionThatFailsIsTriedAgainByItsTargetsOwnPolicy) {
+  int calls = 0;
+  const Function function = broker_
+                                .CreateFunction("f", {},
+                                                [&calls](const FunctionEvent& event) {
+                                                  EXPECT_EQ(event.attempt, ++calls);
+                                                  return absl::InternalError("no");
+                                                })
+                                .value();
+  const Rule rule = PutRule(Target(function).Retry({.retries_max = 4}).DeadLetter(dead_));
+  Put();
+  EXPECT_EQ(calls, 0) << "the publisher does not wait";
+  runtime_.Advance(absl::Minutes(10));
+  EXPECT_EQ(calls, 5) << "and not three";
+  EXPECT_EQ(Books(rule).delivered, 0);
+  const std::vector<Received> letters = Drain(dead_);
+  ASSERT_THAT(letters, SizeIs(1));
+  EXPECT_EQ(AttributeOf(letters[0], "ERROR_CODE"), "ERROR_FROM_TARGET");
+  EXPECT_EQ(AttributeOf(letters[0], "EXHAUSTED_RETRY_CONDITION"), "MaximumRetryAttempts");
+  EXPECT_EQ(AttributeOf(letters[0], "RETRY_ATTEMPTS"), "4");
+  ASSERT_THAT(broker_.DeleteFunction("f"), testing::IsOk());  // it counts in `calls`
 }
 
 TEST_F(BusRows, B9_AStringAtAnInputPathIsDeliveredInQuotes) {
