@@ -7,6 +7,10 @@
 //   }).value();
 //   topic.Subscribe(audit).value();
 //
+// A failed attempt is its rule's or subscription's to repeat, and to give to the dead-letter queue.
+// (On AWS an event is delivered once Lambda has it, and Lambda calls a function that fails twice
+// more, by rules of its own. Here nobody stands between.)
+//
 // A function runs on the broker's Runtime, never inside the publisher's call, and never under a
 // lock of the library: it may publish, send, delete its own topic, or stop the broker.
 //

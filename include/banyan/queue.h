@@ -115,6 +115,11 @@ struct VisibilityChange {
 struct MessageMoveTaskOptions {
   std::optional<Arn> destination = std::nullopt;         // unset: each to the queue it came from
   std::optional<int64_t> max_per_second = std::nullopt;  // 1 to 500; unset: as fast as it goes
+
+  // False: as on AWS, this is the dead-letter queue of a queue, and a message that came from none
+  // fails the task. True: whatever queue it is; what a topic, bus or schedule gave up is delivered
+  // again as by Redrive(); and what has nowhere to go stays and is counted. Banyan's own.
+  bool any_source = false;
 };
 
 struct MessageMoveTask {
@@ -127,6 +132,7 @@ struct MessageMoveTask {
   std::optional<int64_t> max_per_second;
   int64_t moved = 0;
   int64_t to_move = 0;         // what rested there, in whatever state, when the task began
+  int64_t not_moved = 0;       // with any_source: what was visible, and has nowhere to go
   std::string failure_reason;  // of kFailed
   absl::Time started;
 };
@@ -218,9 +224,13 @@ class BANYAN_EXPORT Queue {
 
   // Sends the visible messages of a dead-letter queue back to the queues they came from, oldest
   // first, each as a new message (new id and send time, retention and receive count anew; the event
-  // id stays); returns how many went. Messages
-  // that did not come from another queue, or whose queue is gone, stay; and in a FIFO queue those
-  // behind one of their group that is in flight.
+  // id stays); and what a topic, bus or schedule gave up through the same subscription, target or
+  // schedule as it is now: the message or event as it was accepted, with that target's input, and
+  // with attempts and age anew. If these are used up again, it is a new dead letter. Returns how
+  // many went. Messages that came from elsewhere stay; so do those whose queue, subscription, rule,
+  // target or schedule is gone, or that the target would refuse for good; and in a FIFO queue those
+  // behind one of their group that is in flight. One call at a time delivers again: another one ends
+  // where it would, too.
   absl::StatusOr<int64_t> Redrive(int64_t max_messages = INT64_MAX) const;
 
   // The same as a background activity of the Runtime, with a rate, to be looked at and cancelled;

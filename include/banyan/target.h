@@ -102,8 +102,9 @@ class BANYAN_EXPORT Target {
 
   // Where a delivery rests that is given up: a rule's as the event with the reason in attributes
   // (ERROR_CODE, ERROR_MESSAGE, RETRY_ATTEMPTS, ...), a subscription's as it would have arrived. A
-  // queue of the same broker, which takes it whatever its size and however full it is: it was
-  // accepted once. If the queue was deleted, the delivery is dropped and logged.
+  // queue of the same broker, which takes it whatever its size, however full it is, and not as a
+  // duplicate: it was accepted once. If the queue was deleted, the delivery is dropped and logged.
+  // Queue::Redrive and its move tasks deliver it again.
   Target& DeadLetter(Queue queue) { return dead_letter_ = std::move(queue), *this; }
 
   // For a rule with a stream as target: a path into the event ("$.detail.order.id") whose text
@@ -198,6 +199,7 @@ struct DeliveryStats {
   // Apart from the books.
   int64_t failed_attempts = 0;
   int64_t retries = 0;               // attempts after the first
+  int64_t redelivered = 0;           // of `matched`: dead letters that were redriven
   int64_t dead_letters_refused = 0;  // of `dropped`: the dead-letter queue did not take it
 
   DeliveryStats& operator+=(const DeliveryStats& other) {
@@ -208,6 +210,7 @@ struct DeliveryStats {
     pending += other.pending;
     failed_attempts += other.failed_attempts;
     retries += other.retries;
+    redelivered += other.redelivered;
     dead_letters_refused += other.dead_letters_refused;
     return *this;
   }

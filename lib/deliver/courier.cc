@@ -16,7 +16,24 @@ namespace banyan::inline v0_1::internal {
 struct Courier::Attempt {
   std::shared_ptr<Courier> courier;
   Delivery delivery;     // its `attempt` is the one that was last begun
+  int64_t since_ns = 0;  // uptime; its age counts from here
   bool is_head = false;  // of its group's line (C7)
+};
+
+// C8.
+class Courier::Return final : public WayBack {
+ public:
+  Return(std::function<std::shared_ptr<Courier>()> find, Delivery delivery)
+      : find_(std::move(find)), delivery_(std::move(delivery)) {}
+
+  bool Redeliver() const override {
+    const std::shared_ptr<Courier> courier = find_();
+    return courier != nullptr && courier->Redeliver(delivery_);
+  }
+
+ private:
+  const std::function<std::shared_ptr<Courier>()> find_;
+  const Delivery delivery_;
 };
 
 namespace {
@@ -26,6 +43,10 @@ const std::string& GroupOf(const Delivery& delivery) { return delivery.message->
 // For people: without the mark by which FindAwsError() knows it.
 std::string TextOf(const absl::Status& status) {
   return status.ToString(absl::StatusToStringMode::kWithNoExtraData);
+}
+
+int64_t AcceptedNanoseconds(const Delivery& delivery) {
+  return delivery.message->accepted.uptime_ns;
 }
 
 }  // namespace
@@ -40,28 +61,29 @@ std::shared_ptr<Courier> Courier::Create(std::shared_ptr<Environment> env, Couri
   return std::shared_ptr<Courier>(new Courier(std::move(env), std::move(plan)));
 }
 
-std::unique_ptr<Courier::Attempt> Courier::NewAttempt(const Delivery& delivery) {
+std::unique_ptr<Courier::Attempt> Courier::NewAttempt(const Delivery& delivery, int64_t since_ns) {
   {
     MutexLock lock(&mu_);
     ++pending_;
-    if (plan_.in_order) lines_.try_emplace(GroupOf(delivery));
+    if (plan_.in_order) ++lines_[GroupOf(delivery)].heads;
     Report(delivery, Change::kAccepted, plan_.destination->arn_text());
   }
-  std::unique_ptr<Attempt> attempt(new Attempt{shared_from_this(), delivery, plan_.in_order});
+  std::unique_ptr<Attempt> attempt(
+      new Attempt{shared_from_this(), delivery, since_ns, plan_.in_order});
   attempt->delivery.now.reset();
   return attempt;
 }
 
 // True: something of its group is pending, and this was put behind it; or given up, if too many
 // wait.
-bool Courier::WaitsInLine(const Delivery& delivery) {
+bool Courier::WaitsInLine(const Delivery& delivery, int64_t since_ns) {
   // As in waiting_, without its courier, so that no courier owns itself.
   std::unique_ptr<Attempt> attempt;
   {
     MutexLock lock(&mu_);
     const auto line = lines_.find(GroupOf(delivery));
     if (line == lines_.end()) return false;
-    attempt.reset(new Attempt{nullptr, delivery});
+    attempt.reset(new Attempt{nullptr, delivery, since_ns});
     attempt->delivery.attempt = 0;  // none was begun
     attempt->delivery.now.reset();
     ++pending_;
@@ -89,7 +111,7 @@ void Courier::HeadGone(const Attempt& gone) {
     MutexLock lock(&mu_);
     const auto line = lines_.find(group);
     if (line == lines_.end()) return;  // closed
-    line->second.has_head = false;
+    --line->second.heads;
     if (line->second.is_passing) return;
     line->second.is_passing = true;
   }
@@ -99,7 +121,7 @@ void Courier::HeadGone(const Attempt& gone) {
       MutexLock lock(&mu_);
       const auto line = lines_.find(group);
       if (line == lines_.end()) return;
-      if (line->second.has_head) {
+      if (line->second.heads > 0) {
         line->second.is_passing = false;
         return;
       }
@@ -110,7 +132,7 @@ void Courier::HeadGone(const Attempt& gone) {
       next = std::move(line->second.behind.front());
       line->second.behind.pop_front();
       --in_line_;
-      line->second.has_head = true;
+      line->second.heads = 1;
     }
     next->courier = shared_from_this();
     next->is_head = true;
@@ -148,15 +170,45 @@ void Courier::DeliverFormed(Delivery formed) {
 }
 
 void Courier::Offer(const Delivery& delivery) {
-  if (plan_.in_order && WaitsInLine(delivery)) return;
+  const int64_t since_ns = AcceptedNanoseconds(delivery);
+  if (plan_.in_order && WaitsInLine(delivery, since_ns)) return;
   std::optional<absl::Status> answer = plan_.destination->Accept(
-      delivery, [this, &delivery] { return CompletionOf(NewAttempt(delivery)); });
+      delivery,
+      [this, &delivery, since_ns] { return CompletionOf(NewAttempt(delivery, since_ns)); });
   if (!answer.has_value()) return;
   if (answer->ok()) {
     delivered_at_once_.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  Answered(NewAttempt(delivery), *std::move(answer));
+  Answered(NewAttempt(delivery, since_ns), *std::move(answer));
+}
+
+bool Courier::Redeliver(Delivery delivery) {
+  delivery.source_arn = plan_.source_arn;
+  delivery.attempt = 1;
+  if (plan_.form != nullptr && !plan_.form(delivery).ok()) return false;
+  const int64_t since_ns = env_->runtime.Read().uptime_ns;
+  {
+    MutexLock lock(&mu_);
+    if (closed_) return false;
+    ++redelivered_;
+  }
+  if (plan_.in_order && WaitsInLine(delivery, since_ns)) return true;
+  std::optional<absl::Status> answer = plan_.destination->Accept(
+      delivery,
+      [this, &delivery, since_ns] { return CompletionOf(NewAttempt(delivery, since_ns)); });
+  if (!answer.has_value()) return true;
+  if (answer->ok()) {
+    delivered_at_once_.fetch_add(1, std::memory_order_relaxed);
+    return true;
+  }
+  if (!IsPermanent(*answer)) {
+    Answered(NewAttempt(delivery, since_ns), *std::move(answer));
+    return true;
+  }
+  MutexLock lock(&mu_);
+  --redelivered_;
+  return false;
 }
 
 void Courier::GiveUpUnsent(const Delivery& delivery, absl::Status why) {
@@ -209,8 +261,7 @@ void Courier::Answered(std::unique_ptr<Attempt> attempt, absl::Status answer) {
 
     if (!closed_ && !IsPermanent(answer)) {
       const int64_t now_ns = env_->runtime.Read().uptime_ns;
-      const int64_t last_ns = AddClamped(attempt->delivery.message->accepted.uptime_ns,
-                                         CeilNanoseconds(plan_.retry.age_max));
+      const int64_t last_ns = AddClamped(attempt->since_ns, CeilNanoseconds(plan_.retry.age_max));
       if (why.retries >= retries_max) {
         why.exhausted = kExhaustedAttempts;
       } else if (now_ns >= last_ns) {
@@ -278,6 +329,13 @@ void Courier::GiveUp(std::unique_ptr<Attempt> attempt, GivenUp why) {
   }
   Delivery letter = plan_.dead_letter_form(attempt->delivery, why);
   letter.accepted_before = true;
+  if (plan_.find_later != nullptr) {
+    Delivery again = attempt->delivery;
+    if (plan_.form != nullptr) again.presentation = nullptr;  // who delivers then gives it a form
+    again.source_arn = {};                                    // a view of what may be gone by then
+    again.presented_bytes.reset();
+    letter.way_back = std::make_shared<const Return>(plan_.find_later, std::move(again));
+  }
   std::optional<absl::Status> answer =
       plan_.dead_letter->Accept(letter, [&attempt]() -> Completion {
         return [attempt = std::move(attempt)](const absl::Status& status) mutable {
@@ -367,6 +425,7 @@ DeliveryStats Courier::Stats() const {
   stats.dead_lettered = dead_lettered_;
   stats.dropped = dropped_;
   stats.pending = pending_;
+  stats.redelivered = redelivered_;
   stats.failed_attempts = failed_attempts_;
   stats.retries = retries_;
   stats.dead_letters_refused = dead_letters_refused_;

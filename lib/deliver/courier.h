@@ -32,7 +32,10 @@
 //
 // C7  In order (CourierPlan::in_order): a group with a pending delivery has a line_. What comes for
 //     it waits there, and is offered when everything before it is delivered or given up. Deliver()
-//     is not called twice at once then; retries come from elsewhere all the same.
+//     is not called twice at once then; retries and redeliveries come from elsewhere all the same.
+//     One of these that is refused beside one of Deliver() makes a second head of the line.
+// C8  A dead letter knows its way back: to the courier that then is its subscription's or target's,
+//     and not to this one if it was replaced. Its age counts anew from there, its message stays.
 //
 // A destination that is gone for good answers kNotFound, a permanent refusal, so a courier need not
 // be told; and a queue deleted and created again under its name is another destination, as on AWS.
@@ -79,6 +82,8 @@ struct GivenUp {
 inline constexpr std::string_view kExhaustedAttempts = "MaximumRetryAttempts";
 inline constexpr std::string_view kExhaustedAge = "MaximumEventAgeInSeconds";
 
+class Courier;
+
 // What a courier does; fixed for its life.
 struct CourierPlan {
   std::shared_ptr<Sink> destination;
@@ -102,6 +107,11 @@ struct CourierPlan {
   // The last that Close() does, under no lock: for a destination that is this courier's alone, and
   // may hold Completions, which own the courier. Null: nothing.
   std::function<void(CloseKind)> close_destination = nullptr;
+
+  // Finds the courier of this subscription or target at a later time: it, one that has replaced it,
+  // or null if that is gone. Holds none of them. Called under no lock. Null: dead letters have no
+  // way back.
+  std::function<std::shared_ptr<Courier>()> find_later = nullptr;
 };
 
 // Threads   Every method from any thread.
@@ -120,6 +130,9 @@ class Courier : public std::enable_shared_from_this<Courier> {
   // What Deliver() would do with it; foresee.cc.
   Forecast Foresee(Delivery delivery) const;
 
+  // As Deliver(), for what was given up before. False: it is refused for good, and has left no trace.
+  bool Redeliver(Delivery delivery);
+
   DeliveryStats Stats() const;
   int64_t pending() const;
 
@@ -130,9 +143,10 @@ class Courier : public std::enable_shared_from_this<Courier> {
 
  private:
   struct Attempt;
+  class Return;
   struct Line {  // C7
     std::deque<std::unique_ptr<Attempt>> behind;
-    bool has_head = true;     // a pending delivery, which those behind wait for
+    int heads = 0;            // pending deliveries, which those behind wait for
     bool is_passing = false;  // somebody offers one after the other
   };
   using Waiting = std::multimap<int64_t, std::unique_ptr<Attempt>>;  // by uptime when due
@@ -142,9 +156,9 @@ class Courier : public std::enable_shared_from_this<Courier> {
 
   void DeliverFormed(Delivery formed);
   void Offer(const Delivery& delivery);
-  std::unique_ptr<Attempt> NewAttempt(const Delivery& delivery);
+  std::unique_ptr<Attempt> NewAttempt(const Delivery& delivery, int64_t since_ns);
   static Completion CompletionOf(std::unique_ptr<Attempt> attempt);
-  bool WaitsInLine(const Delivery& delivery);
+  bool WaitsInLine(const Delivery& delivery, int64_t since_ns);
   void HeadGone(const Attempt& gone);
   void TryAgain(std::unique_ptr<Attempt> attempt);
   void Answered(std::unique_ptr<Attempt> attempt, absl::Status answer);
@@ -181,6 +195,7 @@ class Courier : public std::enable_shared_from_this<Courier> {
   int64_t dead_lettered_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t dropped_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t pending_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t redelivered_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t failed_attempts_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t retries_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t dead_letters_refused_ ABSL_GUARDED_BY(mu_) = 0;

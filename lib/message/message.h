@@ -219,6 +219,17 @@ class Regrouped final : public Presentation {
   const std::string group_id_;
 };
 
+// Of a dead letter: the way to where it was to go. Whoever redrives its queue asks it.
+class WayBack {
+ public:
+  virtual ~WayBack() = default;
+
+  // Delivers the message again, as at first and with as many attempts. False, and nothing has
+  // happened: what it came through is gone, or its destination will not take it. Called under no
+  // lock.
+  virtual bool Redeliver() const = 0;
+};
+
 // One message on its way to one destination.
 struct Delivery {
   MessageRef message;
@@ -235,6 +246,7 @@ struct Delivery {
   // It was accepted before, and this is the last place it can rest: a dead letter. A queue then
   // takes it whatever its own bounds are.
   bool accepted_before = false;
+  std::shared_ptr<const WayBack> way_back = nullptr;  // of a dead letter; null: there is none
 
   // The clock as the publisher read it within this very call; nullopt: read it anew.
   std::optional<Instant> now = std::nullopt;

@@ -189,7 +189,7 @@ void QueueCore::BringInAll(Instant* now, Aftermath* after) {
   spare_entries_.clear();
 }
 
-void QueueCore::BringIn(IntakeEntry* entry, const Instant& now) {
+SlotIndex QueueCore::BringIn(IntakeEntry* entry, const Instant& now) {
   const SlotIndex index =
       AddSlot(std::move(entry->message), &entry->presentation, entry->id, entry->number);
   Slot& slot = slots_[index];
@@ -206,6 +206,7 @@ void QueueCore::BringIn(IntakeEntry* entry, const Instant& now) {
   } else {
     MakeVisible(index, slot.enqueued_ns);
   }
+  return index;
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -246,7 +246,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   uint64_t Drain(Instant* now, Aftermath* after, const Amount& more = {})
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void BringInAll(Instant* now, Aftermath* after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void BringIn(IntakeEntry* entry, const Instant& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  SlotIndex BringIn(IntakeEntry* entry, const Instant& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Changes of state. Those that begin with "Leave" take a message out of one of the structures.
   SlotIndex AddSlot(MessageRef message, std::shared_ptr<const Presentation>* presentation, Id id,
@@ -279,8 +279,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
     Id id;
     std::optional<int64_t> delay_ns = std::nullopt;  // nullopt: the queue's
     DedupKey dedup_key;                              // FIFO
-    bool over_the_bound = false;  // it was accepted once elsewhere: a full queue takes it
-    bool is_direct = false;       // a Send, which may wait or displace others
+    bool is_direct = false;                          // a Send, which may wait or displace others
     std::stop_token stop = {};
     size_t answer_to = 0;  // of a batch
   };
@@ -368,7 +367,9 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   void HandOverOwn(const Instant& now, std::vector<std::shared_ptr<QueueCore>>* queues);
   std::shared_ptr<QueueCore> DeadLetterQueue();
   bool TakeMoved(absl::Span<Departure> departures, Instant now, Aftermath* after);
-  void Departed(absl::Span<Departure> departures, const std::shared_ptr<QueueCore>& taken_by,
+  absl::Status TakeDeadLetter(const Delivery& letter, Operation* operation);
+  // `by`: null if what has taken them is no queue.
+  void Departed(absl::Span<Departure> departures, bool taken, const std::shared_ptr<QueueCore>& by,
                 const Instant& now);
   void DeleteMoved(uint64_t origin_incarnation, uint64_t number, uint32_t attempt, Instant now);
   void ForgetOrigin(Slot* slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -379,12 +380,15 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
     std::weak_ptr<QueueCore> destination;  // never set: each to where it came from
     // A message without a place to go back to ends the walk; else it stays.
     bool ends_at_strangers = false;
+    bool redelivers = false;  // what has a way back goes it
 
     bool at_end = false;
+    bool held_up = false;         // another walk redelivers just now
     bool met_stranger = false;    // it came from no queue
     bool origin_is_gone = false;  // or from one that is not there any more
     int64_t moved = 0;
-    bool Ended() const { return at_end || met_stranger || origin_is_gone; }
+    int64_t stayed_behind = 0;  // visible ones without a place to go to
+    bool Ended() const { return at_end || met_stranger || origin_is_gone || held_up; }
 
     // Where each origin's messages go; null if it is gone, and then they stay. Found under no lock.
     absl::flat_hash_map<std::shared_ptr<const Origin>, std::weak_ptr<QueueCore>> destinations;
@@ -395,8 +399,11 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
     uint64_t stayed_number = 0;
 
     void Pass(const Slot& slot, SlotIndex index, bool goes);
+    void PassForGood(int64_t enqueued_ns, uint64_t number);
   };
   absl::Status Step(Walk* walk, int64_t messages_max, Operation* operation);
+  Departure LeaveForGood(SlotIndex index, const Instant& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Redeliver(absl::Span<Departure> letters, Walk* walk, const Instant& now);
   SlotIndex NextOf(Walk* walk) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   SlotIndex AfterStayed(Walk* walk) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::shared_ptr<QueueCore> RedriveDestination(const Origin& origin) const;
@@ -491,6 +498,7 @@ class QueueCore final : public Sink, public std::enable_shared_from_this<QueueCo
   // one at a time, so that groups keep their order.
   std::vector<Departure> outgoing_ ABSL_GUARDED_BY(mu_);
   bool handing_over_ ABSL_GUARDED_BY(mu_) = false;
+  bool redelivering_ ABSL_GUARDED_BY(mu_) = false;  // likewise of dead letters on their way back
   // Every queue that dead letters went to, for late Deletes. Usually one.
   std::vector<std::weak_ptr<QueueCore>> moved_to_ ABSL_GUARDED_BY(mu_);
 

@@ -353,7 +353,7 @@ std::string QueueCore::Explainer::Message(Id id) {
     if (!core_.slots_.Holds(i)) continue;
     const Slot& slot = core_.slots_[i];
     if (slot.state == SlotState::kFree || slot.id != id) continue;
-    const bool dead_letter = slot.contents.provenance != nullptr;
+    const bool dead_letter = slot.contents.moved() != nullptr;
     if (dead_letter) TellMoved(slot);
     TellResting(i, dead_letter ? "it" : StrCat("message ", id.ToString()));
     break;

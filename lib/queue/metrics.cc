@@ -68,7 +68,7 @@ int64_t QueueCore::OldestArrival(absl::FunctionRef<bool(const Slot&)> counts) co
   for (const auto& [age, index] : moved_by_age_) {
     const Slot& slot = slots_[index];
     if (!asked(slot)) continue;
-    const Provenance* from = slot.contents.provenance.get();
+    const Provenance* from = slot.contents.moved();
     oldest_ns = std::min(oldest_ns, from == nullptr ? slot.enqueued_ns : from->moved_ns);
   }
   return oldest_ns;

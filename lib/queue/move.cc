@@ -54,15 +54,19 @@ void QueueCore::Depart(SlotIndex index, std::shared_ptr<QueueCore> redrive_to,
                          .first_received_unix_ns = slot.first_received_unix_ns,
                          .receive_count = slot.receive_count};
   departure.contents.provenance = nullptr;  // a redrive begins anew
-  if (!is_redrive) {
+  std::shared_ptr<const WayBack> way_back = slot.contents.way_back();
+  if (!is_redrive || way_back != nullptr) {
     auto provenance = std::make_shared<Provenance>();
-    provenance->origin = origin_;
-    provenance->number = slot.number;
-    provenance->attempt = slot.attempts;
-    provenance->given_up = given_up.has_value();
-    provenance->reason = given_up.value_or("");
-    provenance->moved_ns = now.uptime_ns;
-    if (slot.history != nullptr) provenance->history = *slot.history;
+    provenance->way_back = std::move(way_back);
+    if (!is_redrive) {
+      provenance->origin = origin_;
+      provenance->number = slot.number;
+      provenance->attempt = slot.attempts;
+      provenance->given_up = given_up.has_value();
+      provenance->reason = given_up.value_or("");
+      provenance->moved_ns = now.uptime_ns;
+      if (slot.history != nullptr) provenance->history = *slot.history;
+    }
     departure.contents.provenance = std::move(provenance);
   }
   outgoing_.push_back(std::move(departure));
@@ -113,7 +117,7 @@ void QueueCore::HandOverOwn(const Instant& now, std::vector<std::shared_ptr<Queu
       if (destination != nullptr && !destination->TakeMoved(together, now, &there)) {
         destination = nullptr;
       }
-      Departed(together, destination, now);
+      Departed(together, destination != nullptr, destination, now);
       if (there.departed) queues->push_back(destination);
       if (destination == nullptr && is_dead_letter) {
         env_->Log(LogSeverity::kWarning, arn_text(),
@@ -207,9 +211,33 @@ bool QueueCore::TakeMoved(absl::Span<Departure> departures, Instant now, Afterma
   return true;
 }
 
+// A dead letter of a topic, a bus or a schedule. As above it is refused neither for want of room
+// nor as a duplicate: two subscriptions may give up the same message, and one may do so twice.
+absl::Status QueueCore::TakeDeadLetter(const Delivery& letter, Operation* operation) {
+  MutexLock lock(&mu_);
+  if (closing_.has_value()) return ClosedStatus();
+  BringUpTo(&operation->now, &operation->after);
+  IntakeEntry entry;
+  entry.message = letter.message;
+  entry.presentation = letter.presentation;
+  entry.id = env_->ids.Next();
+  entry.delay_ns = CeilNanoseconds(options_.delay);
+  entry.number =
+      Drain(&operation->now, &operation->after, {1, static_cast<int64_t>(letter.message->bytes())});
+  entry.at = operation->now;
+  const SlotIndex index = BringIn(&entry, operation->now);
+  if (letter.way_back != nullptr) {
+    auto provenance = std::make_shared<Provenance>();
+    provenance->way_back = letter.way_back;
+    slots_[index].contents.provenance = std::move(provenance);
+  }
+  SetTimer();
+  return absl::OkStatus();
+}
+
 // Step 3, in the source.
-void QueueCore::Departed(absl::Span<Departure> departures,
-                         const std::shared_ptr<QueueCore>& taken_by, const Instant& now) {
+void QueueCore::Departed(absl::Span<Departure> departures, bool taken,
+                         const std::shared_ptr<QueueCore>& by, const Instant& now) {
   std::vector<Departure*> deleted_meanwhile;
   absl::InlinedVector<Contents, 1> dropped;  // dies after the lock
   {
@@ -221,8 +249,8 @@ void QueueCore::Departed(absl::Span<Departure> departures,
       BANYAN_CHECK(slot.number == departure.number && slot.state == SlotState::kLeaving,
                    "Q1: who leaves keeps its slot until it has arrived");
       const bool was_deleted = slot.delete_on_arrival;
-      if (taken_by != nullptr) {
-        if (was_deleted) deleted_meanwhile.push_back(&departure);
+      if (taken) {
+        if (was_deleted && by != nullptr) deleted_meanwhile.push_back(&departure);
         dropped.push_back(FreeSlot(index, now.uptime_ns));
         continue;
       }
@@ -247,7 +275,7 @@ void QueueCore::Departed(absl::Span<Departure> departures,
     SetTimer();
   }
   for (const Departure* departure : deleted_meanwhile) {
-    taken_by->DeleteMoved(incarnation_, departure->number, departure->attempt, now);
+    by->DeleteMoved(incarnation_, departure->number, departure->attempt, now);
   }
 }
 

@@ -27,6 +27,9 @@ constexpr size_t kTasksKept = 10;
 // With a rate, a run takes what falls due in so long.
 constexpr int64_t kRunsPerSecond = 10;
 
+// Until the next look, while a Redrive() has dead letters on their way.
+constexpr int64_t kHeldUpNs = 10'000'000;
+
 // What AWS calls the reasons why a task failed.
 constexpr std::string_view kNoSuchQueue = "AWS.SimpleQueueService.NonExistentQueue";
 constexpr std::string_view kNoSource = "CouldNotDetermineMessageSource";
@@ -43,7 +46,7 @@ absl::StatusOr<std::string> QueueCore::StartMessageMoveTask(MessageMoveTaskOptio
   Operation operation(this);
   BANYAN_RETURN_IF_ERROR(operation.entered());
   BANYAN_RETURN_IF_ERROR(ValidateMoveTask(options));
-  if (!IsDeadLetterQueue()) return MoveSourceIsNoDeadLetterQueue();
+  if (!options.any_source && !IsDeadLetterQueue()) return MoveSourceIsNoDeadLetterQueue();
   auto task = std::make_shared<MoveTask>();
   if (options.destination.has_value()) {
     const std::shared_ptr<QueueCore> destination =
@@ -54,7 +57,8 @@ absl::StatusOr<std::string> QueueCore::StartMessageMoveTask(MessageMoveTaskOptio
       return NoMoveDestination();
     }
   }
-  task->walk.ends_at_strangers = true;
+  task->walk.ends_at_strangers = !options.any_source;
+  task->walk.redelivers = options.any_source;
   task->id = env_->ids.Next().ToString();
   task->shown = {.task_handle = {},
                  .state = State::kRunning,
@@ -63,6 +67,7 @@ absl::StatusOr<std::string> QueueCore::StartMessageMoveTask(MessageMoveTaskOptio
                  .max_per_second = options.max_per_second,
                  .moved = 0,
                  .to_move = 0,
+                 .not_moved = 0,
                  .failure_reason = {},
                  .started = operation.now.time()};
   {
@@ -121,6 +126,7 @@ void QueueCore::RunMoveTask(const std::shared_ptr<MoveTask>& task) {
   }
   Operation operation(this, Operation::kAlreadyInside);
   const int64_t before = walk.moved;
+  walk.held_up = false;
   const int64_t at_once =
       rate.has_value() ? std::max<int64_t>(*rate / kRunsPerSecond, 1) : INT64_MAX;
   do {
@@ -134,10 +140,12 @@ void QueueCore::RunMoveTask(const std::shared_ptr<MoveTask>& task) {
   {
     MutexLock lock(&settings_mu_);
     task->shown.moved = walk.moved;
+    task->shown.not_moved = walk.stayed_behind;
   }
   const int64_t moved = walk.moved - before;
   const int64_t pause_ns = rate.has_value() ? moved * 1'000'000'000 / *rate : 0;
-  PostMoveTask(task, AddClamped(operation.now.uptime_ns, pause_ns));
+  PostMoveTask(
+      task, AddClamped(operation.now.uptime_ns, std::max(pause_ns, walk.held_up ? kHeldUpNs : 0)));
 }
 
 // Its walk is not needed any more, and may be large.
@@ -145,6 +153,7 @@ void QueueCore::EndMoveTask(MoveTask* task, State state, std::string_view reason
   const Walk walk = std::exchange(task->walk, {});  // dies after the lock
   MutexLock lock(&settings_mu_);
   task->shown.moved = walk.moved;
+  task->shown.not_moved = walk.stayed_behind;
   task->shown.state = state;
   task->shown.failure_reason = reason;
 }

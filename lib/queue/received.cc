@@ -89,8 +89,8 @@ std::string Received::receipt_handle() const {
 
 std::optional<std::string> Received::dead_letter_source() const {
   const internal::Contents& contents = Look(state_).contents;
-  if (contents.provenance == nullptr) return std::nullopt;
-  return contents.provenance->origin->arn;
+  if (contents.moved() == nullptr) return std::nullopt;
+  return contents.moved()->origin->arn;
 }
 
 std::string_view Received::dead_letter_reason() const {

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // lib/queue/redrive.cc -- floor 3, the queue room: a walk over a dead-letter queue that sends its
-// messages on.
+// messages on: to a queue (move.cc), or, if a topic, bus or schedule gave them up, on their way back.
 //
 // The walk goes in steps, so that others need not wait long for the lock. It never turns back, so
 // what stays is seen once; and it leaves out what came after its start, so that a message which
 // fails again meanwhile does not go round in circles. Only visible messages go; in a FIFO queue
 // only those of which no earlier one of their group is delayed or in flight.
+//
+// What goes its way back leaves as in a move and is then delivered by this thread under no lock (a
+// function may be called inline). Who comes later to the same queue meanwhile leaves such letters
+// alone, so that groups keep their order.
+#include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/status_macros.h"
 #include "base/strings.h"
@@ -18,6 +24,13 @@
 
 namespace banyan::inline v0_1::internal {
 
+namespace {
+
+// For the journal: where it went is told by who delivers it.
+constexpr std::string_view kWayBack = "redelivery";
+
+}  // namespace
+
 absl::StatusOr<int64_t> QueueCore::Redrive(int64_t max_messages) {
   Operation operation(this);
   BANYAN_RETURN_IF_ERROR(operation.entered());
@@ -26,7 +39,8 @@ absl::StatusOr<int64_t> QueueCore::Redrive(int64_t max_messages) {
                  " for parameter max_messages is invalid. Reason: Must be at least 1.");
   }
   Walk walk;
-  while (!walk.at_end && walk.moved < max_messages) {
+  walk.redelivers = true;
+  while (!walk.Ended() && walk.moved < max_messages) {
     BANYAN_RETURN_IF_ERROR(Step(&walk, max_messages - walk.moved, &operation));
   }
   return walk.moved;
@@ -38,6 +52,7 @@ absl::Status QueueCore::Step(Walk* walk, int64_t messages_max, Operation* operat
   std::shared_ptr<const Origin> unknown;
   const std::shared_ptr<QueueCore> one_destination = walk->destination.lock();
   absl::flat_hash_set<std::shared_ptr<QueueCore>> used;
+  std::vector<Departure> letters;  // that go their way back
   {
     MutexLock lock(&mu_);
     if (closing_.has_value()) return ClosedStatus();
@@ -60,8 +75,21 @@ absl::Status QueueCore::Step(Walk* walk, int64_t messages_max, Operation* operat
         if (!goes) walk->blocked.insert(slot.group->name);
         goes = !walk->blocked.contains(slot.group->name);
       }
+      const bool may_go = goes;
+      const Provenance* from = slot.contents.moved();
+      if (goes && destination == nullptr && walk->redelivers && from == nullptr &&
+          slot.contents.way_back() != nullptr) {
+        if (redelivering_ && letters.empty()) {
+          walk->held_up = true;
+          break;
+        }
+        redelivering_ = true;
+        walk->Pass(slot, index, true);
+        letters.push_back(LeaveForGood(index, operation->now));
+        --left;
+        continue;
+      }
       if (goes && destination == nullptr) {
-        const Provenance* from = slot.contents.provenance.get();
         const auto known =
             from == nullptr ? walk->destinations.end() : walk->destinations.find(from->origin);
         if (from != nullptr && known == walk->destinations.end()) {
@@ -76,6 +104,7 @@ absl::Status QueueCore::Step(Walk* walk, int64_t messages_max, Operation* operat
         }
       }
       walk->Pass(slot, index, goes);
+      if (!goes && may_go) ++walk->stayed_behind;
       if (!goes) continue;
       used.insert(destination);
       Depart(index, std::move(destination), std::nullopt, operation->now, &operation->after);
@@ -84,12 +113,43 @@ absl::Status QueueCore::Step(Walk* walk, int64_t messages_max, Operation* operat
     }
   }
   operation->Finish();
+  if (!letters.empty()) Redeliver(absl::MakeSpan(letters), walk, operation->now);
   // One that was deleted meanwhile has taken nothing: what was meant for it was put back.
   for (const std::shared_ptr<QueueCore>& queue : used) {
     if (walk->ends_at_strangers && queue->closed()) walk->origin_is_gone = true;
   }
   if (unknown != nullptr) walk->destinations.emplace(unknown, RedriveDestination(*unknown));
   return absl::OkStatus();
+}
+
+// As Depart(), but nobody hands it over; see Redeliver().
+QueueCore::Departure QueueCore::LeaveForGood(SlotIndex index, const Instant& now) {
+  const Slot& slot = slots_[index];
+  Report(Change::kMoved, slot, now, 0, kWayBack);
+  LeaveBooks(index, now.uptime_ns);
+  ++books_.moved_out;
+  Departure letter;
+  letter.slot = index;
+  letter.number = slot.number;
+  letter.contents = slot.contents;
+  letter.enqueued_ns = slot.enqueued_ns;
+  return letter;
+}
+
+// One after the other. What does not get through is put back.
+void QueueCore::Redeliver(absl::Span<Departure> letters, Walk* walk, const Instant& now) {
+  for (Departure& letter : letters) {
+    const bool taken = letter.contents.way_back()->Redeliver();
+    if (taken) {
+      ++walk->moved;
+    } else {
+      ++walk->stayed_behind;
+      walk->PassForGood(letter.enqueued_ns, letter.number);
+    }
+    Departed({&letter, 1}, taken, nullptr, now);
+  }
+  MutexLock lock(&mu_);
+  redelivering_ = false;
 }
 
 // The oldest that was not seen yet, of those that kept the age they had elsewhere and of the
@@ -128,11 +188,16 @@ SlotIndex QueueCore::AfterStayed(Walk* walk) const {
 
 void QueueCore::Walk::Pass(const Slot& slot, SlotIndex index, bool goes) {
   if (slot.own_age) {
-    next_age = {slot.enqueued_ns, slot.number + 1};
+    PassForGood(slot.enqueued_ns, slot.number);
   } else if (!goes) {
     stayed = index;
     stayed_number = slot.number;
   }
+}
+
+// Also what was put back, which then has an age of its own.
+void QueueCore::Walk::PassForGood(int64_t enqueued_ns, uint64_t number) {
+  next_age = std::max(next_age, {enqueued_ns, number + 1});
 }
 
 std::shared_ptr<QueueCore> QueueCore::RedriveDestination(const Origin& origin) const {

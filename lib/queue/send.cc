@@ -157,7 +157,7 @@ DedupKey QueueCore::KeyOf(std::string_view group, std::string_view deduplication
 }
 
 std::string QueueCore::DeduplicationId(const ReceivedState& received) const {
-  if (received.contents.provenance != nullptr) return received.id.ToString();
+  if (received.contents.moved() != nullptr) return received.id.ToString();
   const std::string_view given = received.contents.deduplication_id();
   return given.empty() ? Sha256Hex(received.body().view()) : std::string(given);
 }
@@ -174,12 +174,16 @@ std::optional<SendResult> QueueCore::FindDuplicate(const DedupKey& key, const In
 std::optional<absl::Status> QueueCore::Accept(const Delivery& delivery, LaterFn) {
   // No gate: the publish that delivers here has passed it. A queue that the broker closed refuses.
   if (!delivery.accepted_before) BANYAN_RETURN_IF_ERROR(ValidateDelivery(delivery));
+  if (fifo_ && delivery.GroupId().empty()) {
+    return Error(AwsError::kQueueMissingParameter,
+                 "The request must contain the parameter MessageGroupId.");
+  }
   Operation operation(this, delivery.now.has_value() ? *delivery.now : env_->runtime.Read());
+  if (delivery.accepted_before) return TakeDeadLetter(delivery, &operation);
   Incoming incoming;
   incoming.message = delivery.message;
   incoming.presentation = delivery.presentation;
   incoming.id = env_->ids.Next();
-  incoming.over_the_bound = delivery.accepted_before;
   if (fifo_) {
     BANYAN_ASSIGN_OR_RETURN(incoming.dedup_key, KeyOf(delivery));
   }
@@ -276,7 +280,7 @@ bool QueueCore::AdmitLocked(Incoming* incoming, const Instant& now, SendResult* 
     if (intake_.dedup.full()) return false;
   }
   const Amount more = {1, static_cast<int64_t>(incoming->message->bytes())};
-  if (!intake_.HasRoom(more) && !incoming->over_the_bound) return false;
+  if (!intake_.HasRoom(more)) return false;
   intake_.admitted.messages += more.messages;
   intake_.admitted.bytes += more.bytes;
   // In its place from the start, field by field: what was just written elsewhere in small pieces

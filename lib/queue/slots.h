@@ -53,11 +53,13 @@ struct FailedAttempt {
   std::string error;  // what the receiver said; may be empty
 };
 
-// What a move to a dead-letter queue adds to a message. Never changes after.
+// What a dead letter has beside the message: how it came to the dead-letter queue. Never changes
+// after.
 struct Provenance {
-  std::shared_ptr<const Origin> origin;
-  uint64_t number = 0;    // the message's in the queue it was moved from
-  uint32_t attempt = 0;   // its last one there
+  std::shared_ptr<const Origin> origin;     // null: it was moved from no queue
+  std::shared_ptr<const WayBack> way_back;  // of what a topic or bus gave up, over all moves since
+  uint64_t number = 0;                      // the message's in the queue it was moved from
+  uint32_t attempt = 0;                     // its last one there
   bool given_up = false;  // a receiver wanted it moved; a late Delete does not change his mind
   std::string reason;     // he gave; may be empty
   int64_t moved_ns = 0;   // uptime
@@ -69,7 +71,15 @@ struct Provenance {
 struct Contents {
   MessageRef message;
   std::shared_ptr<const Presentation> presentation;  // null: as it is
-  std::shared_ptr<const Provenance> provenance;      // null: sent here
+  std::shared_ptr<const Provenance> provenance;      // null: no dead letter
+
+  // Null: not moved here from another queue.
+  const Provenance* moved() const {
+    return provenance == nullptr || provenance->origin == nullptr ? nullptr : provenance.get();
+  }
+  std::shared_ptr<const WayBack> way_back() const {
+    return provenance == nullptr ? nullptr : provenance->way_back;
+  }
 
   // Empty: none.
   std::string_view group_id() const {

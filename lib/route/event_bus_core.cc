@@ -391,6 +391,10 @@ std::shared_ptr<Courier> EventBusCore::MakeCourier(const RuleCore& rule,
   plan.destination = target.sink;
   plan.retry = target.target.retry().value_or(DefaultBusRetry());
   plan.source_arn = rule.arn_text();
+  plan.find_later = [bus = weak_from_this(), name = rule.name(), id = target.id]() {
+    const std::shared_ptr<const EventBusCore> core = bus.lock();
+    return core == nullptr ? nullptr : core->CourierOf(name, id);
+  };
   plan.form = MakeTargetForm(target.input, target.target.message_group_id(),
                              {.arn = rule.arn_text(), .name = rule.name()});
   if (target.target.dead_letter().has_value()) {
@@ -401,6 +405,17 @@ std::shared_ptr<Courier> EventBusCore::MakeCourier(const RuleCore& rule,
     };
   }
   return Courier::Create(env_, std::move(plan));
+}
+
+std::shared_ptr<Courier> EventBusCore::CourierOf(std::string_view rule,
+                                                 std::string_view target_id) const {
+  MutexLock lock(&change_mu_);
+  const auto there = rules_.find(rule);
+  if (there == rules_.end()) return nullptr;
+  for (const LiveTarget& target : there->second.targets) {
+    if (target.what.id == target_id) return target.courier;
+  }
+  return nullptr;
 }
 
 void EventBusCore::Retire(const RuleState& state, std::shared_ptr<Courier> courier) {

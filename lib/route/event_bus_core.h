@@ -214,6 +214,9 @@ class EventBusCore : public std::enable_shared_from_this<EventBusCore> {
   void AddTargets(RuleState& state, std::vector<RuleTarget> targets)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
   std::shared_ptr<Courier> MakeCourier(const RuleCore& rule, const RuleTarget& target) const;
+  // By names, as dead letters have them: a rule put again under its name counts. Null if it or the
+  // target is gone.
+  std::shared_ptr<Courier> CourierOf(std::string_view rule, std::string_view target_id) const;
   void Retire(const RuleState& state, std::shared_ptr<Courier> courier)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
   // Brings active_ in step with a rule.

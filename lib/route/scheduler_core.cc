@@ -395,6 +395,10 @@ std::shared_ptr<Courier> SchedulerCore::MakeCourier(const Item& item) const {
   plan.destination = std::make_shared<InvocationSink>(item.target);
   plan.retry = target.retry().value_or(DefaultBusRetry());  // Scheduler's are the same
   plan.source_arn = MakeScheduleArn(item.name).ToString();
+  plan.find_later = [scheduler = item.scheduler, name = item.name]() {
+    const std::shared_ptr<SchedulerCore> core = scheduler.lock();
+    return core == nullptr ? nullptr : core->CourierOf(name);
+  };
   if (target.dead_letter().has_value()) {
     plan.dead_letter = target.dead_letter()->core();
     plan.dead_letter_form = [target_arn = item.target->arn_text()](const Delivery& delivery,
@@ -403,6 +407,15 @@ std::shared_ptr<Courier> SchedulerCore::MakeCourier(const Item& item) const {
     };
   }
   return Courier::Create(env_, std::move(plan));
+}
+
+std::shared_ptr<Courier> SchedulerCore::CourierOf(const std::string& name) {
+  MutexLock lock(&mu_);
+  const auto there = schedules_.find(name);
+  if (there == schedules_.end()) return nullptr;
+  Item& item = *there->second;
+  if (item.courier == nullptr) item.courier = MakeCourier(item);
+  return item.courier;
 }
 
 void SchedulerCore::Retire(std::shared_ptr<Courier> courier) {

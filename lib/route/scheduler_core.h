@@ -72,6 +72,8 @@ class SchedulerCore : public std::enable_shared_from_this<SchedulerCore> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Fired(Item& item, const Timetable::Firing& firing);
   std::shared_ptr<Courier> MakeCourier(const Item& item) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Null if there is no such schedule.
+  std::shared_ptr<Courier> CourierOf(const std::string& name);
   void Retire(std::shared_ptr<Courier> courier) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Schedule Describe(const Item& item) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

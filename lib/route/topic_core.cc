@@ -93,7 +93,8 @@ SubscriptionStats SubscriptionCore::Stats() const {
     const std::shared_ptr<TopicCore> topic = topic_.lock();
     published = topic == nullptr ? before : topic->published();
   }
-  stats.filtered = std::max<int64_t>(0, published - before - stats.delivery.matched);
+  const int64_t first_matched = stats.delivery.matched - stats.delivery.redelivered;
+  stats.filtered = std::max<int64_t>(0, published - before - first_matched);
   return stats;
 }
 
@@ -453,6 +454,10 @@ std::shared_ptr<SubscriptionCore> TopicCore::MakeSubscription(Target target,
     plan.destination = *ResolveEndpoint(target);
   }
   plan.in_order = IsFifoQueue(target);
+  plan.find_later = [topic = weak_from_this(), serial = next_serial_]() {
+    const std::shared_ptr<TopicCore> core = topic.lock();
+    return core == nullptr ? nullptr : core->CourierOf(serial);
+  };
   if (target.dead_letter().has_value()) {
     plan.dead_letter = target.dead_letter()->core();
     plan.dead_letter_form = [to_function, envelope,
@@ -593,6 +598,12 @@ absl::Status TopicCore::Unsubscribe(const SubscriptionCore& subscription) {
   }
   if (is_told) SendNotice(subscription, HandshakeNotice::Kind::kUnsubscribe, std::move(token));
   return absl::OkStatus();
+}
+
+std::shared_ptr<Courier> TopicCore::CourierOf(uint64_t serial) const {
+  MutexLock lock(&change_mu_);
+  const auto entry = subscriptions_.find(serial);
+  return entry == subscriptions_.end() ? nullptr : entry->second.subscription->shared_courier();
 }
 
 void TopicCore::Retire(std::shared_ptr<Courier> courier) {

@@ -269,6 +269,8 @@ class TopicCore : public Sink,
   absl::StatusOr<Subscription> Restore(Confirmations::Ended ended, std::string_view token);
   void SendNotice(const SubscriptionCore& subscription, HandshakeNotice::Kind kind,
                   std::string token);
+  // Null if the subscription is gone.
+  std::shared_ptr<Courier> CourierOf(uint64_t serial) const;
   // Brings active_ in step with an entry: a pending one is not in it.
   void Activate(const Entry& entry);
   void Retire(std::shared_ptr<Courier> courier) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
