@@ -66,10 +66,11 @@ void PublishLine::ServeUpTo(uint64_t upto, FanOut fan_out) {
       continue;
     }
     serving_ = ThisThread();
-    const auto [number, publication] = std::move(line_.front());
+    auto [number, publication] = std::move(line_.front());
     line_.pop_front();
     mu_.Unlock();
     fan_out(publication);
+    publication = {};  // if nobody took it, a user's release function runs: under no lock
     mu_.Lock();
     served_ = number;
     serving_ = nullptr;

@@ -194,6 +194,8 @@ absl::StatusOr<PublishResult> TopicCore::Enter(PublishRequest request) {
       return PublishResult{id};
     }
   }
+  // A message structure is not what is delivered, and its release function runs under no lock.
+  const Payload whole = request.json_structure ? request.body : Payload();
   BANYAN_ASSIGN_OR_RETURN(const PublishLine::Entered entered,
                           line_->Enter(key, id, now.uptime_ns, [&](uint64_t sequence_number) {
                             Publication made =

@@ -392,6 +392,7 @@ void World::DeleteEnd(Edge* edge) {
     ASSERT_THAT(broker_->DeleteFunction(edge->name), testing::IsOk());
   }
   edge->end_is_there = false;
+  edge->end_went = runtime_.Read().uptime();
 }
 
 void World::DeleteDead(Edge* edge) {
@@ -542,6 +543,10 @@ void World::CheckLetters(Edge* edge, const std::vector<Received>& letters) {
       EXPECT_EQ(AttributeOf(letter, "RULE_ARN"), edge->source_arn());
       const std::string ended_by = AttributeOf(letter, "EXHAUSTED_RETRY_CONDITION");
       const std::string retries = AttributeOf(letter, "RETRY_ATTEMPTS");
+      if (accepted.since > edge->end_went) {
+        EXPECT_EQ(ended_by, "") << "no retry could mend it";
+        EXPECT_EQ(retries, "0");
+      }
       if (ended_by == "MaximumRetryAttempts") {
         EXPECT_EQ(retries, absl::StrCat(edge->retry.retries_max));
       } else if (ended_by == "MaximumEventAgeInSeconds") {
@@ -570,12 +575,13 @@ void World::CheckPending(const Edge& edge, const std::set<std::string>& pending)
   for (const std::string& name : pending) {
     if (edge.MayBeRedriven(name)) continue;
     const Accepted& accepted = edge.to_deliver.at(name);
+    const bool waits_for_others = edge.to_fifo && edge.subscription.has_value();
+    EXPECT_TRUE(accepted.since <= edge.end_went || waits_for_others) << name;
     if (edge.end == End::kFunction) {
       const auto attempts = edge.attempts.find(name);
       if (attempts == edge.attempts.end()) continue;
       EXPECT_LE(attempts->second, edge.retry.retries_max) << name;
-    } else if (!edge.to_fifo || edge.rule.has_value()) {
-      // In a FIFO topic one waits for others.
+    } else if (!waits_for_others) {
       EXPECT_LE(now - accepted.since, LongestRetries(edge.retry)) << name;
     }
     EXPECT_TRUE(edge.keeps_trying || edge.end == End::kFunction) << name;

@@ -77,7 +77,8 @@ struct Edge {
   bool is_open = true;       // gets what is published
   bool keeps_trying = true;  // its topic was not deleted
   bool end_is_there = true;
-  bool has_dead = true;  // and it is there
+  absl::Duration end_went = absl::InfiniteDuration();  // uptime
+  bool has_dead = true;                                // and it is there
 
   std::map<std::string, Accepted> to_deliver = {};
   std::set<std::string> arrived = {};  // and taken out of the queue, or taken by the function
