@@ -229,8 +229,8 @@ class BANYAN_EXPORT Queue {
   // with attempts and age anew. If these are used up again, it is a new dead letter. Returns how
   // many went. Messages that came from elsewhere stay; so do those whose queue, subscription, rule,
   // target or schedule is gone, or that the target would refuse for good; and in a FIFO queue those
-  // behind one of their group that is in flight. One call at a time delivers again: another one ends
-  // where it would, too.
+  // behind one of their group that is in flight. One call at a time delivers again; another one
+  // ends where it would, too.
   absl::StatusOr<int64_t> Redrive(int64_t max_messages = INT64_MAX) const;
 
   // The same as a background activity of the Runtime, with a rate, to be looked at and cancelled;

@@ -130,7 +130,8 @@ class Courier : public std::enable_shared_from_this<Courier> {
   // What Deliver() would do with it; foresee.cc.
   Forecast Foresee(Delivery delivery) const;
 
-  // As Deliver(), for what was given up before. False: it is refused for good, and has left no trace.
+  // As Deliver(), for what was given up before. False: it is refused for good, and left no trace.
+  bool Redeliver(Delivery delivery);
   bool Redeliver(Delivery delivery);
 
   DeliveryStats Stats() const;

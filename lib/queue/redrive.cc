@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // lib/queue/redrive.cc -- floor 3, the queue room: a walk over a dead-letter queue that sends its
-// messages on: to a queue (move.cc), or, if a topic, bus or schedule gave them up, on their way back.
+// messages on: to a queue (move.cc) or, what a topic, bus or schedule gave up, on its way back.
 //
 // The walk goes in steps, so that others need not wait long for the lock. It never turns back, so
 // what stays is seen once; and it leaves out what came after its start, so that a message which

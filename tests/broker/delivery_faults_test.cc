@@ -2,7 +2,7 @@
 //
 // Delivery under faults, end to end: topics, FIFO topics and buses deliver to queues that fill and
 // are deleted, and to functions that fail, throw and take their time; dead-letter queues come to
-// their end, topics too, what was given up is redriven, and the wall clock jumps. A model that knows
+// their end, topics too, what was given up is redriven, the wall clock jumps. A model that knows
 // only what was accepted judges every step; see delivery_faults_testing.h.
 //
 //   BANYAN_TEST_ROUNDS=n   n times as many seeds
