@@ -212,7 +212,8 @@ bool Courier::Redeliver(Delivery delivery) {
 }
 
 void Courier::GiveUpUnsent(const Delivery& delivery, absl::Status why) {
-  std::unique_ptr<Attempt> attempt(new Attempt{shared_from_this(), delivery});
+  std::unique_ptr<Attempt> attempt(
+      new Attempt{shared_from_this(), delivery, AcceptedNanoseconds(delivery)});
   attempt->delivery.source_arn = plan_.source_arn;
   attempt->delivery.attempt = 0;  // none was begun
   attempt->delivery.now.reset();

@@ -132,7 +132,6 @@ class Courier : public std::enable_shared_from_this<Courier> {
 
   // As Deliver(), for what was given up before. False: it is refused for good, and left no trace.
   bool Redeliver(Delivery delivery);
-  bool Redeliver(Delivery delivery);
 
   DeliveryStats Stats() const;
   int64_t pending() const;
