@@ -39,12 +39,7 @@ TEST(DeliveryFaultsTest, NothingAcceptedIsLostAndNothingIsGivenUpTooSoon) {
     }
     if (!::testing::Test::HasFailure()) world.Settle();
     if (::testing::Test::HasFailure()) return;
-    const DeliveryStats its = world.Totals();
-    all.delivered += its.delivered;
-    all.dead_lettered += its.dead_lettered;
-    all.dropped += its.dropped;
-    all.redelivered += its.redelivered;
-    all.failed_attempts += its.failed_attempts;
+    all += world.Totals();
   }
   // It was worth the while.
   const int64_t least = static_cast<int64_t>(seeds);

@@ -615,14 +615,7 @@ void World::Settle() {
 
 DeliveryStats World::Totals() const {
   DeliveryStats all;
-  for (const auto& edge : edges_) {
-    const DeliveryStats stats = edge->Stats();
-    all.delivered += stats.delivered;
-    all.dead_lettered += stats.dead_lettered;
-    all.dropped += stats.dropped;
-    all.redelivered += stats.redelivered;
-    all.failed_attempts += stats.failed_attempts;
-  }
+  for (const auto& edge : edges_) all += edge->Stats();
   return all;
 }
 
