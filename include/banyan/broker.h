@@ -94,6 +94,11 @@ struct QueuePage {
   std::string next_token = {};  // empty: there is no more
 };
 
+struct TopicPage {
+  std::vector<Topic> topics = {};
+  std::string next_token = {};  // empty: there is no more
+};
+
 class BANYAN_EXPORT Broker {
  public:
   // Errors  kInvalidArgument: account is not twelve digits, region or endpoint_url is malformed, a
@@ -124,6 +129,16 @@ class BANYAN_EXPORT Broker {
       const std::map<std::string, std::string>& tags = {});
 
   absl::StatusOr<Topic> CreateTopic(std::string_view name, TopicOptions options = {});
+
+  // The same with SNS's own attributes and tags, as strings; FifoTopic "false" is a standard topic.
+  // A topic that is there under that name is opened if it has all of these attributes and tags.
+  // Errors also: kInvalidArgument: an attribute that SNS does not know, a bad value, a bad tag; tags
+  // that the topic there does not have.
+  // Source: docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
+  absl::StatusOr<Topic> CreateTopicFromAttributes(
+      std::string_view name, const std::map<std::string, std::string>& attributes,
+      const std::map<std::string, std::string>& tags = {});
+
   absl::StatusOr<EventBus> CreateEventBus(std::string_view name, EventBusOptions options = {});
   absl::StatusOr<Stream> CreateStream(std::string_view name, StreamOptions options = {});
 
@@ -155,6 +170,10 @@ class BANYAN_EXPORT Broker {
   // kInvalidArgument: max_results; a token that belongs to another prefix.
   absl::StatusOr<QueuePage> ListQueuesPage(std::string_view prefix, int64_t max_results,
                                            std::string_view next_token = {}) const;
+
+  // The same topics, a hundred at a time, as ListTopics of SNS has it. Errors: kInvalidArgument: a
+  // bad token.
+  absl::StatusOr<TopicPage> ListTopicsPage(std::string_view next_token = {}) const;
 
   // The queues whose redrive policy names this one, by name. Looks at every queue. Errors:
   // kNotFound.

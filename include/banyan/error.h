@@ -59,6 +59,7 @@ enum class AwsError {
   kTopicSubscriptionLimitExceeded,
   kTopicLimitExceeded,
   kTopicReplayLimitExceeded,
+  kTopicTagLimitExceeded,
   kTopicThrottled,
   // Buses (EventBridge)
   kBusResourceNotFound,

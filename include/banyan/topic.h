@@ -30,6 +30,7 @@
 #define BANYAN_TOPIC_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,6 +46,7 @@
 #include "banyan/export.h"
 #include "banyan/forecast.h"
 #include "banyan/id.h"
+#include "banyan/metrics.h"
 #include "banyan/pattern.h"
 #include "banyan/payload.h"
 #include "banyan/target.h"
@@ -83,6 +85,14 @@ struct TopicOptions {
 
   // Of envelopes, where the broker has a notification_signer: 1 is SHA1withRSA, 2 SHA256withRSA.
   int signature_version = 1;
+
+  // Kept, shown, and without effect here: the access policy, JSON of at most 30 KB (empty: SNS's
+  // default one); a KMS key; "Active" or "PassThrough" (trace headers always go along); how
+  // deliveries are logged, by attribute, as "SQSSuccessFeedbackRoleArn".
+  std::string policy = {};
+  std::string kms_master_key_id = {};
+  std::string tracing_config = {};
+  std::map<std::string, std::string> delivery_status_logging = {};
 
   friend bool operator==(const TopicOptions&, const TopicOptions&) = default;
 };
@@ -207,6 +217,11 @@ class BANYAN_EXPORT Subscription {
   // HTTP: messages whose attempt fails from now on go by it. Empty: by the topic's.
   absl::Status SetDeliveryPolicy(std::string_view json) const;
 
+  // Queues and servers: raw or not. What was published before stays as it is.
+  absl::Status SetRaw(bool raw) const;
+  // What is given up from now on goes there; none: it is dropped.
+  absl::Status SetDeadLetter(const std::optional<Queue>& dead_letter) const;
+
   // Begins a replay, in place of one under way; or ends it (nullopt): what was published since it
   // began then comes first.
   // Errors  kInvalidArgument: the topic has no archive; a start in the future, an end before the
@@ -218,6 +233,16 @@ class BANYAN_EXPORT Subscription {
 
   SubscriptionStats Stats() const;
   const Arn& arn() const;
+
+  // The subscription as it stands, under SNS's names and as SNS's strings: Protocol, Endpoint,
+  // FilterPolicy, FilterPolicyScope (with a policy only), RawMessageDelivery, RedrivePolicy,
+  // DeliveryPolicy, ReplayPolicy and what else can be read. One of those can be set; "" unsets a
+  // policy.
+  // Errors  kInvalidArgument: another name ("Invalid parameter: AttributeName"), a bad value; a
+  //         dead-letter queue that is not there. kNotFound.
+  // Source  docs.aws.amazon.com/sns/latest/api/API_SetSubscriptionAttributes.html
+  absl::StatusOr<std::map<std::string, std::string>> GetAttributes() const;
+  absl::Status SetAttribute(std::string_view name, std::string_view value) const;
 
   // For the library's own rooms.
   explicit Subscription(std::shared_ptr<internal::SubscriptionCore> core);
@@ -245,6 +270,11 @@ struct SubscriptionExplanation {
 
 // For people: "reaches 3 of 7 subscriptions", then a line for each with the reason.
 BANYAN_EXPORT std::string ToString(absl::Span<const SubscriptionExplanation> explanations);
+
+struct SubscriptionPage {
+  std::vector<Subscription> subscriptions = {};
+  std::string next_token = {};  // empty: there is no more
+};
 
 class BANYAN_EXPORT Topic {
  public:
@@ -296,6 +326,9 @@ class BANYAN_EXPORT Topic {
   absl::StatusOr<Subscription> ConfirmSubscription(std::string_view token) const;
 
   absl::StatusOr<std::vector<Subscription>> ListSubscriptions() const;
+  // The same, a hundred at a time. `next_token` is that of the page before; empty begins.
+  // Errors  kInvalidArgument: a token that is none of this topic's.
+  absl::StatusOr<SubscriptionPage> ListSubscriptionsPage(std::string_view next_token = {}) const;
 
   // Says of each subscription what a Publish of `request` would do: the first field that stops it,
   // or what the endpoint would answer. Delivers nothing, and counts nothing. What a FIFO topic knows
@@ -309,6 +342,33 @@ class BANYAN_EXPORT Topic {
   // nothing. Whether it is a FIFO topic cannot change, and a throughput scope not back to kTopic.
   // Source  docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html
   absl::Status SetOptions(const TopicOptions& options) const;
+  // All there is to know of the topic, under SNS's names and as SNS's strings; and one of them that
+  // can be changed. "" unsets what can be unset.
+  // Errors  kInvalidArgument: another name, FifoTopic ("Invalid parameter: AttributeName"); a bad
+  //         value. kNotFound.
+  // Source  docs.aws.amazon.com/sns/latest/api/API_GetTopicAttributes.html
+  absl::StatusOr<std::map<std::string, std::string>> GetAttributes() const;
+  absl::Status SetAttribute(std::string_view name, std::string_view value) const;
+
+  // Adds a statement to the access policy, and takes it out (OK also if there is none). Banyan keeps
+  // the policy, shows it and lets everybody in.
+  // Errors  kInvalidArgument: a label that is there, an account that is not twelve digits, an action
+  //         that is none of a topic's.
+  // Source  docs.aws.amazon.com/sns/latest/api/API_AddPermission.html
+  absl::Status AddPermission(std::string_view label, absl::Span<const std::string> accounts,
+                             absl::Span<const std::string> actions) const;
+  absl::Status RemovePermission(std::string_view label) const;
+
+  // Names and values for people and tools; the topic does nothing with them. At most 50
+  // (kResourceExhausted, TagLimitExceeded).
+  // Source  docs.aws.amazon.com/sns/latest/api/API_TagResource.html
+  absl::StatusOr<std::map<std::string, std::string>> Tags() const;
+  absl::Status SetTags(const std::map<std::string, std::string>& tags) const;
+  absl::Status RemoveTags(absl::Span<const std::string> keys) const;
+
+  // What the topic has done, under CloudWatch's names; see banyan/metrics.h.
+  absl::StatusOr<TopicMetrics> Metrics() const;
+
   // What the archive can replay begins here: when the oldest message in it was published. Nothing:
   // it is empty, or there is none. AWS: BeginningArchiveTime.
   absl::StatusOr<std::optional<absl::Time>> BeginningArchiveTime() const;

@@ -110,6 +110,18 @@ absl::StatusOr<std::vector<Queue>> Broker::ListDeadLetterSourceQueues(std::strin
   if (core_ == nullptr) return MovedFrom();
   return core_->ListDeadLetterSourceQueues(name);
 }
+absl::StatusOr<Topic> Broker::CreateTopicFromAttributes(
+    std::string_view name, const std::map<std::string, std::string>& attributes,
+    const std::map<std::string, std::string>& tags) {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->CreateTopicFromAttributes(name, attributes, tags);
+}
+
+absl::StatusOr<TopicPage> Broker::ListTopicsPage(std::string_view next_token) const {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->ListTopicsPage(next_token);
+}
+
 std::vector<Topic> Broker::ListTopics(std::string_view prefix) const {
   if (core_ == nullptr) return {};
   return core_->ListTopics(prefix);

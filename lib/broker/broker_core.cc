@@ -74,7 +74,6 @@ bool HasDifference(const StreamOptions& asked, const StreamOptions& stored) {
          Differs(asked, stored, &StreamOptions::shard_bytes_max);
 }
 
-absl::Status NoTopic() { return Error(AwsError::kTopicNotFound, "Topic does not exist"); }
 absl::Status NoBus(std::string_view name) {
   return Error(AwsError::kBusResourceNotFound, "Event bus ", name, " does not exist.");
 }
@@ -87,23 +86,6 @@ absl::Status NoFunction(std::string_view name) {
 }
 
 // What is there under the name, as a handle, if it is what was asked for.
-absl::StatusOr<Topic> Open(std::shared_ptr<TopicCore> core, const TopicOptions& asked) {
-  const TopicOptions there = core->options();
-  if (Differs(asked, there, &TopicOptions::display_name) ||
-      Differs(asked, there, &TopicOptions::fifo) ||
-      Differs(asked, there, &TopicOptions::content_based_deduplication) ||
-      Differs(asked, there, &TopicOptions::fifo_throughput_scope) ||
-      Differs(asked, there, &TopicOptions::archive_retention) ||
-      Differs(asked, there, &TopicOptions::archive_bytes_max) ||
-      Differs(asked, there, &TopicOptions::delivery_policy) ||
-      Differs(asked, there, &TopicOptions::signature_version)) {
-    return Error(AwsError::kTopicInvalidParameter,
-                 "Invalid parameter: Attributes Reason: Topic already exists with different "
-                 "attributes");
-  }
-  return Topic(std::move(core));
-}
-
 absl::StatusOr<EventBus> Open(std::shared_ptr<EventBusCore> core, const EventBusOptions& asked) {
   if (Differs(asked, core->options(), &EventBusOptions::description)) {
     return Error(AwsError::kBusResourceAlreadyExists, "Event bus ", core->name(),
@@ -158,52 +140,6 @@ void BrokerCore::AddBuiltIns(Registry* registry) const {
   registry->buses.emplace(kDefaultBus,
                           EventBusCore::Create(env_, std::string(kDefaultBus), EventBusOptions(),
                                                registry->scheduler->timetable()));
-}
-
-// --- Topics --------------------------------------------------------------------------------------
-
-absl::StatusOr<Topic> BrokerCore::CreateTopic(std::string_view name, const TopicOptions& options) {
-  const Gate::Pass pass = env_->gate.Enter();
-  if (!pass) return env_->Refusal();
-  BANYAN_RETURN_IF_ERROR(ValidateTopicName(name, options.fifo, env_->limits));
-  BANYAN_RETURN_IF_ERROR(ValidateTopicOptions(options));
-  if (std::shared_ptr<TopicCore> there = Find(&Registry::topics, name)) {
-    return Open(std::move(there), options);
-  }
-  const std::shared_ptr<TopicCore> made = TopicCore::Create(env_, std::string(name), options);
-  BANYAN_ASSIGN_OR_RETURN(std::shared_ptr<TopicCore> entered,
-                          Enter(&Registry::topics, name, made, env_->limits.broker.topics_max,
-                                AwsError::kTopicLimitExceeded));
-  return Open(std::move(entered), options);
-}
-
-absl::StatusOr<Topic> BrokerCore::FindTopic(std::string_view name) const {
-  const Gate::Pass pass = env_->gate.Enter();
-  if (!pass) return env_->Refusal();
-  std::shared_ptr<TopicCore> core = Find(&Registry::topics, name);
-  if (core == nullptr) return NoTopic();
-  return Topic(std::move(core));
-}
-
-std::vector<Topic> BrokerCore::ListTopics(std::string_view prefix) const {
-  const Gate::Pass pass = env_->gate.Enter();
-  if (!pass) return {};
-  return AsHandles<Topic>(List(&Registry::topics, prefix));
-}
-
-absl::Status BrokerCore::DeleteTopic(std::string_view name) {
-  const Gate::Pass pass = env_->gate.Enter();
-  if (!pass) return env_->Refusal();
-  const std::shared_ptr<TopicCore> found = Find(&Registry::topics, name);
-  if (found != nullptr && found->options().archive_retention > absl::ZeroDuration()) {
-    return Error(
-        AwsError::kTopicInvalidState,
-        "Invalid state: a topic with an ArchivePolicy cannot be deleted; remove the policy "
-        "first");
-  }
-  const std::shared_ptr<TopicCore> core = TakeOut(&Registry::topics, name);
-  if (core != nullptr) core->Close(CloseKind::kDeleted);
-  return absl::OkStatus();
 }
 
 // --- Buses ---------------------------------------------------------------------------------------

@@ -80,6 +80,9 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
       std::string_view name, const std::map<std::string, std::string>& attributes,
       const std::map<std::string, std::string>& tags);
   absl::StatusOr<Topic> CreateTopic(std::string_view name, const TopicOptions& options);
+  absl::StatusOr<Topic> CreateTopicFromAttributes(
+      std::string_view name, const std::map<std::string, std::string>& attributes,
+      const std::map<std::string, std::string>& tags);
   absl::StatusOr<EventBus> CreateEventBus(std::string_view name, const EventBusOptions& options);
   absl::StatusOr<Stream> CreateStream(std::string_view name, const StreamOptions& options);
   absl::StatusOr<Function> CreateFunction(std::string_view name, const FunctionOptions& options,
@@ -97,6 +100,7 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
                                            std::string_view next_token) const;
   absl::StatusOr<std::vector<Queue>> ListDeadLetterSourceQueues(std::string_view name) const;
   std::vector<Topic> ListTopics(std::string_view prefix) const;
+  absl::StatusOr<TopicPage> ListTopicsPage(std::string_view next_token) const;
   std::vector<EventBus> ListEventBuses(std::string_view prefix) const;
   std::vector<Stream> ListStreams(std::string_view prefix) const;
   std::vector<Function> ListFunctions(std::string_view prefix) const;
@@ -179,6 +183,9 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
       const std::map<std::string, std::string>& tags,
       absl::FunctionRef<std::string_view(const QueueOptions& stored)> first_difference);
   std::shared_ptr<QueueCore> FindByArn(const Arn& arn) const;
+  absl::StatusOr<std::shared_ptr<TopicCore>> FindOrMakeTopic(std::string_view name,
+                                                             const TopicOptions& options,
+                                                             bool* is_new);
   absl::Status CheckNameIsFree(std::string_view queue) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void LetNameRest(std::string_view queue) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // What every broker has from the start: the scheduler and the default bus.

@@ -15,6 +15,7 @@
 #include "queue/tags.h"
 #include "queue/validate.h"
 #include "route/event_bus_core.h"
+#include "route/topic_core.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -134,6 +135,10 @@ std::vector<Queue> BrokerCore::ListQueues(std::string_view prefix) const {
 
 BrokerMetrics BrokerCore::Metrics() const {
   BrokerMetrics metrics;
+  for (const auto& topic : List(&Registry::topics, {})) {
+    absl::StatusOr<TopicMetrics> its = topic->Metrics();
+    if (its.ok()) metrics.topics.push_back(*std::move(its));
+  }
   for (const auto& bus : List(&Registry::buses, {})) {
     absl::StatusOr<EventBusMetrics> its = bus->Metrics();
     if (its.ok()) metrics.buses.push_back(*std::move(its));

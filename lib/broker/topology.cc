@@ -89,10 +89,14 @@ class Surveyor {
     edges_.push_back({kind, std::string(from), std::string(to), std::string(target_id), is_gone});
   }
   void ConnectTarget(std::string_view from, const Target& target) {
+    ConnectTarget(from, target, target.dead_letter());
+  }
+  void ConnectTarget(std::string_view from, const Target& target,
+                     const std::optional<Queue>& dead_letter) {
     const Named to = std::visit([](const auto& named) { return NameOf(named); }, target.to());
     Connect(EdgeKind::kDelivers, from, to.arn, target.id(), to.is_gone);
-    if (!target.dead_letter().has_value()) return;
-    const Named dead = NameOf(*target.dead_letter());
+    if (!dead_letter.has_value()) return;
+    const Named dead = NameOf(*dead_letter);
     Connect(EdgeKind::kDeadLetters, from, dead.arn, target.id(), dead.is_gone);
   }
   // A dead-letter queue is named by ARN, so it is gone if nothing has that name.
@@ -151,7 +155,7 @@ void SurveySubscriptions(const TopicCore& topic, Surveyor* surveyor) {
                    .pattern = one.filter_policy,
                    .filter_policy_scope = one.scope});
     surveyor->Connect(EdgeKind::kHolds, topic.arn_text(), subscription.arn_text());
-    surveyor->ConnectTarget(subscription.arn_text(), subscription.target());
+    surveyor->ConnectTarget(subscription.arn_text(), subscription.target(), one.dead_letter);
   }
 }
 

@@ -52,7 +52,7 @@ int64_t AcceptedNanoseconds(const Delivery& delivery) {
 }  // namespace
 
 Courier::Courier(std::shared_ptr<Environment> env, CourierPlan plan)
-    : env_(std::move(env)), plan_(std::move(plan)) {}
+    : env_(std::move(env)), plan_(std::move(plan)), dead_letter_(plan_.dead_letter) {}
 
 std::shared_ptr<Courier> Courier::Create(std::shared_ptr<Environment> env, CourierPlan plan) {
   BANYAN_CHECK(plan.destination != nullptr, "a courier has a destination");
@@ -324,7 +324,8 @@ void Courier::TimerFired() {
 }
 
 void Courier::GiveUp(std::unique_ptr<Attempt> attempt, GivenUp why) {
-  if (plan_.dead_letter == nullptr) {
+  std::shared_ptr<Sink> dead_letter = this->dead_letter();
+  if (dead_letter == nullptr) {
     Drop(*attempt, StrCat(TextOf(why.last_refusal), "; there is no dead-letter queue"));
     return;
   }
@@ -338,29 +339,30 @@ void Courier::GiveUp(std::unique_ptr<Attempt> attempt, GivenUp why) {
     letter.way_back = std::make_shared<const Return>(plan_.find_later, std::move(again));
   }
   std::optional<absl::Status> answer =
-      plan_.dead_letter->Accept(letter, [&attempt]() -> Completion {
-        return [attempt = std::move(attempt)](const absl::Status& status) mutable {
+      dead_letter->Accept(letter, [&attempt, &dead_letter]() -> Completion {
+        return [attempt = std::move(attempt), dead_letter](const absl::Status& status) mutable {
           Courier& courier = *attempt->courier;
-          courier.DeadLetterAnswered(std::move(attempt), status);
+          courier.DeadLetterAnswered(std::move(attempt), *dead_letter, status);
         };
       });
-  if (answer.has_value()) DeadLetterAnswered(std::move(attempt), *answer);
+  if (answer.has_value()) DeadLetterAnswered(std::move(attempt), *dead_letter, *answer);
 }
 
-void Courier::DeadLetterAnswered(std::unique_ptr<Attempt> attempt, const absl::Status& answer) {
+void Courier::DeadLetterAnswered(std::unique_ptr<Attempt> attempt, const Sink& dead_letter,
+                                 const absl::Status& answer) {
   const std::shared_ptr<Courier> self = attempt->courier;
   if (!answer.ok()) {
     {
       MutexLock lock(&mu_);
       ++dead_letters_refused_;
     }
-    Drop(*attempt, StrCat("its dead-letter queue ", plan_.dead_letter->arn_text(),
-                          " refused it: ", TextOf(answer)));
+    Drop(*attempt,
+         StrCat("its dead-letter queue ", dead_letter.arn_text(), " refused it: ", TextOf(answer)));
     return;
   }
   {
     MutexLock lock(&mu_);
-    Settle(attempt->delivery, dead_lettered_, Change::kMoved, plan_.dead_letter->arn_text());
+    Settle(attempt->delivery, dead_lettered_, Change::kMoved, dead_letter.arn_text());
   }
   HeadGone(*attempt);
 }
@@ -415,6 +417,18 @@ void Courier::Report(const Delivery& delivery, Change change, std::string_view d
                          .message = delivery.message.get(),
                          .at = env_->runtime.Read(),
                          .destination = destination});
+}
+
+void Courier::SetDeadLetter(std::shared_ptr<Sink> dead_letter) {
+  BANYAN_CHECK(plan_.dead_letter_form != nullptr,
+               "whoever gives a dead-letter queue says what it gets");
+  MutexLock lock(&mu_);
+  dead_letter_.swap(dead_letter);
+}
+
+std::shared_ptr<Sink> Courier::dead_letter() const {
+  MutexLock lock(&mu_);
+  return dead_letter_;
 }
 
 DeliveryStats Courier::Stats() const {

@@ -98,7 +98,7 @@ struct CourierPlan {
   // published. An error: there is nothing to deliver; it is dropped. Called under no lock.
   std::function<absl::Status(Delivery&)> form = nullptr;
 
-  // Null: what is given up is dropped.
+  // Null: what is given up is dropped. Until SetDeadLetter().
   std::shared_ptr<Sink> dead_letter;
 
   // What the dead-letter queue gets in place of a delivery. Topics and buses differ here.
@@ -133,6 +133,9 @@ class Courier : public std::enable_shared_from_this<Courier> {
   // As Deliver(), for what was given up before. False: it is refused for good, and left no trace.
   bool Redeliver(Delivery delivery);
 
+  // For what is given up from now on. Not without a dead_letter_form.
+  void SetDeadLetter(std::shared_ptr<Sink> dead_letter);
+
   DeliveryStats Stats() const;
   int64_t pending() const;
 
@@ -164,7 +167,9 @@ class Courier : public std::enable_shared_from_this<Courier> {
   void Answered(std::unique_ptr<Attempt> attempt, absl::Status answer);
   void GiveUp(std::unique_ptr<Attempt> attempt, GivenUp why);
   void GiveUpAll(Waiting waiting, Lines lines);
-  void DeadLetterAnswered(std::unique_ptr<Attempt> attempt, const absl::Status& answer);
+  void DeadLetterAnswered(std::unique_ptr<Attempt> attempt, const Sink& dead_letter,
+                          const absl::Status& answer);
+  std::shared_ptr<Sink> dead_letter() const;
   void Drop(const Attempt& attempt, std::string_view why);
   void LogDrop(const Delivery& delivery, std::string_view why) const;
 
@@ -199,6 +204,7 @@ class Courier : public std::enable_shared_from_this<Courier> {
   int64_t failed_attempts_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t retries_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t dead_letters_refused_ ABSL_GUARDED_BY(mu_) = 0;
+  std::shared_ptr<Sink> dead_letter_ ABSL_GUARDED_BY(mu_);
   Waiting waiting_ ABSL_GUARDED_BY(mu_);
   Lines lines_ ABSL_GUARDED_BY(mu_);
   int64_t in_line_ ABSL_GUARDED_BY(mu_) = 0;  // behind a head

@@ -75,17 +75,17 @@ Forecast Courier::Foresee(Delivery delivery) const {
     forecast.outcome = Outcome::kRetried;
     return forecast;
   }
-  if (plan_.dead_letter == nullptr) {
+  const std::shared_ptr<Sink> dead_letter = this->dead_letter();
+  if (dead_letter == nullptr) {
     forecast.outcome = Outcome::kDropped;
     StrAppend(&forecast.sentence, " There is no dead-letter queue.");
     return forecast;
   }
   Delivery letter = plan_.dead_letter_form(delivery, {.last_refusal = forecast.refusal});
   letter.accepted_before = true;
-  const absl::Status rest = plan_.dead_letter->Foresee(letter).answer;
+  const absl::Status rest = dead_letter->Foresee(letter).answer;
   forecast.outcome = rest.ok() ? Outcome::kDeadLettered : Outcome::kDropped;
-  StrAppend(&forecast.sentence, " Its dead-letter queue is ",
-            ArnWords(plan_.dead_letter->arn_text()),
+  StrAppend(&forecast.sentence, " Its dead-letter queue is ", ArnWords(dead_letter->arn_text()),
             rest.ok() ? "." : StrCat(", which would refuse it: ", ToStd(rest.message())));
   return forecast;
 }

@@ -85,6 +85,8 @@ constexpr AwsErrorRow kRows[] = {
      "TopicLimitExceededException", 403, true},
     {AwsError::kTopicReplayLimitExceeded, StatusCode::kResourceExhausted, "ReplayLimitExceeded",
      "ReplayLimitExceededException", 403, true},
+    {AwsError::kTopicTagLimitExceeded, StatusCode::kResourceExhausted, "TagLimitExceeded",
+     "TagLimitExceededException", 400, true},
     {AwsError::kTopicThrottled, StatusCode::kResourceExhausted, "Throttled", "ThrottledException",
      429, true},
     // Buses.

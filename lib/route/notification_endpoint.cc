@@ -121,7 +121,8 @@ std::shared_ptr<HttpEndpoint> MakeHttpEndpoint(std::shared_ptr<Environment> env,
          if (!post.subscription_arn.empty()) {
            request.headers.emplace_back("x-amz-sns-subscription-arn", post.subscription_arn);
          }
-         if (post.raw) request.headers.emplace_back("x-amz-sns-rawdelivery", "true");
+         if (delivery.presentation == nullptr)
+           request.headers.emplace_back("x-amz-sns-rawdelivery", "true");
          request.headers.emplace_back("Content-Type", post.settings->Get().content_type);
          request.headers.emplace_back("User-Agent", "Amazon Simple Notification Service Agent");
          request.body = delivery.Body();

@@ -33,7 +33,6 @@ struct SnsPost {
   std::string topic_arn;
   std::string subscription_arn;  // empty: it is not said
   std::shared_ptr<const HttpSettings> settings;
-  bool raw = false;
 };
 std::shared_ptr<HttpEndpoint> MakeHttpEndpoint(std::shared_ptr<Environment> env, SnsPost post);
 

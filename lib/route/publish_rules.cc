@@ -13,6 +13,7 @@
 #include "message/errors.h"
 #include "message/trace_rules.h"
 #include "queue/json_members.h"
+#include "route/topic_attributes.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -92,10 +93,6 @@ absl::Status ValidateIds(const PublishRequest& request, const TopicKind& topic) 
     BANYAN_RETURN_IF_ERROR(ValidateId("MessageDeduplicationId", request.message_deduplication_id));
   }
   return absl::OkStatus();
-}
-
-int64_t Bytes(const PublishRequest& request) {
-  return static_cast<int64_t>(request.body.size() + request.attributes.bytes());
 }
 
 template <typename... T>
@@ -196,6 +193,13 @@ absl::Status ValidateTopicOptions(const TopicOptions& options) {
                  "Invalid parameter: SignatureVersion: Invalid value [", options.signature_version,
                  "]. Must be 1 or 2");
   }
+  BANYAN_RETURN_IF_ERROR(ValidateTopicPolicy(options.policy));
+  if (!options.tracing_config.empty() && options.tracing_config != "Active" &&
+      options.tracing_config != "PassThrough") {
+    return Error(AwsError::kTopicInvalidParameter,
+                 "Invalid parameter: TracingConfig: Invalid value [", options.tracing_config,
+                 "]. Must be Active or PassThrough.");
+  }
   return ParseTopicDeliveryPolicy(options.delivery_policy, "Invalid parameter: ").status();
 }
 
@@ -233,6 +237,10 @@ absl::Status ValidateTopicAttributes(const Attributes& attributes, const Limits&
     }
   }
   return absl::OkStatus();
+}
+
+int64_t BytesOf(const PublishRequest& request) {
+  return static_cast<int64_t>(request.body.size() + request.attributes.bytes());
 }
 
 absl::Status ValidateBodySize(int64_t bytes, const Limits& limits) {
@@ -281,7 +289,7 @@ absl::Status ValidateBatchPublish(absl::Span<const PublishRequest> requests, con
     if (request.json_structure) {
       BANYAN_RETURN_IF_ERROR(ReadMessageStructure(request.body.view()).status());
     }
-    bytes += Bytes(request);
+    bytes += BytesOf(request);
   }
   if (bytes > limits.topic.message_bytes_max) {
     return Error(AwsError::kTopicBatchTooLong,
@@ -301,7 +309,7 @@ absl::Status ValidatePublish(const PublishRequest& request, const TopicKind& top
     return Error(AwsError::kTopicInvalidParameter, "Invalid parameter: trace_header Reason: must ",
                  rule);
   }
-  BANYAN_RETURN_IF_ERROR(ValidateBodySize(Bytes(request), limits));
+  BANYAN_RETURN_IF_ERROR(ValidateBodySize(BytesOf(request), limits));
   BANYAN_RETURN_IF_ERROR(ValidateIds(request, topic));
   if (!request.json_structure) return absl::OkStatus();
   return ReadMessageStructure(request.body.view()).status();

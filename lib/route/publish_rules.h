@@ -48,6 +48,9 @@ struct MessageStructure {
 };
 absl::StatusOr<MessageStructure> ReadMessageStructure(std::string_view body);
 
+// What counts towards the size of a message: body and attributes.
+int64_t BytesOf(const PublishRequest& request);
+
 // A message that comes from a bus.
 absl::Status ValidateBodySize(int64_t bytes, const Limits& limits);
 

@@ -79,6 +79,47 @@ absl::Status Topic::SetOptions(const TopicOptions& options) const {
   return core_ == nullptr ? NoTopic() : core_->SetOptions(options);
 }
 
+absl::StatusOr<SubscriptionPage> Topic::ListSubscriptionsPage(std::string_view next_token) const {
+  if (core_ == nullptr) return NoTopic();
+  return core_->ListSubscriptionsPage(next_token);
+}
+
+absl::StatusOr<std::map<std::string, std::string>> Topic::GetAttributes() const {
+  if (core_ == nullptr) return NoTopic();
+  return core_->GetAttributes();
+}
+
+absl::Status Topic::SetAttribute(std::string_view name, std::string_view value) const {
+  return core_ == nullptr ? NoTopic() : core_->SetAttribute(name, value);
+}
+
+absl::Status Topic::AddPermission(std::string_view label, absl::Span<const std::string> accounts,
+                                  absl::Span<const std::string> actions) const {
+  return core_ == nullptr ? NoTopic() : core_->AddPermission(label, accounts, actions);
+}
+
+absl::Status Topic::RemovePermission(std::string_view label) const {
+  return core_ == nullptr ? NoTopic() : core_->RemovePermission(label);
+}
+
+absl::StatusOr<std::map<std::string, std::string>> Topic::Tags() const {
+  if (core_ == nullptr) return NoTopic();
+  return core_->Tags();
+}
+
+absl::Status Topic::SetTags(const std::map<std::string, std::string>& tags) const {
+  return core_ == nullptr ? NoTopic() : core_->SetTags(tags);
+}
+
+absl::Status Topic::RemoveTags(absl::Span<const std::string> keys) const {
+  return core_ == nullptr ? NoTopic() : core_->RemoveTags(keys);
+}
+
+absl::StatusOr<TopicMetrics> Topic::Metrics() const {
+  if (core_ == nullptr) return NoTopic();
+  return core_->Metrics();
+}
+
 absl::StatusOr<std::optional<absl::Time>> Topic::BeginningArchiveTime() const {
   if (core_ == nullptr) return NoTopic();
   return core_->BeginningArchiveTime();
@@ -115,6 +156,27 @@ absl::Status Subscription::SetDeliveryPolicy(std::string_view json) const {
 absl::Status Subscription::SetReplayPolicy(const std::optional<ReplayPolicy>& policy) const {
   const std::shared_ptr<internal::TopicCore> topic = core_ == nullptr ? nullptr : core_->topic();
   return topic == nullptr ? NoSubscription() : topic->SetReplayPolicy(*core_, policy);
+}
+
+absl::Status Subscription::SetRaw(bool raw) const {
+  const std::shared_ptr<internal::TopicCore> topic = core_ == nullptr ? nullptr : core_->topic();
+  return topic == nullptr ? NoSubscription() : topic->SetRaw(*core_, raw);
+}
+
+absl::Status Subscription::SetDeadLetter(const std::optional<Queue>& dead_letter) const {
+  const std::shared_ptr<internal::TopicCore> topic = core_ == nullptr ? nullptr : core_->topic();
+  return topic == nullptr ? NoSubscription() : topic->SetDeadLetter(*core_, dead_letter);
+}
+
+absl::StatusOr<std::map<std::string, std::string>> Subscription::GetAttributes() const {
+  const std::shared_ptr<internal::TopicCore> topic = core_ == nullptr ? nullptr : core_->topic();
+  if (topic == nullptr) return NoSubscription();
+  return topic->GetAttributes(*core_);
+}
+
+absl::Status Subscription::SetAttribute(std::string_view name, std::string_view value) const {
+  const std::shared_ptr<internal::TopicCore> topic = core_ == nullptr ? nullptr : core_->topic();
+  return topic == nullptr ? NoSubscription() : topic->SetAttribute(*core_, name, value);
 }
 
 absl::StatusOr<std::optional<SubscriptionReplay>> Subscription::Replay() const {

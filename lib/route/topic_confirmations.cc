@@ -24,8 +24,8 @@
 namespace banyan::inline v0_1::internal {
 
 void TopicCore::PlanEndpoint(const NotificationEndpoint& endpoint, const Arn& subscription,
-                             bool raw, const std::shared_ptr<const HttpSettings>& settings,
-                             CourierPlan* plan, std::shared_ptr<HttpEndpoint>* http) const {
+                             const std::shared_ptr<const HttpSettings>& settings, CourierPlan* plan,
+                             std::shared_ptr<HttpEndpoint>* http) const {
   if (settings == nullptr) {
     plan->destination = std::make_shared<CaptureEndpoint>(env_, endpoint, arn_text_);
     return;
@@ -34,8 +34,7 @@ void TopicCore::PlanEndpoint(const NotificationEndpoint& endpoint, const Arn& su
                                   .type = "Notification",
                                   .topic_arn = arn_text_,
                                   .subscription_arn = subscription.ToString(),
-                                  .settings = settings,
-                                  .raw = raw});
+                                  .settings = settings});
   plan->destination = *http;
   plan->phases = [settings] { return settings->Get().retry; };
   plan->retry.age_max = kHttpRetryTimeMax;
@@ -53,7 +52,7 @@ absl::StatusOr<Subscription> TopicCore::ConfirmSubscription(std::string_view tok
     const int64_t now_ns = env_->runtime.Read().uptime_ns;
     if (const std::optional<uint64_t> serial = confirmations_.Find(token, now_ns)) {
       const Entry& entry = subscriptions_.at(*serial);
-      if (entry.subscription->Confirm(published())) Activate(entry);
+      if (entry.subscription->Confirm()) Activate(entry);
       return Subscription(entry.subscription);
     }
     ended = confirmations_.TakeEnded(token, now_ns);
@@ -67,6 +66,7 @@ absl::StatusOr<Subscription> TopicCore::ConfirmSubscription(std::string_view tok
 Confirmations::Ended TopicCore::Ended(const Entry& entry) {
   const SubscriptionCore& subscription = *entry.subscription;
   Confirmations::Ended ended = {subscription.target(), {}};
+  if (entry.dead_letter.has_value()) ended.target.DeadLetter(*entry.dead_letter);
   ended.options.raw = subscription.raw();
   ended.options.delivery_policy = entry.delivery_policy;
   if (entry.filter != nullptr) {
@@ -87,7 +87,7 @@ absl::StatusOr<Subscription> TopicCore::Restore(Confirmations::Ended ended,
   const auto entry = subscriptions_.find(made->serial());
   if (entry != subscriptions_.end()) {
     confirmations_.SetToken(made->serial(), token, env_->runtime.Read().uptime_ns);
-    if (made->Confirm(published())) Activate(entry->second);
+    if (made->Confirm()) Activate(entry->second);
   }
   return Subscription(std::move(made));
 }

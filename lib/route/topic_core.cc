@@ -67,38 +67,25 @@ SubscriptionCore::SubscriptionCore(Plan plan)
       called_inline_(plan.called_inline),
       protocol_(plan.protocol),
       form_(plan.form),
+      raw_form_(plan.raw_form),
       own_envelope_(std::move(plan.own_envelope)),
       http_settings_(std::move(plan.http_settings)),
       http_(std::move(plan.http)),
       courier_(std::move(plan.courier)),
-      is_pending_(NeedsConfirmation(plan.protocol)),
-      published_before_(plan.published_before) {}
-
-bool SubscriptionCore::Confirm(int64_t published) {
-  if (!is_pending()) return false;
-  published_before_.store(published, std::memory_order_relaxed);
-  is_pending_.store(false, std::memory_order_release);
-  return true;
-}
+      is_pending_(NeedsConfirmation(plan.protocol)) {}
 
 SubscriptionStats SubscriptionCore::Stats() const {
   SubscriptionStats stats;
   // In this order, so that what was delivered was published.
   stats.delivery = courier_->Stats();
   if (http_ != nullptr) stats.throttled = http_->throttled();
-  if (is_pending()) return stats;
-  const int64_t before = published_before_.load(std::memory_order_relaxed);
-  int64_t published = published_until_.load(std::memory_order_relaxed);
-  if (published < 0) {
-    const std::shared_ptr<TopicCore> topic = topic_.lock();
-    published = topic == nullptr ? before : topic->published();
-  }
-  const int64_t first_matched = stats.delivery.matched - stats.delivery.redelivered;
-  stats.filtered = std::max<int64_t>(0, published - before - first_matched);
+  const std::shared_ptr<TopicCore> topic = topic_.lock();
+  stats.filtered = Filtered(topic == nullptr ? TopicSeen() : topic->seen(), stats.delivery).total();
   return stats;
 }
 
-TopicCore::TopicCore(std::shared_ptr<Environment> env, std::string name, TopicOptions options)
+TopicCore::TopicCore(std::shared_ptr<Environment> env, std::string name, TopicOptions options,
+                     FindQueue find_queue)
     : env_(std::move(env)),
       name_(std::move(name)),
       fifo_(options.fifo),
@@ -111,14 +98,15 @@ TopicCore::TopicCore(std::shared_ptr<Environment> env, std::string name, TopicOp
                         SipKey{env_->NextIncarnation(), env_->NextIncarnation()})
                   : nullptr),
       content_based_deduplication_(options.content_based_deduplication),
+      find_queue_(std::move(find_queue)),
       active_(env_->limits),
       options_(std::move(options)) {}
 
 std::shared_ptr<TopicCore> TopicCore::Create(std::shared_ptr<Environment> env, std::string name,
-                                             TopicOptions options) {
+                                             TopicOptions options, FindQueue find_queue) {
   const ArchiveShelf::Bounds archive = {options.archive_retention, options.archive_bytes_max};
   std::shared_ptr<TopicCore> made(
-      new TopicCore(std::move(env), std::move(name), std::move(options)));
+      new TopicCore(std::move(env), std::move(name), std::move(options), std::move(find_queue)));
   if (made->fifo_) {
     made->archive_ = TopicArchive::Create(made->env_, made->arn_text_, made);
     made->archive_->SetBounds(archive);
@@ -151,7 +139,7 @@ absl::StatusOr<PublishResult> TopicCore::Publish(PublishRequest request) {
   BANYAN_RETURN_IF_ERROR(ValidatePublish(request, kind(), env_->limits));
   const Id id = env_->ids.Next();
   const Instant now = env_->runtime.Read();
-  published_.fetch_add(1, std::memory_order_relaxed);
+  CountPublished(BytesOf(request), !request.attributes.empty());
   if (IsTakenOver(request, id, now)) return PublishResult{id};
   const Publication publication = MakePublication(std::move(request), id, now, 0);
   Tell(StoryStep::Kind::kAccepted, *publication.message, now);
@@ -190,10 +178,12 @@ absl::StatusOr<PublishResult> TopicCore::Enter(PublishRequest request) {
     // pass; the other side has a deduplication of its own.
     if (const auto duplicate = line_->FindDuplicate(key, now.uptime_ns)) return *duplicate;
     if (IsTakenOver(request, id, now)) {
-      published_.fetch_add(1, std::memory_order_relaxed);
+      CountPublished(BytesOf(request), !request.attributes.empty());
       return PublishResult{id};
     }
   }
+  const int64_t bytes = BytesOf(request);
+  const bool has_attributes = !request.attributes.empty();
   // A message structure is not what is delivered, and its release function runs under no lock.
   const Payload whole = request.json_structure ? request.body : Payload();
   BANYAN_ASSIGN_OR_RETURN(const PublishLine::Entered entered,
@@ -205,7 +195,7 @@ absl::StatusOr<PublishResult> TopicCore::Enter(PublishRequest request) {
                             return made;
                           }));
   if (!entered.is_duplicate) {
-    published_.fetch_add(1, std::memory_order_relaxed);
+    CountPublished(bytes, has_attributes);
   } else if (env_->story != nullptr) {
     env_->story->Tell(entered.result.message_id,
                       {.kind = StoryStep::Kind::kDuplicate, .at = now, .resource = arn_text_});
@@ -290,7 +280,7 @@ std::optional<absl::Status> TopicCore::Accept(const Delivery& delivery, LaterFn)
                                           .accepted = env_->runtime.Read(),
                                           .trace_header = delivery.message->trace_header(),
                                           .body = std::move(body)});
-  published_.fetch_add(1, std::memory_order_relaxed);
+  CountPublished(static_cast<int64_t>(message->bytes()), /*has_attributes=*/false);
   Tell(StoryStep::Kind::kArrived, *message, message->accepted);
   FanOut({.message = message}, &subscriptions);
   return absl::OkStatus();
@@ -338,23 +328,25 @@ int64_t TopicCore::FanOut(const MessageRef& message, const Audience& audience,
       [&](const PackedRule& found) {
         const auto& subscription = *static_cast<const SubscriptionCore*>(found.payload());
         if (!audience[static_cast<size_t>(subscription.protocol())]) return;
-        if (some_replay && !archive_->Admits(subscription.serial(), *message)) return;
-        if (subscription.own_envelope() != nullptr) {
-          Delivery own = {.message = message,
-                          .presentation = subscription.own_envelope(),
-                          .now = message->accepted};
-          subscription.courier().Deliver(own);
+        if (some_replay && !archive_->Admits(subscription.serial(), *message)) {
+          subscription.CountHeld();
           return;
-        }
-        const size_t form = static_cast<size_t>(subscription.form());
-        if (!deliveries[form].has_value()) {
-          deliveries[form] = Delivery{
-              .message = message, .presentation = presentations_[form], .now = message->accepted};
         }
         ++wanted;
         if (env_->story != nullptr) {
           Tell(StoryStep::Kind::kMatched, *message, message->accepted, subscription.arn_text(),
                subscription.courier().plan().destination->arn_text());
+        }
+        const SubscriptionCore::Look look = subscription.look();
+        if (look.own_envelope != nullptr) {
+          Delivery own = {
+              .message = message, .presentation = *look.own_envelope, .now = message->accepted};
+          return subscription.courier().Deliver(own);
+        }
+        const size_t form = static_cast<size_t>(look.form);
+        if (!deliveries[form].has_value()) {
+          deliveries[form] = Delivery{
+              .message = message, .presentation = presentations_[form], .now = message->accepted};
         }
         subscription.courier().Deliver(*deliveries[form]);
       },
@@ -420,6 +412,9 @@ void TopicCore::Activate(const Entry& entry) {
                    .id = SerialId(serial),
                    .payload = entry.subscription});
   BANYAN_CHECK(has_room, "Subscribe() keeps the number below what the index takes");
+  std::optional<FilterPolicyScope> scope;
+  if (entry.filter != nullptr) scope = entry.filter->scope;
+  entry.subscription->BeginFilter(seen(), scope);
 }
 
 std::shared_ptr<SubscriptionCore> TopicCore::MakeSubscription(Target target,
@@ -434,7 +429,7 @@ std::shared_ptr<SubscriptionCore> TopicCore::MakeSubscription(Target target,
   const bool shows_text = protocol == Protocol::kEmail || protocol == Protocol::kSms ||
                           protocol == Protocol::kApplication;
   const bool raw = options.raw || to_function || shows_text;
-  const Form form = to_function ? Form::kFunctionRecord : FormFor(target, raw, fifo_);
+  const Form raw_form = to_function ? Form::kFunctionRecord : FormFor(target, true, fifo_);
   std::shared_ptr<HttpSettings> http_settings;
   std::shared_ptr<HttpEndpoint> http;
 
@@ -449,7 +444,7 @@ std::shared_ptr<SubscriptionCore> TopicCore::MakeSubscription(Target target,
     if (IsHttp(protocol)) {
       http_settings = std::make_shared<HttpSettings>(Policy(options.delivery_policy));
     }
-    PlanEndpoint(*endpoint, arn, options.raw, http_settings, &plan, &http);
+    PlanEndpoint(*endpoint, arn, http_settings, &plan, &http);
   } else if (options.call_inline) {
     plan.destination = std::make_shared<InlineFunction>(std::get<Function>(target.to()).core());
   } else {
@@ -460,38 +455,36 @@ std::shared_ptr<SubscriptionCore> TopicCore::MakeSubscription(Target target,
     const std::shared_ptr<TopicCore> core = topic.lock();
     return core == nullptr ? nullptr : core->CourierOf(serial);
   };
-  if (target.dead_letter().has_value()) {
-    plan.dead_letter = target.dead_letter()->core();
-    plan.dead_letter_form = [to_function, envelope,
-                             most = static_cast<size_t>(env_->limits.queue.attributes_max)](
-                                const Delivery& delivery, const GivenUp&) {
-      if (to_function || delivery.message->attributes.size() > most) {
-        return Delivery{.message = delivery.message, .presentation = envelope};
-      }
-      return delivery;
-    };
-  }
-  const bool has_own_envelope = !raw && !env_->endpoint_url.empty();
+  if (target.dead_letter().has_value()) plan.dead_letter = target.dead_letter()->core();
+  plan.dead_letter_form = [to_function, envelope,
+                           most = static_cast<size_t>(env_->limits.queue.attributes_max)](
+                              const Delivery& delivery, const GivenUp&) {
+    if (to_function || delivery.message->attributes.size() > most) {
+      return Delivery{.message = delivery.message, .presentation = envelope};
+    }
+    return delivery;
+  };
   return std::make_shared<SubscriptionCore>(
       SubscriptionCore::Plan{.topic = weak_from_this(),
                              .serial = next_serial_++,
                              .arn = std::move(arn),
                              .target = target,
-                             .raw = options.raw || to_function,
+                             .raw = raw,
                              .called_inline = options.call_inline,
                              .protocol = protocol,
-                             .form = form,
-                             .own_envelope = has_own_envelope ? envelope : nullptr,
+                             .form = FormFor(target, false, fifo_),
+                             .raw_form = raw_form,
+                             .own_envelope = env_->endpoint_url.empty() ? nullptr : envelope,
                              .http_settings = std::move(http_settings),
                              .http = std::move(http),
-                             .courier = Courier::Create(env_, std::move(plan)),
-                             .published_before = published()});
+                             .courier = Courier::Create(env_, std::move(plan))});
 }
 
 const std::shared_ptr<const Presentation>& TopicCore::PresentationFor(
     const SubscriptionCore& subscription) const {
-  if (subscription.own_envelope() != nullptr) return subscription.own_envelope();
-  return presentations_[static_cast<size_t>(subscription.form())];
+  const SubscriptionCore::Look look = subscription.look();
+  if (look.own_envelope != nullptr) return *look.own_envelope;
+  return presentations_[static_cast<size_t>(look.form)];
 }
 
 // The topic's for all, unless each is to name its own way out.
@@ -540,8 +533,7 @@ absl::StatusOr<std::shared_ptr<SubscriptionCore>> TopicCore::FindOrAdd(
         (!options.raw || there.raw()) && (!options.call_inline || there.called_inline()) &&
         (options.delivery_policy.empty() || options.delivery_policy == entry.delivery_policy) &&
         (!target.retry().has_value() || target.retry() == there.target().retry()) &&
-        (!target.dead_letter().has_value() ||
-         target.dead_letter() == there.target().dead_letter()) &&
+        (!target.dead_letter().has_value() || target.dead_letter() == entry.dead_letter) &&
         (!options.replay_policy.has_value() || IsReplayedBy(there, *options.replay_policy));
     if (same) return entry.subscription;
     return Error(AwsError::kTopicInvalidParameter, kOnSubscribe,
@@ -563,7 +555,8 @@ absl::StatusOr<std::shared_ptr<SubscriptionCore>> TopicCore::FindOrAdd(
       return begun;
     }
   }
-  const Entry entry = {made, std::move(filter), options.delivery_policy};
+  const Entry entry = {made, std::move(filter), options.delivery_policy,
+                       made->target().dead_letter(), options.filter_policy_scope};
   subscriptions_.emplace(made->serial(), entry);
   by_endpoint_.emplace(key, made->serial());
   Activate(entry);
@@ -587,7 +580,9 @@ absl::Status TopicCore::Unsubscribe(const SubscriptionCore& subscription) {
     const auto entry = subscriptions_.find(subscription.serial());
     if (entry == subscriptions_.end()) return absl::OkStatus();  // gone already, or with its topic
     active_.Remove(SerialId(subscription.serial()));
-    entry->second.subscription->EndAt(published());
+    entry->second.subscription->End(seen());
+    filtered_by_removed_ += subscription.Filtered(seen(), subscription.courier().Stats());
+    ++removed_;
     CountFilters(entry->second.filter != nullptr, false).IgnoreError();  // fewer: never refused
     Retire(entry->second.subscription->shared_courier());
     by_endpoint_.erase(KeyOf(subscription.target()));
@@ -611,11 +606,16 @@ std::shared_ptr<Courier> TopicCore::CourierOf(uint64_t serial) const {
 void TopicCore::Retire(std::shared_ptr<Courier> courier) {
   // A publisher of an earlier moment may give it more, so it is kept even if it is idle now. At
   // later changes those are let go that are idle and that nobody else can reach.
-  retired_.erase(std::remove_if(retired_.begin(), retired_.end(),
-                                [](const auto& retired) {
-                                  return retired->pending() == 0 && retired.use_count() == 1;
-                                }),
-                 retired_.end());
+  retired_.erase(
+      std::remove_if(retired_.begin(), retired_.end(),
+                     [this](const auto& retired) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_) {
+                       if (retired->pending() > 0 || retired.use_count() > 1) {
+                         return false;
+                       }
+                       of_removed_ += retired->Stats();
+                       return true;
+                     }),
+      retired_.end());
   retired_.push_back(std::move(courier));
 }
 
@@ -632,6 +632,7 @@ absl::Status TopicCore::SetFilterPolicy(const SubscriptionCore& subscription, st
   }
   BANYAN_RETURN_IF_ERROR(CountFilters(entry->second.filter != nullptr, filter != nullptr));
   entry->second.filter = std::move(filter);
+  entry->second.scope = scope;
   Activate(entry->second);
   return absl::OkStatus();
 }
@@ -688,7 +689,7 @@ void TopicCore::Close(CloseKind kind) {
     is_open_ = false;
     active_.Close();
     for (const auto& [serial, entry] : subscriptions_) {
-      entry.subscription->EndAt(published());
+      entry.subscription->End(seen());
       retired_.push_back(entry.subscription->shared_courier());
     }
     couriers = retired_;

@@ -26,6 +26,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -44,24 +45,27 @@
 #include "deliver/courier.h"
 #include "deliver/delivery_policy.h"
 #include "deliver/http_endpoint.h"
+#include "message/atomic_statistics.h"
 #include "message/close_kind.h"
 #include "message/environment.h"
 #include "message/sink.h"
 #include "pattern/compiled_pattern.h"
 #include "pattern/rule_index.h"
 #include "route/confirmations.h"
+#include "route/filter_books.h"
 #include "route/notification.h"
 #include "route/notification_endpoint.h"
 #include "route/publication.h"
 #include "route/publish_line.h"
 #include "route/publish_rules.h"
 #include "route/topic_archive.h"
+#include "route/topic_attributes.h"
 
 namespace banyan::inline v0_1::internal {
 
 class TopicCore;
 
-// What of a subscription never changes, but that it is confirmed once.
+// What of a subscription publishers need. All but what is atomic never changes.
 class SubscriptionCore {
  public:
   // How the message looks to who gets it. Without a group: a standard queue of a FIFO topic.
@@ -76,23 +80,31 @@ class SubscriptionCore {
     bool raw;
     bool called_inline;
     Protocol protocol;
-    Form form;
+    Form form;                                         // if it is not raw
+    Form raw_form;                                     // if it is
     std::shared_ptr<const Presentation> own_envelope;  // null: the topic's, or none
     std::shared_ptr<HttpSettings> http_settings;       // null, and the next: no HTTP
     std::shared_ptr<HttpEndpoint> http;
     std::shared_ptr<Courier> courier;
-    int64_t published_before;  // messages of the topic that came before it
   };
   explicit SubscriptionCore(Plan plan);
 
   const Arn& arn() const { return arn_; }
   const std::string& arn_text() const { return arn_text_; }
   const Target& target() const { return target_; }
-  bool raw() const { return raw_; }
+  bool raw() const { return raw_.load(std::memory_order_relaxed); }
+  void SetRaw(bool raw) { raw_.store(raw, std::memory_order_relaxed); }
   bool called_inline() const { return called_inline_; }
   Protocol protocol() const { return protocol_; }
-  Form form() const { return form_; }
-  const std::shared_ptr<const Presentation>& own_envelope() const { return own_envelope_; }
+  // Whether raw or not: read once for each message.
+  struct Look {
+    Form form;
+    const std::shared_ptr<const Presentation>* own_envelope;  // null: the form says it all
+  };
+  Look look() const {
+    if (raw()) return {raw_form_, nullptr};
+    return {form_, own_envelope_ == nullptr ? nullptr : &own_envelope_};
+  }
   const std::shared_ptr<HttpSettings>& http_settings() const { return http_settings_; }
   Courier& courier() const { return *courier_; }
   const std::shared_ptr<Courier>& shared_courier() const { return courier_; }
@@ -103,39 +115,58 @@ class SubscriptionCore {
 
   // It gets nothing until it is confirmed. True: it was not before.
   bool is_pending() const { return is_pending_.load(std::memory_order_acquire); }
-  bool Confirm(int64_t published);
+  bool Confirm() { return is_pending_.exchange(false, std::memory_order_acq_rel); }
 
-  // What is published from now on is not for it.
-  void EndAt(int64_t published) { published_until_.store(published, std::memory_order_relaxed); }
+  // A filter policy begins to stand, or none; and nothing more is for it.
+  void BeginFilter(const TopicSeen& seen, std::optional<FilterPolicyScope> scope) {
+    books_.Begin(seen, Accounted(courier_->Stats()), scope);
+  }
+  void End(const TopicSeen& seen) { books_.End(seen, Accounted(courier_->Stats())); }
+  // A message that its replay will show, or will not; one that a replay has shown.
+  void CountHeld() const { held_.fetch_add(1, std::memory_order_relaxed); }
+  void CountReplayed() { replayed_.fetch_add(1, std::memory_order_relaxed); }
+  FilteredOut Filtered(const TopicSeen& seen, const DeliveryStats& delivery) const {
+    return books_.Read(seen, Accounted(delivery));
+  }
   SubscriptionStats Stats() const;
 
  private:
+  // Live messages that it got, or that were kept from it.
+  int64_t Accounted(const DeliveryStats& delivery) const {
+    return delivery.matched - delivery.redelivered - replayed_.load(std::memory_order_relaxed) +
+           held_.load(std::memory_order_relaxed);
+  }
+
   const std::weak_ptr<TopicCore> topic_;
   const uint64_t serial_;
   const Arn arn_;
   const std::string arn_text_;
   const Target target_;
-  const bool raw_;
+  std::atomic<bool> raw_;
   const bool called_inline_;
   const Protocol protocol_;
   const Form form_;
+  const Form raw_form_;
   const std::shared_ptr<const Presentation> own_envelope_;
   const std::shared_ptr<HttpSettings> http_settings_;
   const std::shared_ptr<HttpEndpoint> http_;
   const std::shared_ptr<Courier> courier_;
   std::atomic<bool> is_pending_;
-  // Not a count of filtered messages: whoever publishes meets those that pass. Of a pending one,
-  // what was published before it was confirmed.
-  std::atomic<int64_t> published_before_;
-  std::atomic<int64_t> published_until_{-1};  // -1: it is still there
+  mutable std::atomic<int64_t> held_{0};
+  std::atomic<int64_t> replayed_{0};
+  FilterBooks books_;
 };
 
 class TopicCore : public Sink,
                   public TopicArchive::Audience,
                   public std::enable_shared_from_this<TopicCore> {
  public:
+  // Null if there is no such queue.
+  using FindQueue = std::function<std::shared_ptr<QueueCore>(const Arn& arn)>;
+
+  // `find_queue`: for dead-letter queues that are named by ARN; null: there are none.
   static std::shared_ptr<TopicCore> Create(std::shared_ptr<Environment> env, std::string name,
-                                           TopicOptions options);
+                                           TopicOptions options, FindQueue find_queue = nullptr);
 
   // The verbs of banyan/topic.h. Each passes the broker's gate.
   absl::StatusOr<PublishResult> Publish(PublishRequest request);
@@ -151,6 +182,25 @@ class TopicCore : public Sink,
   absl::StatusOr<TopicOptions> Options() const;
   TopicStats Stats() const;
 
+  // Under SNS's names, permissions, tags, metrics: topic_verbs.cc.
+  absl::StatusOr<SubscriptionPage> ListSubscriptionsPage(std::string_view next_token) const;
+  absl::StatusOr<AttributeStrings> GetAttributes() const;
+  absl::Status SetAttribute(std::string_view name, std::string_view value);
+  absl::StatusOr<AttributeStrings> GetAttributes(const SubscriptionCore& subscription) const;
+  absl::Status SetAttribute(const SubscriptionCore& subscription, std::string_view name,
+                            std::string_view value);
+  absl::Status SetRaw(const SubscriptionCore& subscription, bool raw);
+  absl::Status SetDeadLetter(const SubscriptionCore& subscription,
+                             const std::optional<Queue>& dead_letter);
+  absl::Status AddPermission(std::string_view label, absl::Span<const std::string> accounts,
+                             absl::Span<const std::string> actions);
+  absl::Status RemovePermission(std::string_view label);
+  absl::StatusOr<AttributeStrings> Tags() const;
+  absl::Status SetTags(const AttributeStrings& tags);
+  absl::Status RemoveTags(absl::Span<const std::string> keys);
+  absl::StatusOr<TopicMetrics> Metrics() const;
+  TopicSeen seen() const;
+
   // Settings and replays: topic_settings.cc.
   absl::Status SetOptions(const TopicOptions& options);
   absl::Status SetDeliveryPolicy(const SubscriptionCore& subscription, std::string_view json);
@@ -165,6 +215,7 @@ class TopicCore : public Sink,
     std::shared_ptr<const SubscriptionCore> subscription;
     std::string filter_policy;  // empty: none
     FilterPolicyScope scope = FilterPolicyScope::kMessageAttributes;
+    std::optional<Queue> dead_letter = std::nullopt;
   };
   std::vector<Subscribed> Describe() const;
 
@@ -201,10 +252,13 @@ class TopicCore : public Sink,
     std::shared_ptr<SubscriptionCore> subscription;
     std::shared_ptr<const Filter> filter = nullptr;  // null: everything passes
     std::string delivery_policy = {};                // of HTTP: as it was given
+    std::optional<Queue> dead_letter = std::nullopt;
+    FilterPolicyScope scope = FilterPolicyScope::kMessageAttributes;  // as it was given last
   };
   using Subscriptions = std::map<uint64_t, Entry>;  // by serial
 
-  TopicCore(std::shared_ptr<Environment> env, std::string name, TopicOptions options);
+  TopicCore(std::shared_ptr<Environment> env, std::string name, TopicOptions options,
+            FindQueue find_queue);
 
   // TopicArchive's side; topic_settings.cc.
   bool InLine(absl::FunctionRef<void()> work) override;
@@ -221,6 +275,10 @@ class TopicCore : public Sink,
   TopicKind kind() const {
     return {fifo_, content_based_deduplication_.load(std::memory_order_relaxed)};
   }
+  // The entry of a subscription that is there.
+  absl::StatusOr<Entry*> Find(const SubscriptionCore& subscription)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
+  void CountPublished(int64_t bytes, bool has_attributes);
   bool IsTakenOver(const PublishRequest& request, const Id& id, const Instant& now);
   Publication MakePublication(PublishRequest request, const Id& id, const Instant& now,
                               uint64_t sequence_number) const;
@@ -255,7 +313,7 @@ class TopicCore : public Sink,
   std::shared_ptr<const Presentation> EnvelopeFor(const Target& target,
                                                   const Arn& subscription) const;
   // Fills in how `plan` reaches what is outside the broker.
-  void PlanEndpoint(const NotificationEndpoint& endpoint, const Arn& subscription, bool raw,
+  void PlanEndpoint(const NotificationEndpoint& endpoint, const Arn& subscription,
                     const std::shared_ptr<const HttpSettings>& settings, CourierPlan* plan,
                     std::shared_ptr<HttpEndpoint>* http) const;
   // What a subscription goes by whose own policy is this one, which was validated.
@@ -287,7 +345,10 @@ class TopicCore : public Sink,
   std::shared_ptr<TopicArchive> archive_;    // null: a standard topic; set by Create()
 
   std::atomic<bool> content_based_deduplication_;
+  const FindQueue find_queue_;
   std::atomic<int64_t> published_{0};
+  std::atomic<int64_t> without_attributes_{0};  // of these
+  AtomicStatistics sizes_;                      // of these
   std::atomic<int64_t> unreadable_{0};
   std::atomic<uint64_t> tap_sequence_{0};
   std::atomic<CloseKind> close_kind_{CloseKind::kStopped};  // set before active_ is closed
@@ -295,6 +356,11 @@ class TopicCore : public Sink,
   RuleIndex active_;  // the subscriptions as publishers meet them; closed with the topic
   mutable Mutex change_mu_;
   TopicOptions options_ ABSL_GUARDED_BY(change_mu_);
+  AttributeStrings tags_ ABSL_GUARDED_BY(change_mu_);
+  // What subscriptions did that are gone, but for those in retired_.
+  DeliveryStats of_removed_ ABSL_GUARDED_BY(change_mu_);
+  FilteredOut filtered_by_removed_ ABSL_GUARDED_BY(change_mu_);
+  int64_t removed_ ABSL_GUARDED_BY(change_mu_) = 0;
   Subscriptions subscriptions_ ABSL_GUARDED_BY(change_mu_);
   // What a subscription is known by: a queue or function, or protocol and address.
   using EndpointKey = std::pair<const Sink*, std::string>;

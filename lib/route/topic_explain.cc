@@ -136,6 +136,7 @@ std::vector<TopicCore::Subscribed> TopicCore::Describe() const {
   for (const auto& [serial, entry] : subscriptions_) {
     Subscribed& one = list.emplace_back();
     one.subscription = entry.subscription;
+    one.dead_letter = entry.dead_letter;
     if (entry.filter == nullptr) continue;
     one.filter_policy = entry.filter->text;
     one.scope = entry.filter->scope;

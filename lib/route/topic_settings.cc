@@ -196,6 +196,7 @@ std::shared_ptr<SubscriptionCore> TopicCore::WhoWants(uint64_t serial,
 void TopicCore::Replay(uint64_t serial, const MessageRef& message) {
   const std::shared_ptr<SubscriptionCore> subscription = WhoWants(serial, *message);
   if (subscription == nullptr) return;
+  subscription->CountReplayed();
   Delivery delivery = {.message = MakeReplayed(*message, env_->runtime.Read(),
                                                env_->limits.topic.raw_attributes_max),
                        .presentation = PresentationFor(*subscription)};
@@ -209,6 +210,7 @@ void TopicCore::Replay(uint64_t serial, const MessageRef& message) {
 void TopicCore::GiveUp(uint64_t serial, const MessageRef& message) {
   const std::shared_ptr<SubscriptionCore> subscription = WhoWants(serial, *message);
   if (subscription == nullptr) return;
+  subscription->CountReplayed();
   subscription->courier().GiveUpUnsent(
       {.message = message, .presentation = PresentationFor(*subscription)},
       absl::ResourceExhaustedError("it left the archive before its replay had reached it"));
