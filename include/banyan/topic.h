@@ -10,8 +10,10 @@
 // When Publish returns, the matching queues have the message. Success says nothing of functions
 // and of targets that refused; their retries run on the Runtime.
 //
-// Subscriptions deliver to queues, functions and, through the broker's HttpTransport, to servers; what
-// is for e-mail addresses, telephones and devices is captured for assertions.
+// Subscriptions deliver to queues, functions, streams (as SNS to Firehose: a record is the envelope, or
+// the body if raw, never the attributes; its partition key is the event's id) and, through the broker's
+// HttpTransport, to servers; what is for e-mail addresses, telephones and devices is captured for
+// assertions.
 //
 // A FIFO topic delivers to queues, FIFO and standard ones. A message whose deduplication id it
 // accepted within the last five minutes is answered like the first and reaches nobody, whatever
@@ -110,10 +112,10 @@ struct PublishRequest {
   // FIFO topics only, and required there unless content_based_deduplication is set. As above.
   std::string message_deduplication_id = {};
 
-  // True: the body is a JSON object with a text for each protocol ("sqs", "lambda", "http", "https",
-  // "email", "email-json", "sms", "application") and one for all others, "default", which must be
-  // there. What else it holds is ignored. Filter policies on
-  // bodies see the text that is delivered. SNS's MessageStructure.
+  // True: the body is a JSON object with a text for each protocol ("sqs", "lambda", "firehose",
+  // "http", "https", "email", "email-json", "sms", "application") and one for all others, "default",
+  // which must be there. What else it holds is ignored. Filter policies on bodies see the text that
+  // is delivered. SNS's MessageStructure.
   bool json_structure = false;
 };
 
@@ -217,7 +219,7 @@ class BANYAN_EXPORT Subscription {
   // HTTP: messages whose attempt fails from now on go by it. Empty: by the topic's.
   absl::Status SetDeliveryPolicy(std::string_view json) const;
 
-  // Queues and servers: raw or not. What was published before stays as it is.
+  // Queues, streams and servers: raw or not. What was published before stays as it is.
   absl::Status SetRaw(bool raw) const;
   // What is given up from now on goes there; none: it is dropped.
   absl::Status SetDeadLetter(const std::optional<Queue>& dead_letter) const;

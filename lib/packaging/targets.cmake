@@ -38,6 +38,11 @@ function(banyan_test name)
   target_include_directories(${name} PRIVATE ${banyan_SOURCE_DIR}/lib)
   target_link_libraries(${name} PRIVATE banyan_private banyan::testing GTest::gmock_main)
   target_compile_definitions(${name} PRIVATE BANYAN_SOURCE_DIR="${banyan_SOURCE_DIR}")
+  # Under sanitizers most of the time goes into compiling the tests. They are not what is examined:
+  # the library is, and it keeps its optimization.
+  if(BANYAN_SANITIZE)
+    target_compile_options(${name} PRIVATE -O0)
+  endif()
   # Found when ctest runs, not when building: the sanitizer builds are slow enough. Parameters go by
   # their number: some print as bytes that change from run to run.
   gtest_discover_tests(${name} TEST_PREFIX ${name}/ NO_PRETTY_VALUES DISCOVERY_MODE PRE_TEST

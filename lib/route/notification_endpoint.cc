@@ -92,6 +92,7 @@ absl::Status ValidateNotificationEndpoint(const NotificationEndpoint& endpoint,
                    "Invalid parameter: ApplicationEndpoint arn invalid: ", address);
     case Protocol::kQueue:
     case Protocol::kFunction:
+    case Protocol::kStream:
       break;
   }
   return Error(AwsError::kTopicInvalidParameter,
@@ -102,6 +103,7 @@ absl::Status ValidateNotificationEndpoint(const NotificationEndpoint& endpoint,
 Protocol ProtocolOf(const Target& target) {
   if (std::holds_alternative<Queue>(target.to())) return Protocol::kQueue;
   if (std::holds_alternative<Function>(target.to())) return Protocol::kFunction;
+  if (std::holds_alternative<Stream>(target.to())) return Protocol::kStream;
   const auto* endpoint = std::get_if<NotificationEndpoint>(&target.to());
   const std::optional<Protocol> protocol =
       endpoint == nullptr ? std::nullopt : FindProtocol(endpoint->protocol);

@@ -15,10 +15,21 @@
 
 namespace banyan::inline v0_1::internal {
 
-enum class Protocol { kQueue, kFunction, kHttp, kHttps, kEmail, kEmailJson, kSms, kApplication };
+enum class Protocol {
+  kQueue,
+  kFunction,
+  kStream,
+  kHttp,
+  kHttps,
+  kEmail,
+  kEmailJson,
+  kSms,
+  kApplication
+};
 inline constexpr std::array kProtocols = {
-    Protocol::kQueue, Protocol::kFunction,  Protocol::kHttp, Protocol::kHttps,
-    Protocol::kEmail, Protocol::kEmailJson, Protocol::kSms,  Protocol::kApplication};
+    Protocol::kQueue,     Protocol::kFunction, Protocol::kStream,
+    Protocol::kHttp,      Protocol::kHttps,    Protocol::kEmail,
+    Protocol::kEmailJson, Protocol::kSms,      Protocol::kApplication};
 
 // As SNS calls it in subscriptions and in message structures.
 constexpr std::string_view ProtocolName(Protocol protocol) {
@@ -27,6 +38,8 @@ constexpr std::string_view ProtocolName(Protocol protocol) {
       return "sqs";
     case Protocol::kFunction:
       return "lambda";
+    case Protocol::kStream:
+      return "firehose";
     case Protocol::kHttp:
       return "http";
     case Protocol::kHttps:

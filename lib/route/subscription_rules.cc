@@ -7,6 +7,7 @@
 #include "deliver/delivery_policy.h"
 #include "deliver/function_core.h"
 #include "deliver/retry.h"
+#include "deliver/stream_target.h"
 #include "message/errors.h"
 #include "queue/core.h"
 #include "route/notification_endpoint.h"
@@ -21,16 +22,19 @@ absl::StatusOr<std::shared_ptr<Sink>> ResolveEndpoint(const Target& target) {
     endpoint = queue->core();
   } else if (const Function* function = std::get_if<Function>(&target.to())) {
     endpoint = function->core();
+  } else if (const Stream* stream = std::get_if<Stream>(&target.to())) {
+    if (stream->core() != nullptr) {
+      endpoint = std::make_shared<StreamTarget>(stream->core(), std::nullopt);
+    }
   } else {
     return Error(AwsError::kTopicInvalidParameter,
                  "Invalid parameter: Amazon SNS does not support this protocol string: ",
-                 std::holds_alternative<Stream>(target.to())                       ? "stream"
-                 : std::holds_alternative<std::shared_ptr<TopicCore>>(target.to()) ? "topic"
-                                                                                   : "bus");
+                 std::holds_alternative<std::shared_ptr<TopicCore>>(target.to()) ? "topic" : "bus");
   }
   if (endpoint == nullptr) {
-    return Error(AwsError::kTopicInvalidParameter,
-                 "Invalid parameter: Endpoint Reason: the handle names no queue or function");
+    return Error(
+        AwsError::kTopicInvalidParameter,
+        "Invalid parameter: Endpoint Reason: the handle names no queue, function or stream");
   }
   return endpoint;
 }
@@ -91,8 +95,8 @@ absl::Status ValidateSubscriptionOptions(const SubscriptionOptions& options, Pro
   if (options.call_inline && protocol != Protocol::kFunction) {
     return Error(AwsError::kTopicInvalidParameter, kOnSubscribe, "call_inline is for functions");
   }
-  const bool knows_raw =
-      IsHttp(protocol) || protocol == Protocol::kQueue || protocol == Protocol::kFunction;
+  const bool knows_raw = IsHttp(protocol) || protocol == Protocol::kQueue ||
+                         protocol == Protocol::kFunction || protocol == Protocol::kStream;
   if (options.raw && !knows_raw) {
     return Error(AwsError::kTopicInvalidParameter, kOnSubscribe, "Delivery protocol [",
                  ProtocolName(protocol), "] does not support raw message delivery.");

@@ -227,6 +227,10 @@ absl::StatusOr<RuleTarget> ResolveRuleTarget(const Target& target, size_t index,
                                 "; a topic's subscription can."));
   }
   if (endpoint.sink == nullptr) return BadTarget(id, "The handle names nothing.");
+  if (const auto* topic = std::get_if<std::shared_ptr<TopicCore>>(&target.to());
+      topic != nullptr && (*topic)->fifo()) {
+    return BadTarget(id, "A FIFO topic cannot be a target: no event has a message group.");
+  }
   BANYAN_RETURN_IF_ERROR(ValidatePartitionKeyPath(target, id, has_good_key_path, limits));
   BANYAN_RETURN_IF_ERROR(ValidateMessageGroupId(
       target, id, index, group_id_max.value_or(limits.bus.message_group_id_max)));

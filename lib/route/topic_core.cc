@@ -567,6 +567,10 @@ TopicCore::EndpointKey TopicCore::KeyOf(const Target& target) {
   if (const auto* endpoint = std::get_if<NotificationEndpoint>(&target.to())) {
     return {nullptr, StrCat(endpoint->protocol, "|", endpoint->address)};
   }
+  if (const Stream* stream = std::get_if<Stream>(&target.to())) {
+    // By the stream itself: one deleted and created again under its name is another.
+    return {nullptr, StrCat("stream|", reinterpret_cast<uintptr_t>(stream->core().get()))};
+  }
   return {ResolveEndpoint(target)->get(), std::string()};
 }
 

@@ -255,7 +255,7 @@ absl::Status TopicCore::SetRaw(const SubscriptionCore& subscription, bool raw) {
   MutexLock lock(&change_mu_);
   BANYAN_ASSIGN_OR_RETURN(Entry* const entry, Find(subscription));
   const Protocol protocol = subscription.protocol();
-  if (protocol == Protocol::kQueue || IsHttp(protocol)) {
+  if (protocol == Protocol::kQueue || protocol == Protocol::kStream || IsHttp(protocol)) {
     entry->subscription->SetRaw(raw);
     return absl::OkStatus();
   }

@@ -37,6 +37,15 @@ TEST_F(RuleTest, TheArnNamesTheBusUnlessItIsTheDefaultOne) {
             "arn:aws:events:us-east-1:000000000000:rule/r");
 }
 
+TEST_F(RuleTest, AFifoTopicCannotBeATarget) {
+  const Topic fifo = house_.MakeTopic("t.fifo", {.fifo = true});
+  const absl::Status refused =
+      bus_.PutRule("r", {.pattern = kA, .targets = {Target(fifo).Id("t")}}).status();
+  EXPECT_EQ(CodeOf(refused), "ValidationException");
+  EXPECT_THAT(TextOf(refused), HasSubstr("A FIFO topic cannot be a target"));
+  EXPECT_FALSE(bus_.FindRule("r").ok());
+}
+
 TEST_F(RuleTest, PuttingAgainReplacesThePatternAndTargetsSurvive) {
   bus_.PutRule("r", {.pattern = kA, .targets = {queue_}, .enabled = false}).value();
   bus_.PutRule("r", {.pattern = kB}).value();  // enabled again, for what is left out is the default

@@ -178,9 +178,8 @@ TEST_F(SubscriptionTest, PoliciesOfAllTopicsAreBounded) {
   EXPECT_TRUE(one.Subscribe(c, {.filter_policy = policy}).ok());
 }
 
-TEST_F(SubscriptionTest, OnlyQueuesAndFunctionsCanBeSubscribed) {
-  EXPECT_EQ(TextOf(topic_.Subscribe(house_.MakeStream("s")).status()),
-            "Invalid parameter: Amazon SNS does not support this protocol string: stream");
+TEST_F(SubscriptionTest, TopicsBusesAndEmptyHandlesCannotBeSubscribed) {
+  EXPECT_EQ(CodeOf(topic_.Subscribe(Stream()).status()), "InvalidParameter");
   EXPECT_EQ(TextOf(topic_.Subscribe(house_.MakeTopic("t")).status()),
             "Invalid parameter: Amazon SNS does not support this protocol string: topic");
   EXPECT_EQ(CodeOf(topic_.Subscribe(Queue()).status()), "InvalidParameter");

@@ -13,9 +13,11 @@
 namespace banyan::internal {
 namespace {
 
+using ::testing::_;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 class TopicTest : public RouteTest {
@@ -32,6 +34,30 @@ TEST_F(TopicTest, ReachesEverySubscriptionBeforePublishReturns) {
   EXPECT_THAT(DrainBodies(b), ElementsAre("hello"));
   EXPECT_EQ(topic_.Stats().published, 1);
   EXPECT_EQ(topic_.Stats().subscriptions, 2);
+}
+
+TEST_F(TopicTest, AStreamGetsARecordForEachMessageWithoutAttributes) {
+  const Stream raw = house_.MakeStream("raw"), enveloped = house_.MakeStream("enveloped");
+  const Subscription subscription = topic_.Subscribe(raw, {.raw = true}).value();
+  topic_.Subscribe(enveloped).value();
+  EXPECT_EQ(topic_.Subscribe(raw, {.raw = true}).value().arn(), subscription.arn());
+  const PublishResult sent =
+      topic_.Publish({.body = "hello", .attributes = {{"colour", "red"}}}).value();
+  // Key and data of each record.
+  const auto records = [](const Stream& stream) {
+    const RecordBatch batch =
+        stream.GetRecords(stream.GetShardIterator(ShardId{0}, StartAt::TrimHorizon()).value())
+            .value();
+    std::vector<std::pair<std::string, std::string>> all;
+    for (const Record& record : batch) all.emplace_back(record.partition_key(), record.data());
+    return all;
+  };
+  EXPECT_THAT(records(raw), ElementsAre(Pair(sent.message_id.ToString(), "hello")));
+  EXPECT_THAT(records(enveloped), ElementsAre(Pair(_, HasSubstr("\"Message\" : \"hello\""))));
+  EXPECT_EQ(subscription.GetAttributes().value()["Protocol"], "firehose");
+  topic_.Publish({.body = R"({"default":"d","firehose":"for streams"})", .json_structure = true})
+      .value();
+  EXPECT_THAT(records(raw), ElementsAre(_, Pair(_, "for streams")));
 }
 
 TEST_F(TopicTest, RawKeepsBodyAndAttributesAndLosesTheSubject) {
