@@ -11,8 +11,9 @@
 // (On AWS an event is delivered once Lambda has it, and Lambda calls a function that fails twice
 // more, by rules of its own. Here nobody stands between.)
 //
-// A function runs on the broker's Runtime, never inside the publisher's call, and never under a
-// lock of the library: it may publish, send, delete its own topic, or stop the broker.
+// A function runs on the broker's Runtime, never inside the publisher's call (unless its
+// subscription asks for that: SubscriptionOptions::call_inline), and never under a lock of the
+// library: it may publish, send, delete its own topic, or stop the broker.
 //
 // Threads   The handler is const and may run on several threads at once, at most `concurrency`.
 //           With concurrency 1, deliveries run in the order in which they were accepted.

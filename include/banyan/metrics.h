@@ -102,7 +102,11 @@ struct QueueMetrics {
 };
 
 // One topic (dimension TopicName). Subscriptions that are gone count with what they did. A message
-// is published once, and is then for each subscription filtered out, delivered, failed or pending.
+// is published once, and is then for each subscription filtered out, delivered, failed or pending;
+// what a replay shows counts again, and what waits for one is in none of them. While a filter policy
+// changes, messages that are just being published may count as filtered out.
+// Not measured: NumberOfReplayedNotificationsDelivered and -Failed (they are among the others), and
+// NumberOfMessages/BytesArchiveProcessing (a message is archived when Publish returns).
 struct TopicMetrics {
   std::string topic_name = {};
   bool fifo = false;
@@ -145,7 +149,9 @@ struct PutEventsMetrics {
 
 // One rule (dimensions EventBusName and RuleName). Targets that were removed count with what they
 // did. The books: invocations_created = invocations + invocations_pending, and invocations =
-// successful attempts + failed_invocations. AWS's ThrottledRules and its latencies are not measured.
+// successful attempts + failed_invocations. AWS's ThrottledRules, DeadLetterInvocations (a loop between
+// buses is refused by the target, and counts as failed), Events (of partners) and latencies are not
+// measured.
 struct RuleMetrics {
   std::string event_bus_name = {};
   std::string rule_name = {};

@@ -195,7 +195,9 @@ struct SubscriptionOptions {
 };
 
 struct SubscriptionStats {
-  int64_t filtered = 0;  // published while subscribed, and stopped by the filter policy
+  // Published while subscribed, and stopped by the filter policy. Messages that are published while
+  // the policy changes may count here.
+  int64_t filtered = 0;
   // HTTP: attempts put off to a retry because 100 requests were under way and 10,000 waited.
   int64_t throttled = 0;
   DeliveryStats delivery;
@@ -224,11 +226,12 @@ class BANYAN_EXPORT Subscription {
   // What is given up from now on goes there; none: it is dropped.
   absl::Status SetDeadLetter(const std::optional<Queue>& dead_letter) const;
 
-  // Begins a replay, in place of one under way; or ends it (nullopt): what was published since it
-  // began then comes first.
-  // Errors  kInvalidArgument: the topic has no archive; a start in the future, an end before the
-  //         start. kResourceExhausted (ReplayLimitExceeded): as many replays as the limits allow.
-  //         kNotFound.
+  // Begins a replay, in place of one under way; or ends it (nullopt). What was published since the
+  // one before began, and that one had not shown yet, is shown all the same.
+  // Errors  kInvalidArgument: the topic has no archive; a start in the future, an end that is not
+  //         after the start. kResourceExhausted (ReplayLimitExceeded): as many replays as the limits
+  //         allow; (Throttled): called within a delivery of another FIFO topic, while this one
+  //         delivers, too. kNotFound.
   absl::Status SetReplayPolicy(const std::optional<ReplayPolicy>& policy) const;
   // Nothing: there is no replay policy. Errors: kNotFound.
   absl::StatusOr<std::optional<SubscriptionReplay>> Replay() const;
@@ -259,7 +262,8 @@ struct TopicStats {
   int64_t subscriptions = 0;  // those that wait for confirmation among them
   int64_t pending_confirmation = 0;  // of these
   // Messages whose body a filter policy on bodies could not look at: no JSON object, or one beyond
-  // limits.pattern. They matched none of those policies.
+  // limits.pattern. They matched none of those policies. With a text for each protocol: that of
+  // queues.
   int64_t unreadable = 0;
 };
 

@@ -100,7 +100,8 @@ absl::StatusOr<Topic> BrokerCore::CreateTopicFromAttributes(
 absl::StatusOr<TopicPage> BrokerCore::ListTopicsPage(std::string_view next_token) const {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  if (next_token.size() > static_cast<size_t>(env_->limits.topic.name_max)) {
+  const bool is_fifo = next_token.ends_with(".fifo");
+  if (!next_token.empty() && !ValidateTopicName(next_token, is_fifo, env_->limits).ok()) {
     return Error(AwsError::kTopicInvalidParameter,
                  "Invalid parameter: NextToken Reason: it is not from a list of topics");
   }

@@ -16,19 +16,25 @@ namespace {
 
 constexpr int64_t kWaitingMaxCeiling = 10'000'000;
 
+// In the words of the service that is asked.
+std::string_view PrefixOf(AwsError error) {
+  return error == AwsError::kTopicInvalidParameter ? "Invalid parameter: RetryPolicy: "
+                                                   : "Parameter RetryPolicy is not valid. Reason: ";
+}
+
 absl::Status CheckRange(AwsError error, std::string_view field, int64_t value, int64_t low,
                         int64_t high) {
   if (value >= low && value <= high) return absl::OkStatus();
-  return Error(error, "Invalid parameter: RetryPolicy: ", field, ": Invalid value [", value,
-               "]. Must be between ", low, " and ", high);
+  return Error(error, PrefixOf(error), field, ": Invalid value [", value, "]. Must be between ",
+               low, " and ", high);
 }
 
 absl::Status CheckRange(AwsError error, std::string_view field, absl::Duration value,
                         absl::Duration low, absl::Duration high) {
   if (value >= low && value <= high) return absl::OkStatus();
-  return Error(error, "Invalid parameter: RetryPolicy: ", field, ": Invalid value [",
-               absl::FormatDuration(value), "]. Must be between ", absl::FormatDuration(low),
-               " and ", absl::FormatDuration(high));
+  return Error(error, PrefixOf(error), field, ": Invalid value [", absl::FormatDuration(value),
+               "]. Must be between ", absl::FormatDuration(low), " and ",
+               absl::FormatDuration(high));
 }
 
 }  // namespace

@@ -100,7 +100,8 @@ class Teller {
     if (story_.steps.empty()) return StrCat("event ", story_.event_id.ToString(), "\n");
     text_ = StrCat(
         "event ", story_.event_id.ToString(), ", since ",
-        absl::FormatTime(absl::RFC3339_full, story_.steps.front().time, absl::UTCTimeZone()), "\n");
+        absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", story_.steps.front().time, absl::UTCTimeZone()),
+        "\n");
     FindParents();
     for (size_t i = 0; i < story_.steps.size(); ++i) {
       const std::string& resource = story_.steps[i].resource;

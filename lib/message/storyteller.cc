@@ -58,16 +58,22 @@ void Storyteller::Tell(const Id& event_id, const StoryFact& fact) {
   auto known = shard.by_event.find(event_id);
   if (known == shard.by_event.end()) {
     if (!Begins(fact.kind)) return;  // Y1
-    shard.stories.push_back({.event_id = event_id, .steps = {}, .bytes = kStoryBytes});
+    shard.stories.emplace_back();
+    shard.stories.back().event_id = event_id;
+    shard.stories.back().bytes = kStoryBytes;
     shard.bytes += kStoryBytes;
     known = shard.by_event.emplace(event_id, std::prev(shard.stories.end())).first;
   }
   Story& story = *known->second;
   const int64_t bytes = BytesOf(step);
-  story.steps.push_back(std::move(step));
+  if (story.first.size() < steps_max_ / 2) {
+    story.first.push_back(std::move(step));
+  } else {
+    story.latest.push_back(std::move(step));
+  }
   story.bytes += bytes;
   shard.bytes += bytes;
-  if (story.steps.size() > steps_max_) LeaveOut(shard, story);
+  if (story.first.size() + story.latest.size() > steps_max_) LeaveOut(shard, story);
   while (shard.stories.size() > 1 &&
          (static_cast<int64_t>(shard.stories.size()) > events_max_ || shard.bytes > bytes_max_)) {
     // Y2. It may be the one that is told of: then what comes later finds none.
@@ -80,18 +86,17 @@ void Storyteller::Tell(const Id& event_id, const StoryFact& fact) {
 }
 
 void Storyteller::LeaveOut(Shard& shard, Story& story) const {
-  const auto middle = story.steps.begin() + static_cast<ptrdiff_t>(steps_max_ / 2);
-  const int64_t bytes = BytesOf(*middle);
-  story.steps.erase(middle);
+  const int64_t bytes = BytesOf(story.latest.front());
+  story.latest.pop_front();
   ++story.left_out;
   story.bytes -= bytes;
   shard.bytes -= bytes;
 }
 
 EventStory Storyteller::Told(const Story& story) {
-  EventStory told = {.event_id = story.event_id,
-                     .steps = {story.steps.begin(), story.steps.end()},
-                     .steps_left_out = story.left_out};
+  EventStory told = {
+      .event_id = story.event_id, .steps = story.first, .steps_left_out = story.left_out};
+  told.steps.insert(told.steps.end(), story.latest.begin(), story.latest.end());
   // Some things are noticed after they have happened.
   std::stable_sort(told.steps.begin(), told.steps.end(),
                    [](const StoryStep& a, const StoryStep& b) { return a.uptime < b.uptime; });
@@ -108,8 +113,9 @@ std::optional<EventStory> Storyteller::Find(const Id& id) const {
   for (const Shard& shard : shards_) {
     MutexLock lock(&shard.mu);
     for (const Story& story : shard.stories) {
-      if (std::any_of(story.steps.begin(), story.steps.end(),
-                      [&id](const StoryStep& step) { return step.message_id == id; })) {
+      const auto is_it = [&id](const StoryStep& step) { return step.message_id == id; };
+      if (std::any_of(story.first.begin(), story.first.end(), is_it) ||
+          std::any_of(story.latest.begin(), story.latest.end(), is_it)) {
         return Told(story);
       }
     }

@@ -65,7 +65,8 @@ class Storyteller {
  private:
   struct Story {
     Id event_id;
-    std::deque<StoryStep> steps;
+    std::vector<StoryStep> first;  // up to half of steps_max; then the latest
+    std::deque<StoryStep> latest;
     int64_t bytes = 0;
     int64_t left_out = 0;
   };

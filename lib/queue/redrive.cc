@@ -126,6 +126,9 @@ absl::Status QueueCore::Step(Walk* walk, int64_t messages_max, Operation* operat
 QueueCore::Departure QueueCore::LeaveForGood(SlotIndex index, const Instant& now) {
   const Slot& slot = slots_[index];
   Report(Change::kMoved, slot, now, 0, kWayBack);
+  if (env_->story != nullptr) {
+    Tell(StoryStep::Kind::kMoved, slot, now, "back to where it was to go");
+  }
   LeaveBooks(index, now.uptime_ns);
   ++books_.moved_out;
   Departure letter;

@@ -39,6 +39,7 @@ void QueueCore::Tell(Kind kind, const Slot& slot, const Instant& at, std::string
 
 void QueueCore::TellArrival(const Slot& slot, const Instant& now) const {
   if (slot.state == SlotState::kLeaving) {  // it left, and comes back
+    if (redelivering_) return Tell(Kind::kArrived, slot, now, "it could not go back");
     return Tell(Kind::kReturned, slot, now, "the dead-letter queue does not exist");
   }
   // To whom it was sent, it is the event: a delivery, and what a redrive brings, has another id.

@@ -23,7 +23,7 @@ namespace banyan::inline v0_1::internal {
 
 // What a topic has seen so far.
 struct TopicSeen {
-  int64_t published = 0;
+  int64_t published = 0;           // and shown to subscriptions, not taken over by a tap
   int64_t without_attributes = 0;  // of these
   int64_t unreadable = 0;          // bodies that no policy on bodies could read
 };

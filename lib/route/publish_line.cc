@@ -8,6 +8,13 @@
 
 namespace banyan::inline v0_1::internal {
 
+namespace {
+
+// Lines, one within the other, that this thread serves now.
+constinit thread_local int lines_served = 0;
+
+}  // namespace
+
 DedupKey PublishLine::KeyOf(std::string_view group_id, std::string_view deduplication_id) const {
   return MakeDedupKey(scope_.load(std::memory_order_relaxed) == FifoThroughputScope::kMessageGroup
                           ? group_id
@@ -54,7 +61,7 @@ void PublishLine::Serve(uint64_t sequence_number, FanOut fan_out) {
 
 void PublishLine::ServeUpTo(uint64_t upto, FanOut fan_out) {
   while (served_ < upto) {
-    if (serving_ == ThisThread()) {
+    if (serving_ != nullptr && lines_served > 0) {
       owed_ = std::max(owed_, upto);  // L3
       return;
     }
@@ -69,8 +76,10 @@ void PublishLine::ServeUpTo(uint64_t upto, FanOut fan_out) {
     auto [number, publication] = std::move(line_.front());
     line_.pop_front();
     mu_.Unlock();
+    ++lines_served;
     fan_out(publication);
     publication = {};  // if nobody took it, a user's release function runs: under no lock
+    --lines_served;
     mu_.Lock();
     served_ = number;
     serving_ = nullptr;
@@ -79,18 +88,21 @@ void PublishLine::ServeUpTo(uint64_t upto, FanOut fan_out) {
   }
 }
 
-bool PublishLine::Alone(absl::FunctionRef<void()> work, FanOut fan_out) {
+PublishLine::Turn PublishLine::Alone(absl::FunctionRef<void()> work, FanOut fan_out) {
   MutexLock lock(&mu_);
-  if (serving_ == ThisThread()) return false;
+  if (serving_ == ThisThread()) return Turn::kWithin;
+  if (serving_ != nullptr && lines_served > 0) return Turn::kBusy;
   while (serving_ != nullptr) AwaitServer([] { return false; });
   serving_ = ThisThread();
   mu_.Unlock();
+  ++lines_served;
   work();
+  --lines_served;
   mu_.Lock();
   serving_ = nullptr;
   waiting_.WakeAll();
   ServeUpTo(std::exchange(owed_, 0), fan_out);
-  return true;
+  return Turn::kDone;
 }
 
 // Until nobody serves, or it is enough.

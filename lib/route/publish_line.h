@@ -11,7 +11,8 @@
 //     in line and waits until it had its turn: when Publish returns, the queues have it. Nobody
 //     serves longer than it takes to get his own message through.
 // L3  Who publishes from inside a fan-out (a log sink does) does not wait for himself: the thread
-//     he runs on serves his message next.
+//     he runs on serves his message next. Nor does he wait for another line that is served just
+//     now, whose server may be waiting for his: that server takes his message along.
 //
 // Why not a lock held through the fan-out: what a queue does when it takes a message may end in the
 // user's code, a log sink or the release function of a payload.
@@ -71,10 +72,11 @@ class PublishLine {
   // Returns when everything up to this number was fanned out (but see L3).
   void Serve(uint64_t sequence_number, FanOut fan_out);
 
-  // Does some other work in the line: while nothing is fanned out. False, and it is not done, if
-  // this thread fans out just now, further down on its stack. What is published by `work` is fanned
-  // out behind it.
-  bool Alone(absl::FunctionRef<void()> work, FanOut fan_out);
+  // Does some other work in the line: while nothing is fanned out. What is published by `work` is
+  // fanned out behind it. Not done: kWithin, if this thread fans out just now, further down on its
+  // stack; kBusy, if it serves another line, and must not wait for this one (L3).
+  enum class Turn { kDone, kWithin, kBusy };
+  Turn Alone(absl::FunctionRef<void()> work, FanOut fan_out);
 
   // From now on. What was published is remembered by what it was unique in then.
   void SetScope(FifoThroughputScope scope) { scope_.store(scope, std::memory_order_relaxed); }

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_format.h"
 #include "base/status_macros.h"
+#include "base/strings.h"
 #include "base/utf8.h"
 #include "deliver/delivery_policy.h"
 #include "message/errors.h"
@@ -215,12 +216,13 @@ absl::Status ValidateReplayPolicy(const ReplayPolicy& policy, absl::Time now) {
   return absl::OkStatus();
 }
 
-absl::Status ValidateTopicAttributes(const Attributes& attributes, const Limits& limits) {
+absl::Status ValidateTopicAttributes(const Attributes& attributes, const Limits& limits,
+                                     std::string_view place) {
   for (const auto& [name, value] : attributes) {
     BANYAN_RETURN_IF_ERROR(ValidateAttributeName(name, limits));
     if (value.type.empty()) {
-      return Error(AwsError::kTopicValidation,
-                   "1 validation error detected: Value null at 'messageAttributes.", name,
+      return Error(AwsError::kTopicValidation, "1 validation error detected: Value null at '",
+                   place, "messageAttributes.", name,
                    ".member.dataType' failed to satisfy constraint: Member must not be null");
     }
     const std::string_view type = value.base_type();
@@ -283,8 +285,10 @@ absl::Status ValidateBatchPublish(absl::Span<const PublishRequest> requests, con
                  "The batch request contains more entries than permissible.");
   }
   int64_t bytes = 0;
+  int64_t number = 0;
   for (const PublishRequest& request : requests) {
-    BANYAN_RETURN_IF_ERROR(ValidateTopicAttributes(request.attributes, limits));
+    BANYAN_RETURN_IF_ERROR(ValidateTopicAttributes(
+        request.attributes, limits, StrCat("publishBatchRequestEntries.", ++number, ".member.")));
     BANYAN_RETURN_IF_ERROR(ValidateFifoIds(request, topic));
     if (request.json_structure) {
       BANYAN_RETURN_IF_ERROR(ReadMessageStructure(request.body.view()).status());

@@ -23,8 +23,10 @@ absl::Status ValidateTopicName(std::string_view name, bool fifo, const Limits& l
 absl::Status ValidateTopicOptions(const TopicOptions& options);
 absl::Status ValidateReplayPolicy(const ReplayPolicy& policy, absl::Time now);
 
-// Names, types and values, in the order SNS looks at them.
-absl::Status ValidateTopicAttributes(const Attributes& attributes, const Limits& limits);
+// Names, types and values, in the order SNS looks at them. `place`: where in the call they stand,
+// "publishBatchRequestEntries.1.member.".
+absl::Status ValidateTopicAttributes(const Attributes& attributes, const Limits& limits,
+                                     std::string_view place = {});
 
 // What of a topic decides about a publish.
 struct TopicKind {

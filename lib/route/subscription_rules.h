@@ -12,6 +12,7 @@
 #include "banyan/target.h"
 #include "banyan/topic.h"
 #include "message/environment.h"
+#include "message/errors.h"
 #include "message/sink.h"
 #include "route/publication.h"
 
@@ -21,6 +22,10 @@ namespace banyan::inline v0_1::internal {
 inline constexpr std::string_view kOnSubscribe = "Invalid parameter: Attributes Reason: ";
 // And when it is changed.
 inline constexpr std::string_view kOnChange = "Invalid parameter: ";
+
+inline absl::Status NoSubscription() {
+  return Error(AwsError::kTopicNotFound, "Subscription does not exist");
+}
 
 // The queue or function that the subscription delivers to, null for what is outside the broker; or
 // why there is no such subscription.

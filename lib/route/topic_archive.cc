@@ -62,6 +62,7 @@ void TopicArchive::SetBounds(const ArchiveShelf::Bounds& bounds) {
     MutexLock lock(&mu_);
     for (auto& [serial, replay] : replays_) {
       if (replay.caught_up) continue;
+      if (IsGate(replay)) gates_.fetch_sub(1, std::memory_order_relaxed);
       replay.failed = true;
       replay.next = std::max(replay.next, replay.live);
       behind.emplace_back(serial, replay.run);
@@ -110,8 +111,7 @@ void TopicArchive::Keep(const MessageRef& message) {
     {
       MutexLock lock(&mu_);
       for (const auto& [serial, replay] : replays_) {
-        if (!replay.caught_up && replay.next <= entry.key &&
-            IsInWindow(*entry.message, replay.policy)) {
+        if (!replay.caught_up && replay.next <= entry.key && Shows(replay, entry)) {
           missed.push_back(serial);
         }
       }
@@ -141,8 +141,10 @@ absl::Status TopicArchive::Start(uint64_t serial, const ReplayPolicy& policy) {
   const uint64_t arrival = shelf->next_arrival();
   MutexLock lock(&mu_);
   if (closed_) return env_->Refusal();
+  std::optional<ArchiveStore::Position> owed;
   const auto there = replays_.find(serial);
   if (there != replays_.end()) {
+    owed = Owed(there->second);
     Erase(there);
   } else if (static_cast<int64_t>(replays_.size()) >= env_->limits.topic.replays_max) {
     return Error(AwsError::kTopicReplayLimitExceeded, "Replay limit exceeded: at most ",
@@ -152,10 +154,27 @@ absl::Status TopicArchive::Start(uint64_t serial, const ReplayPolicy& policy) {
   replay.policy = policy;
   replay.next = {UnixNs(policy.starting_point), 0};
   replay.live = {latest_, arrival};
+  replay.owed = owed;
+  if (owed.has_value()) replay.next = std::min(replay.next, *owed);
   replay.run = next_run_++;
-  replay_count_.fetch_add(1, std::memory_order_relaxed);
+  gates_.fetch_add(1, std::memory_order_relaxed);
   Post(serial, replay, env_->runtime.Read().uptime_ns);
   return absl::OkStatus();
+}
+
+std::optional<ArchiveStore::Position> TopicArchive::Owed(const Replay& replay) const {
+  if (replay.caught_up || replay.failed) return std::nullopt;
+  if (replay.owed.has_value() && replay.next < replay.live) {
+    return std::max(replay.next, *replay.owed);
+  }
+  const std::optional<absl::Time>& end = replay.policy.ending_point;
+  if (end.has_value() && *end < env_->runtime.Read().time()) return std::nullopt;
+  return std::max(replay.next, replay.live);
+}
+
+bool TopicArchive::Shows(const Replay& replay, const ArchiveStore::Entry& entry) {
+  if (IsInWindow(*entry.message, replay.policy)) return true;
+  return replay.owed.has_value() && *replay.owed <= entry.key && entry.key < replay.live;
 }
 
 void TopicArchive::Remove(uint64_t serial) {
@@ -163,13 +182,12 @@ void TopicArchive::Remove(uint64_t serial) {
   const auto found = replays_.find(serial);
   if (found == replays_.end()) return;
   Replay& replay = found->second;
-  const std::optional<absl::Time>& end = replay.policy.ending_point;
-  const bool wants_nothing_new = end.has_value() && *end < env_->runtime.Read().time();
-  if (replay.caught_up || replay.failed || wants_nothing_new) return Erase(found);
+  const std::optional<ArchiveStore::Position> owed = Owed(replay);
+  if (!owed.has_value()) return Erase(found);
   replay.removed = true;
   replay.policy.starting_point = absl::InfinitePast();
-  replay.policy.ending_point.reset();
-  replay.next = std::max(replay.next, replay.live);
+  if (replay.policy.ending_point.has_value()) replay.policy.ending_point.reset();
+  replay.next = std::max(replay.next, *owed);
 }
 
 void TopicArchive::Forget(uint64_t serial) {
@@ -179,8 +197,8 @@ void TopicArchive::Forget(uint64_t serial) {
 
 void TopicArchive::Erase(std::map<uint64_t, Replay>::iterator replay) {
   if (replay->second.timer != TimerId::kNone) env_->runtime.Cancel(replay->second.timer);
+  if (IsGate(replay->second)) gates_.fetch_sub(1, std::memory_order_relaxed);
   replays_.erase(replay);
-  replay_count_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 TopicArchive::Replay* TopicArchive::Find(uint64_t serial, uint64_t run) {
@@ -221,32 +239,32 @@ void TopicArchive::RunSlice(uint64_t serial, uint64_t run) {
 
 bool TopicArchive::ShowSlice(uint64_t serial, uint64_t run, Audience& audience) {
   std::shared_ptr<ArchiveShelf> shelf;
-  ArchiveStore::Position next;
-  ReplayPolicy policy;
+  Replay plan;
   {
     MutexLock lock(&mu_);
     const Replay* const replay = Find(serial, run);
     if (replay == nullptr || replay->caught_up) return false;
     shelf = shelf_;
-    next = replay->next;
-    policy = replay->policy;
+    plan = *replay;
   }
   std::vector<ArchiveStore::Entry> messages;
   const std::optional<bool> at_end =
-      shelf == nullptr ? std::nullopt : shelf->Read(&next, {}, {}, &messages);
+      shelf == nullptr ? std::nullopt : shelf->Read(&plan.next, {}, {}, &messages);
   int64_t shown = 0;
   for (const ArchiveStore::Entry& entry : messages) {
-    if (!IsInWindow(*entry.message, policy)) continue;
+    if (!Shows(plan, entry)) continue;
     audience.Replay(serial, entry.message);
     ++shown;
   }
   MutexLock lock(&mu_);
   Replay* const replay = Find(serial, run);
   if (replay == nullptr) return false;
-  replay->next = next;
+  replay->next = plan.next;
   replay->replayed += shown;
   if (at_end.has_value() && !*at_end) return true;
+  if (IsGate(*replay)) gates_.fetch_sub(1, std::memory_order_relaxed);
   replay->caught_up = true;
+  if (IsGate(*replay)) gates_.fetch_add(1, std::memory_order_relaxed);
   if (replay->removed) Erase(replays_.find(serial));
   return false;
 }

@@ -70,7 +70,8 @@ class TopicArchive : public std::enable_shared_from_this<TopicArchive> {
 
   // In the line: a message that is being published.
   void Keep(const MessageRef& message);
-  bool has_replays() const { return replay_count_.load(std::memory_order_relaxed) > 0; }
+  // False: every subscription gets everything.
+  bool has_replays() const { return gates_.load(std::memory_order_relaxed) > 0; }
   bool Admits(uint64_t serial, const Message& message) const;
 
   // Begins a replay, in place of one that the subscription has. In the line, or before the line
@@ -97,6 +98,8 @@ class TopicArchive : public std::enable_shared_from_this<TopicArchive> {
     bool removed = false;         // ends when it has caught up
     ArchiveStore::Position next;  // to be shown
     ArchiveStore::Position live;  // the first that was published after it began
+    // What the replay before it still owed, from here up to `live`: shown, whatever the window.
+    std::optional<ArchiveStore::Position> owed = std::nullopt;
     int64_t replayed = 0;
     uint64_t run = 0;  // a task of an earlier replay does nothing
     TimerId timer = TimerId::kNone;
@@ -109,6 +112,12 @@ class TopicArchive : public std::enable_shared_from_this<TopicArchive> {
   // In the line. True: there is more to show.
   bool ShowSlice(uint64_t serial, uint64_t run, Audience& audience);
   void Post(uint64_t serial, Replay& replay, int64_t at_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  static bool IsGate(const Replay& replay) {
+    return !replay.failed && (!replay.caught_up || replay.policy.ending_point.has_value());
+  }
+  // What it must show that lies outside of its window: from where. Nothing: it owes nothing.
+  std::optional<ArchiveStore::Position> Owed(const Replay& replay) const;
+  static bool Shows(const Replay& replay, const ArchiveStore::Entry& entry);
   Replay* Find(uint64_t serial, uint64_t run) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Erase(std::map<uint64_t, Replay>::iterator replay) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::shared_ptr<ArchiveShelf> Shelf() const;
@@ -117,7 +126,7 @@ class TopicArchive : public std::enable_shared_from_this<TopicArchive> {
   const std::string arn_;
   const std::weak_ptr<Audience> audience_;
   std::atomic<bool> on_{false};
-  std::atomic<int64_t> replay_count_{0};
+  std::atomic<int64_t> gates_{0};  // replays that may keep something from their subscription
 
   mutable Mutex mu_;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;

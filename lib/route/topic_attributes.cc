@@ -395,9 +395,9 @@ absl::StatusOr<std::optional<ReplayPolicy>> ParseReplayPolicy(std::string_view j
 
 std::string ReplayPolicyText(const ReplayPolicy& policy) {
   std::string text = "{\"PointType\":\"Timestamp\"";
-  if (policy.starting_point != absl::InfinitePast()) {
-    StrAppend(&text, ",\"StartingPoint\":\"", TimeText(policy.starting_point), "\"");
-  }
+  // No message is older.
+  const absl::Time start = std::max(policy.starting_point, absl::UnixEpoch());
+  StrAppend(&text, ",\"StartingPoint\":\"", TimeText(start), "\"");
   if (policy.ending_point.has_value()) {
     StrAppend(&text, ",\"EndingPoint\":\"", TimeText(*policy.ending_point), "\"");
   }

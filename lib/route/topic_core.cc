@@ -139,8 +139,9 @@ absl::StatusOr<PublishResult> TopicCore::Publish(PublishRequest request) {
   BANYAN_RETURN_IF_ERROR(ValidatePublish(request, kind(), env_->limits));
   const Id id = env_->ids.Next();
   const Instant now = env_->runtime.Read();
-  CountPublished(BytesOf(request), !request.attributes.empty());
+  CountPublished(BytesOf(request));
   if (IsTakenOver(request, id, now)) return PublishResult{id};
+  CountShown(!request.attributes.empty());
   const Publication publication = MakePublication(std::move(request), id, now, 0);
   Tell(StoryStep::Kind::kAccepted, *publication.message, now);
   FanOut(publication, &subscriptions);
@@ -178,7 +179,7 @@ absl::StatusOr<PublishResult> TopicCore::Enter(PublishRequest request) {
     // pass; the other side has a deduplication of its own.
     if (const auto duplicate = line_->FindDuplicate(key, now.uptime_ns)) return *duplicate;
     if (IsTakenOver(request, id, now)) {
-      CountPublished(BytesOf(request), !request.attributes.empty());
+      CountPublished(BytesOf(request));
       return PublishResult{id};
     }
   }
@@ -195,7 +196,8 @@ absl::StatusOr<PublishResult> TopicCore::Enter(PublishRequest request) {
                             return made;
                           }));
   if (!entered.is_duplicate) {
-    CountPublished(bytes, has_attributes);
+    CountPublished(bytes);
+    CountShown(has_attributes);
   } else if (env_->story != nullptr) {
     env_->story->Tell(entered.result.message_id,
                       {.kind = StoryStep::Kind::kDuplicate, .at = now, .resource = arn_text_});
@@ -280,7 +282,8 @@ std::optional<absl::Status> TopicCore::Accept(const Delivery& delivery, LaterFn)
                                           .accepted = env_->runtime.Read(),
                                           .trace_header = delivery.message->trace_header(),
                                           .body = std::move(body)});
-  CountPublished(static_cast<int64_t>(message->bytes()), /*has_attributes=*/false);
+  CountPublished(static_cast<int64_t>(message->bytes()));
+  CountShown(/*has_attributes=*/false);
   Tell(StoryStep::Kind::kArrived, *message, message->accepted);
   FanOut({.message = message}, &subscriptions);
   return absl::OkStatus();
@@ -351,7 +354,10 @@ int64_t TopicCore::FanOut(const MessageRef& message, const Audience& audience,
         subscription.courier().Deliver(*deliveries[form]);
       },
       &refused);
-  if (refused != RuleIndex::Refusal::kNone) unreadable_.fetch_add(1, std::memory_order_relaxed);
+  // Once for each message: by the text that queues get.
+  if (refused != RuleIndex::Refusal::kNone && audience[static_cast<size_t>(Protocol::kQueue)]) {
+    unreadable_.fetch_add(1, std::memory_order_relaxed);
+  }
   return wanted;
 }
 
@@ -609,35 +615,40 @@ std::shared_ptr<Courier> TopicCore::CourierOf(uint64_t serial) const {
 
 void TopicCore::Retire(std::shared_ptr<Courier> courier) {
   // A publisher of an earlier moment may give it more, so it is kept even if it is idle now. At
-  // later changes those are let go that are idle and that nobody else can reach.
-  retired_.erase(
-      std::remove_if(retired_.begin(), retired_.end(),
-                     [this](const auto& retired) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_) {
-                       if (retired->pending() > 0 || retired.use_count() > 1) {
-                         return false;
-                       }
-                       of_removed_ += retired->Stats();
-                       return true;
-                     }),
-      retired_.end());
+  // later changes those are let go that are idle and that nobody else can reach; when they have
+  // doubled, so that a change costs the same however many are kept.
+  if (retired_.size() >= sweep_at_) {
+    const auto is_done = [this](const auto& retired) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_) {
+      if (retired->pending() > 0 || retired.use_count() > 1) return false;
+      of_removed_ += retired->Stats();
+      return true;
+    };
+    retired_.erase(std::remove_if(retired_.begin(), retired_.end(), is_done), retired_.end());
+    sweep_at_ = std::max<size_t>(16, 2 * retired_.size());
+  }
   retired_.push_back(std::move(courier));
 }
 
 absl::Status TopicCore::SetFilterPolicy(const SubscriptionCore& subscription, std::string_view json,
                                         FilterPolicyScope scope) {
+  return ChangeFilter(subscription, json, scope);
+}
+
+absl::Status TopicCore::ChangeFilter(const SubscriptionCore& subscription,
+                                     std::optional<std::string_view> json,
+                                     std::optional<FilterPolicyScope> scope) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  BANYAN_ASSIGN_OR_RETURN(std::shared_ptr<const Filter> filter, MakeFilter(json, scope, kOnChange));
   MutexLock lock(&change_mu_);
-  if (!is_open_) return Gone();
-  const auto entry = subscriptions_.find(subscription.serial());
-  if (entry == subscriptions_.end()) {
-    return Error(AwsError::kTopicNotFound, "Subscription does not exist");
-  }
-  BANYAN_RETURN_IF_ERROR(CountFilters(entry->second.filter != nullptr, filter != nullptr));
-  entry->second.filter = std::move(filter);
-  entry->second.scope = scope;
-  Activate(entry->second);
+  BANYAN_ASSIGN_OR_RETURN(Entry* const entry, Find(subscription));
+  const FilterPolicyScope its_scope = scope.value_or(entry->scope);
+  const std::string_view there = entry->filter == nullptr ? "" : entry->filter->text;
+  BANYAN_ASSIGN_OR_RETURN(std::shared_ptr<const Filter> filter,
+                          MakeFilter(json.value_or(there), its_scope, kOnChange));
+  BANYAN_RETURN_IF_ERROR(CountFilters(entry->filter != nullptr, filter != nullptr));
+  entry->filter = std::move(filter);
+  entry->scope = its_scope;
+  Activate(*entry);
   return absl::OkStatus();
 }
 

@@ -265,7 +265,13 @@ class TopicCore : public Sink,
   void Replay(uint64_t serial, const MessageRef& message) override;
   void GiveUp(uint64_t serial, const MessageRef& message) override;
   int64_t Pending(uint64_t serial) const override;
-  void DoInLine(absl::FunctionRef<void()> work);
+  PublishLine::Turn TakeTurn(absl::FunctionRef<void()> work);
+  void ApplyArchiveBounds();
+  absl::Status ChangeOptions(absl::FunctionRef<absl::Status(TopicOptions* options)> change);
+  // nullopt: that part stays as it is.
+  absl::Status ChangeFilter(const SubscriptionCore& subscription,
+                            std::optional<std::string_view> json,
+                            std::optional<FilterPolicyScope> scope);
   absl::Status CheckReplay(const ReplayPolicy& policy) const;
   bool IsReplayedBy(const SubscriptionCore& subscription, const ReplayPolicy& policy) const;
   // The subscription, if the message passes its filter.
@@ -278,7 +284,8 @@ class TopicCore : public Sink,
   // The entry of a subscription that is there.
   absl::StatusOr<Entry*> Find(const SubscriptionCore& subscription)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
-  void CountPublished(int64_t bytes, bool has_attributes);
+  void CountPublished(int64_t bytes);
+  void CountShown(bool has_attributes);
   bool IsTakenOver(const PublishRequest& request, const Id& id, const Instant& now);
   Publication MakePublication(PublishRequest request, const Id& id, const Instant& now,
                               uint64_t sequence_number) const;
@@ -347,8 +354,9 @@ class TopicCore : public Sink,
   std::atomic<bool> content_based_deduplication_;
   const FindQueue find_queue_;
   std::atomic<int64_t> published_{0};
-  std::atomic<int64_t> without_attributes_{0};  // of these
   AtomicStatistics sizes_;                      // of these
+  std::atomic<int64_t> shown_{0};               // of these: not taken over by a tap
+  std::atomic<int64_t> without_attributes_{0};  // of those that were shown
   std::atomic<int64_t> unreadable_{0};
   std::atomic<uint64_t> tap_sequence_{0};
   std::atomic<CloseKind> close_kind_{CloseKind::kStopped};  // set before active_ is closed
@@ -371,6 +379,7 @@ class TopicCore : public Sink,
   bool is_open_ ABSL_GUARDED_BY(change_mu_) = true;
   uint64_t next_serial_ ABSL_GUARDED_BY(change_mu_) = 0;
   std::vector<std::shared_ptr<Courier>> retired_ ABSL_GUARDED_BY(change_mu_);  // T5
+  size_t sweep_at_ ABSL_GUARDED_BY(change_mu_) = 16;  // that many are looked through next
 };
 
 }  // namespace banyan::inline v0_1::internal

@@ -14,10 +14,6 @@ namespace banyan::inline v0_1::internal {
 
 namespace {
 
-absl::Status NoSubscription() {
-  return Error(AwsError::kTopicNotFound, "Subscription does not exist");
-}
-
 // The message as a replay shows it: older than it was, for retries count from now.
 MessageRef MakeReplayed(const Message& archived, const Instant& now, int64_t attributes_max) {
   Attributes attributes = archived.attributes;
@@ -44,40 +40,66 @@ TopicOptions TopicCore::options() const {
 }
 
 absl::Status TopicCore::SetOptions(const TopicOptions& options) {
+  return ChangeOptions([&options](TopicOptions* changed) {
+    *changed = options;
+    return absl::OkStatus();
+  });
+}
+
+// In one step, so that two who change different things both have their way.
+absl::Status TopicCore::ChangeOptions(
+    absl::FunctionRef<absl::Status(TopicOptions* options)> change) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  if (options.fifo != fifo_) {
-    return Error(AwsError::kTopicInvalidParameter,
-                 "Invalid parameter: AttributeName Reason: "
-                 "whether a topic is FIFO cannot change");
-  }
-  BANYAN_RETURN_IF_ERROR(ValidateTopicOptions(options));
   {
     MutexLock lock(&change_mu_);
     if (!is_open_) return Gone();
+    TopicOptions options = options_;
+    BANYAN_RETURN_IF_ERROR(change(&options));
+    if (options.fifo != fifo_) {
+      return Error(
+          AwsError::kTopicInvalidParameter,
+          "Invalid parameter: AttributeName Reason: whether a topic is FIFO cannot change");
+    }
+    BANYAN_RETURN_IF_ERROR(ValidateTopicOptions(options));
     if (options_.fifo_throughput_scope == FifoThroughputScope::kMessageGroup &&
         options.fifo_throughput_scope == FifoThroughputScope::kTopic) {
       return Error(AwsError::kTopicInvalidParameter,
                    "Invalid parameter: FifoThroughputScope Reason: cannot go back to Topic");
     }
-    options_ = options;
-    signature_version_->store(options.signature_version, std::memory_order_relaxed);
+    options_ = std::move(options);
+    signature_version_->store(options_.signature_version, std::memory_order_relaxed);
     for (const auto& [serial, entry] : subscriptions_) {
       if (const auto& settings = entry.subscription->http_settings(); settings != nullptr) {
         settings->Set(Policy(entry.delivery_policy));
       }
     }
-    content_based_deduplication_.store(options.content_based_deduplication,
+    content_based_deduplication_.store(options_.content_based_deduplication,
                                        std::memory_order_relaxed);
-    if (line_ != nullptr) line_->SetScope(options.fifo_throughput_scope);
+    if (line_ != nullptr) line_->SetScope(options_.fifo_throughput_scope);
   }
   if (archive_ == nullptr) return absl::OkStatus();
-  // Of two that change it at once, the later one in line has the last word, and both say the same.
-  DoInLine([this] {
-    const TopicOptions latest = this->options();
-    archive_->SetBounds({latest.archive_retention, latest.archive_bytes_max});
-  });
+  ApplyArchiveBounds();
   return absl::OkStatus();
+}
+
+// Of two that change them at once, the later one in line has the last word, and both say the same.
+void TopicCore::ApplyArchiveBounds() {
+  const auto apply = [this] {
+    const TopicOptions latest = options();
+    archive_->SetBounds({latest.archive_retention, latest.archive_bytes_max});
+  };
+  switch (TakeTurn(apply)) {
+    case PublishLine::Turn::kDone:
+      return;
+    case PublishLine::Turn::kWithin:
+      return apply();
+    case PublishLine::Turn::kBusy:
+      env_->runtime.Post([self = shared_from_this()] {
+        const Gate::Pass pass = self->env_->tasks.Enter();
+        if (pass) self->ApplyArchiveBounds();
+      });
+  }
 }
 
 EffectiveDeliveryPolicy TopicCore::Policy(std::string_view own) const {
@@ -132,7 +154,7 @@ absl::Status TopicCore::SetReplayPolicy(const SubscriptionCore& subscription,
   if (policy.has_value()) BANYAN_RETURN_IF_ERROR(CheckReplay(*policy));
   if (archive_ == nullptr) return absl::OkStatus();
   absl::Status status;
-  DoInLine([&] {
+  const auto change = [&] {
     MutexLock lock(&change_mu_);
     if (!is_open_) {
       status = Gone();
@@ -143,7 +165,19 @@ absl::Status TopicCore::SetReplayPolicy(const SubscriptionCore& subscription,
     } else {
       archive_->Remove(subscription.serial());
     }
-  });
+  };
+  switch (TakeTurn(change)) {
+    case PublishLine::Turn::kDone:
+      break;
+    case PublishLine::Turn::kWithin:
+      change();
+      break;
+    case PublishLine::Turn::kBusy:
+      return Error(
+          AwsError::kTopicThrottled,
+          "Rate exceeded: the topic is publishing on another thread, for which a delivery of "
+          "another FIFO topic must not wait");
+  }
   return status;
 }
 
@@ -158,13 +192,12 @@ absl::StatusOr<std::optional<SubscriptionReplay>> TopicCore::Replay(
   return archive_->Describe(subscription.serial());
 }
 
-bool TopicCore::InLine(absl::FunctionRef<void()> work) {
+PublishLine::Turn TopicCore::TakeTurn(absl::FunctionRef<void()> work) {
   return line_->Alone(work, [this](const Publication& publication) { ServeOne(publication); });
 }
 
-// Within a fan-out of this thread one is in the line already.
-void TopicCore::DoInLine(absl::FunctionRef<void()> work) {
-  if (!InLine(work)) work();
+bool TopicCore::InLine(absl::FunctionRef<void()> work) {
+  return TakeTurn(work) == PublishLine::Turn::kDone;
 }
 
 int64_t TopicCore::Pending(uint64_t serial) const {

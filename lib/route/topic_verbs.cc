@@ -20,10 +20,6 @@ namespace {
 
 constexpr size_t kPage = 100;
 
-absl::Status NoSubscription() {
-  return Error(AwsError::kTopicNotFound, "Subscription does not exist");
-}
-
 std::string EndpointText(const Target& target) {
   if (const auto* endpoint = std::get_if<NotificationEndpoint>(&target.to())) {
     return endpoint->address;
@@ -90,16 +86,8 @@ absl::StatusOr<AttributeStrings> TopicCore::GetAttributes() const {
 }
 
 absl::Status TopicCore::SetAttribute(std::string_view name, std::string_view value) {
-  TopicOptions options;
-  {
-    const Gate::Pass pass = env_->gate.Enter();
-    if (!pass) return env_->Refusal();
-    MutexLock lock(&change_mu_);
-    if (!is_open_) return Gone();
-    options = options_;
-  }
-  BANYAN_RETURN_IF_ERROR(SetTopicAttribute(name, value, &options));
-  return SetOptions(options);
+  return ChangeOptions(
+      [&](TopicOptions* options) { return SetTopicAttribute(name, value, options); });
 }
 
 absl::Status TopicCore::AddPermission(std::string_view label,
@@ -205,26 +193,16 @@ absl::StatusOr<AttributeStrings> TopicCore::GetAttributes(
 
 absl::Status TopicCore::SetAttribute(const SubscriptionCore& subscription, std::string_view name,
                                      std::string_view value) {
-  if (name == "FilterPolicy" || name == "FilterPolicyScope") {
-    std::string text;
-    FilterPolicyScope scope = FilterPolicyScope::kMessageAttributes;
-    {
-      const Gate::Pass pass = env_->gate.Enter();
-      if (!pass) return env_->Refusal();
-      MutexLock lock(&change_mu_);
-      BANYAN_ASSIGN_OR_RETURN(const Entry* entry, Find(subscription));
-      scope = entry->scope;
-      if (entry->filter != nullptr) text = entry->filter->text;
-    }
-    if (name == "FilterPolicy") return SetFilterPolicy(subscription, value, scope);
+  if (name == "FilterPolicy") return ChangeFilter(subscription, value, std::nullopt);
+  if (name == "FilterPolicyScope") {
     if (value != "MessageBody" && value != "MessageAttributes") {
       return Error(AwsError::kTopicInvalidParameter, kOnChange,
                    "FilterPolicyScope: Invalid value [", value,
                    "]. Please use either MessageBody or MessageAttributes");
     }
-    return SetFilterPolicy(subscription, text,
-                           value == "MessageBody" ? FilterPolicyScope::kMessageBody
-                                                  : FilterPolicyScope::kMessageAttributes);
+    return ChangeFilter(subscription, std::nullopt,
+                        value == "MessageBody" ? FilterPolicyScope::kMessageBody
+                                               : FilterPolicyScope::kMessageAttributes);
   }
   if (name == "RawMessageDelivery") {
     BANYAN_ASSIGN_OR_RETURN(const bool raw, ParseRaw(value));
@@ -290,7 +268,7 @@ TopicSeen TopicCore::seen() const {
   TopicSeen seen;
   seen.without_attributes = without_attributes_.load(std::memory_order_relaxed);
   seen.unreadable = unreadable_.load(std::memory_order_relaxed);
-  seen.published = published();
+  seen.published = shown_.load(std::memory_order_relaxed);
   return seen;
 }
 
@@ -334,10 +312,14 @@ absl::StatusOr<TopicMetrics> TopicCore::Metrics() const {
   return metrics;
 }
 
-void TopicCore::CountPublished(int64_t bytes, bool has_attributes) {
+void TopicCore::CountPublished(int64_t bytes) {
   published_.fetch_add(1, std::memory_order_relaxed);
-  if (!has_attributes) without_attributes_.fetch_add(1, std::memory_order_relaxed);
   sizes_.Add(bytes);
+}
+
+void TopicCore::CountShown(bool has_attributes) {
+  shown_.fetch_add(1, std::memory_order_relaxed);
+  if (!has_attributes) without_attributes_.fetch_add(1, std::memory_order_relaxed);
 }
 
 }  // namespace banyan::inline v0_1::internal

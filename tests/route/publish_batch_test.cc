@@ -160,5 +160,16 @@ TEST_F(MessageStructureTest, WhatIsNoStructureIsRefused) {
   EXPECT_EQ(topic_.Stats().published, 0);
 }
 
+TEST_F(PublishBatchTest, AMissingDataTypeSaysInWhichEntry) {
+  Attributes untyped;
+  untyped.Set("A", AttributeValue("", "v"));
+  const absl::Status refused =
+      topic_.PublishBatch({{.body = "a"}, {.body = "b", .attributes = untyped}}).status();
+  EXPECT_EQ(TextOf(refused),
+            "1 validation error detected: Value null at "
+            "'publishBatchRequestEntries.2.member.messageAttributes.A.member.dataType' failed to "
+            "satisfy constraint: Member must not be null");
+}
+
 }  // namespace
 }  // namespace banyan::internal

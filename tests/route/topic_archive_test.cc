@@ -2,6 +2,8 @@
 //
 // From spec/topics.md 4, "Archive and replay": what a FIFO topic keeps comes again, in order, and a
 // replay that has caught up passes on to what is published now without a gap and without a double.
+#include <algorithm>
+#include <atomic>
 #include <map>
 #include <random>
 #include <string>
@@ -219,6 +221,33 @@ TEST_F(TopicArchiveTest, AReplayThatIsRemovedLeavesNothingOutThatWasPublishedSin
   runtime_.RunUntilIdle();
   Publish(topic, "live");
   EXPECT_THAT(DrainBodies(queue), ElementsAre("meanwhile", "behind it", "live"));
+}
+
+TEST_F(TopicArchiveTest, AReplayThatIsReplacedStillShowsWhatItOwed) {
+  const Topic topic = MakeArchived();
+  Publish(topic, "old");
+  runtime_.Advance(absl::Minutes(1));
+  const Queue queue = house_.MakeQueue("q");
+  const Subscription subscription =
+      topic.Subscribe(queue, {.raw = true, .replay_policy = FromTheBeginning()}).value();
+  Publish(topic, "owed");
+  runtime_.Advance(absl::Nanoseconds(1));  // the replay has shown it all by now
+  Publish(topic, "live");
+  ASSERT_TRUE(subscription.SetReplayPolicy(FromTheBeginning()).ok());
+  Publish(topic, "owed again");
+  const absl::Time past = runtime_.Now() - absl::Minutes(10);
+  ASSERT_TRUE(subscription
+                  .SetReplayPolicy(
+                      ReplayPolicy{.starting_point = past - absl::Minutes(1), .ending_point = past})
+                  .ok());
+  Publish(topic, "not wanted");
+  ASSERT_TRUE(subscription.SetReplayPolicy(std::nullopt).ok());
+  runtime_.RunUntilIdle();
+  Publish(topic, "live again");
+  const std::vector<std::string> got = DrainBodies(queue);
+  EXPECT_EQ(std::count(got.begin(), got.end(), "owed again"), 1);
+  EXPECT_EQ(got.back(), "live again");
+  EXPECT_EQ(got.front(), "old");
 }
 
 TEST_F(TopicArchiveTest, WhereTheWallClockJumpsTheOrderStays) {
@@ -527,6 +556,60 @@ TEST(TopicArchiveThreads, PublishersAndReplaysAtOnceLoseNothingAndKeepOrder) {
     }
   }
   EXPECT_THAT(queue.Receive({.max_messages = 10}).value(), IsEmpty());
+}
+
+thread_local int crossing_depth = 0;
+
+// Publishes to the other of two topics when one drops a message, but not from within itself.
+class Crossing : public LogSink {
+ public:
+  void Write(const LogRecord& record) override {
+    if (record.text.find("dropped") == std::string_view::npos || crossing_depth > 0) return;
+    ++crossing_depth;
+    const bool is_first = record.resource.find(":one.fifo") != std::string_view::npos;
+    const std::string id = "x" + std::to_string(ids.fetch_add(1));
+    (is_first ? two : one)
+        .Publish({.body = id, .message_group_id = "g", .message_deduplication_id = id})
+        .status()
+        .IgnoreError();
+    --crossing_depth;
+  }
+  Topic one, two;
+  std::atomic<int> ids = 0;
+};
+
+// A log sink that publishes to the other topic, on two threads at once: neither waits for the other.
+TEST(TopicArchiveThreads, TwoTopicsWhoseLogSinkPublishesToTheOtherDoNotHang) {
+#ifdef BANYAN_SANITIZER
+  constexpr int kEach = 200;
+#else
+  constexpr int kEach = 3'000;
+#endif
+  Crossing log;
+  const std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime({.threads = 1});
+  Broker broker = Broker::Create(*runtime, {.log = &log}).value();
+  log.one = broker.CreateTopic("one.fifo", {.fifo = true}).value();
+  log.two = broker.CreateTopic("two.fifo", {.fifo = true}).value();
+  const Queue heard = broker.CreateQueue("heard").value();
+  for (const Topic& topic : {log.one, log.two}) {
+    topic.Subscribe(broker.CreateQueue("gone").value()).value();
+    topic.Subscribe(heard, {.raw = true}).value();
+  }
+  ASSERT_TRUE(broker.DeleteQueue("gone").ok());
+  std::vector<std::thread> publishers;
+  for (const Topic& topic : {log.one, log.two}) {
+    publishers.emplace_back([topic] {
+      for (int i = 0; i < kEach; ++i) {
+        const std::string id = std::to_string(i);
+        ASSERT_TRUE(
+            topic.Publish({.body = id, .message_group_id = "g", .message_deduplication_id = id})
+                .ok());
+      }
+    });
+  }
+  for (std::thread& publisher : publishers) publisher.join();
+  // What the sinks left for the other thread has been served by it.
+  EXPECT_EQ(heard.Depth().total(), 2 * kEach + log.ids.load());
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 // From spec/topics.md 5 and 8: topics and subscriptions under SNS's names, permissions, tags, pages.
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "banyan/broker.h"
@@ -339,6 +340,19 @@ TEST_F(TopicAttributes, AReplayPolicyIsJson) {
         R"({"PointType":"Timestamp","StartingPoint":"yesterday"})",
         R"({"PointType":"Timestamp","StartingPoint":"2026-01-01T00:00:00Z","Speed":"2"})"}) {
     EXPECT_EQ(CodeOf(subscription.SetAttribute("ReplayPolicy", bad)), "InvalidParameter") << bad;
+  }
+}
+
+TEST_F(TopicAttributes, TwoWhoChangeDifferentAttributesBothHaveTheirWay) {
+  const Topic topic = broker_.CreateTopic("t").value();
+  for (int round = 0; round < 200; ++round) {
+    const std::string value = std::to_string(round);
+    std::thread other([&] { EXPECT_TRUE(topic.SetAttribute("KmsMasterKeyId", value).ok()); });
+    EXPECT_TRUE(topic.SetAttribute("DisplayName", value).ok());
+    other.join();
+    const TopicOptions options = topic.Options().value();
+    ASSERT_EQ(options.kms_master_key_id, value);
+    ASSERT_EQ(options.display_name, value);
   }
 }
 

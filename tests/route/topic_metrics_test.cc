@@ -124,6 +124,39 @@ TEST_F(TopicMetricsTest, AReplayIsNotTakenForAFilter) {
   EXPECT_EQ(metrics.approximate_number_of_bytes_archived, 14 + 4 * (1 + 6 + 1));
 }
 
+TEST_F(TopicMetricsTest, WhatATapTookOverWasStoppedByNoFilter) {
+  class Takes : public Tap {
+   public:
+    TapVerdict Accepted(const AcceptedMessage&) override { return TapVerdict::kTakeOver; }
+  };
+  Takes tap;
+  Broker broker = Broker::Create(runtime_, {.tap = &tap}).value();
+  const Topic topic = broker.CreateTopic("t").value();
+  const Subscription subscription =
+      topic.Subscribe(broker.CreateQueue("q").value(), {.filter_policy = R"({"a":["b"]})"}).value();
+  topic.Publish({.body = "m", .attributes = {{"a", "b"}}}).value();
+  EXPECT_EQ(topic.Metrics()->number_of_messages_published, 1);
+  EXPECT_EQ(topic.Metrics()->number_of_notifications_filtered_out, 0);
+  EXPECT_EQ(subscription.Stats().filtered, 0);
+}
+
+TEST_F(TopicMetricsTest, AMessageStructureIsOneMessage) {
+  const Topic topic = broker_.CreateTopic("t").value();
+  topic
+      .Subscribe(
+          broker_.CreateQueue("q").value(),
+          {.filter_policy = R"({"n":[1]})", .filter_policy_scope = FilterPolicyScope::kMessageBody})
+      .value();
+  topic
+      .Publish(
+          {.body = R"({"default":"d","lambda":"l","sqs":"{\"n\":2}"})", .json_structure = true})
+      .value();
+  const TopicMetrics metrics = topic.Metrics().value();
+  EXPECT_EQ(metrics.number_of_notifications_filtered_out_message_body, 1);
+  EXPECT_EQ(metrics.number_of_notifications_filtered_out_invalid_message_body, 0);
+  EXPECT_EQ(topic.Stats().unreadable, 0);
+}
+
 TEST_F(TopicMetricsTest, NamesAreCloudWatchs) {
   const Topic topic = broker_.CreateTopic("t").value();
   topic.Subscribe(broker_.CreateQueue("q").value()).value();
