@@ -103,7 +103,7 @@ TEST_F(StoryTest, ATopicsFanOutWithAFunctionThatFailsUntilItIsADeadLetter) {
   EXPECT_GT(retried, absl::ZeroDuration());
   const std::string when = absl::StrFormat("+%.3f s", absl::ToDoubleSeconds(retried));
   EXPECT_EQ(text, "event " + id.ToString() +
-                      ", since 2026-01-01T00:00:00+00:00\n"
+                      ", since 2026-01-01T00:00:00Z\n"
                       "+0.000 s  topic orders: accepted\n"
                       "+0.000 s  topic orders: matched subscription " +
                       to_billing.arn().resource +
@@ -191,6 +191,41 @@ TEST_F(StoryTest, AQueuesDeadLettersAreToldOverTheRedrive) {
   const std::string text = broker_.Story(id).value().ToString();
   EXPECT_THAT(text, HasSubstr("goes to dead-letter queue dead after 2 attempts\n  +2.000 s  queue "
                               "dead: arrived\n  +2.000 s  queue dead: redriven to queue jobs\n"));
+}
+
+TEST_F(StoryTest, ADeadLettersWayBackIsToldAndThatItHasNone) {
+  const EventBus bus = broker_.CreateEventBus("b").value();
+  const Queue dead = broker_.CreateQueue("dead").value();
+  bool fails = true;
+  const Function function =
+      broker_
+          .CreateFunction("f", {},
+                          [&fails](const FunctionEvent&) {
+                            return fails ? absl::UnavailableError("not yet") : absl::OkStatus();
+                          })
+          .value();
+  const Rule rule =
+      bus.PutRule(
+             "r",
+             {.pattern = R"({"source": ["s"]})",
+              .targets = {Target(function).Id("t").Retry({.retries_max = 0}).DeadLetter(dead)}})
+          .value();
+  const EventEntry entry = {.source = "s", .detail_type = "t", .detail = "{}"};
+  const Id back = bus.Put(entry).value();
+  runtime_.RunUntilIdle();
+  fails = false;
+  EXPECT_EQ(dead.Redrive().value(), 1);
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(KindsAt(back, dead.arn()), ElementsAre(Kind::kArrived, Kind::kMoved));
+
+  fails = true;
+  const Id stays = bus.Put(entry).value();
+  runtime_.RunUntilIdle();
+  ASSERT_TRUE(rule.RemoveTargets(std::vector<std::string>{"t"}).ok());
+  EXPECT_EQ(dead.Redrive().value(), 0);
+  EXPECT_THAT(KindsAt(stays, dead.arn()),
+              ElementsAre(Kind::kArrived, Kind::kMoved, Kind::kArrived));
+  EXPECT_EQ(StepsAt(stays, dead.arn()).back().text, "it could not go back");
 }
 
 TEST_F(StoryTest, TheEndsOfAMessage) {
