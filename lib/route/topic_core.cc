@@ -554,7 +554,8 @@ absl::StatusOr<std::shared_ptr<SubscriptionCore>> TopicCore::FindOrAdd(
   BANYAN_RETURN_IF_ERROR(CountFilters(false, filter != nullptr));
   std::shared_ptr<SubscriptionCore> made = MakeSubscription(std::move(target), options);
   if (options.replay_policy.has_value()) {
-    // Before the line can meet the subscription: it gets nothing live until it has caught up.
+    // Before the line can meet the subscription: it gets nothing live until it has caught up. The
+    // replay's first look at it waits for change_mu_.
     const absl::Status begun = archive_->Start(made->serial(), *options.replay_policy);
     if (!begun.ok()) {
       CountFilters(filter != nullptr, false).IgnoreError();  // fewer are never refused
@@ -642,7 +643,8 @@ absl::Status TopicCore::ChangeFilter(const SubscriptionCore& subscription,
   MutexLock lock(&change_mu_);
   BANYAN_ASSIGN_OR_RETURN(Entry* const entry, Find(subscription));
   const FilterPolicyScope its_scope = scope.value_or(entry->scope);
-  const std::string_view there = entry->filter == nullptr ? "" : entry->filter->text;
+  std::string_view there;
+  if (entry->filter != nullptr) there = entry->filter->text;
   BANYAN_ASSIGN_OR_RETURN(std::shared_ptr<const Filter> filter,
                           MakeFilter(json.value_or(there), its_scope, kOnChange));
   BANYAN_RETURN_IF_ERROR(CountFilters(entry->filter != nullptr, filter != nullptr));
