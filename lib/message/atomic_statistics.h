@@ -30,6 +30,8 @@ class AtomicStatistics {
     }
   }
 
+  int64_t count() const { return count_.load(std::memory_order_relaxed); }
+
   // Not while others add.
   void Reset() {
     count_ = sum_ = 0;

@@ -139,7 +139,7 @@ absl::StatusOr<PublishResult> TopicCore::Publish(PublishRequest request) {
   BANYAN_RETURN_IF_ERROR(ValidatePublish(request, kind(), env_->limits));
   const Id id = env_->ids.Next();
   const Instant now = env_->runtime.Read();
-  CountPublished(BytesOf(request));
+  published_sizes_.Add(BytesOf(request));
   if (IsTakenOver(request, id, now)) return PublishResult{id};
   CountShown(!request.attributes.empty());
   const Publication publication = MakePublication(std::move(request), id, now, 0);
@@ -179,7 +179,7 @@ absl::StatusOr<PublishResult> TopicCore::Enter(PublishRequest request) {
     // pass; the other side has a deduplication of its own.
     if (const auto duplicate = line_->FindDuplicate(key, now.uptime_ns)) return *duplicate;
     if (IsTakenOver(request, id, now)) {
-      CountPublished(BytesOf(request));
+      published_sizes_.Add(BytesOf(request));
       return PublishResult{id};
     }
   }
@@ -196,7 +196,7 @@ absl::StatusOr<PublishResult> TopicCore::Enter(PublishRequest request) {
                             return made;
                           }));
   if (!entered.is_duplicate) {
-    CountPublished(bytes);
+    published_sizes_.Add(bytes);
     CountShown(has_attributes);
   } else if (env_->story != nullptr) {
     env_->story->Tell(entered.result.message_id,
@@ -220,14 +220,17 @@ void TopicCore::ServeOne(const Publication& publication) {
 bool TopicCore::IsTakenOver(const PublishRequest& request, const Id& id, const Instant& now) {
   if (env_->tap == nullptr) return false;
   const uint64_t sequence = tap_sequence_.fetch_add(1, std::memory_order_relaxed) + 1;
-  return env_->tap->Accepted({.resource_arn = arn_text_,
-                              .sequence = sequence,
-                              .event_id = id,
-                              .trace_header = request.trace_header,
-                              .accepted = now,
-                              .body = request.body,
-                              .attributes = &request.attributes,
-                              .key = {}}) == TapVerdict::kTakeOver;
+  const TapVerdict verdict = env_->tap->Accepted({.resource_arn = arn_text_,
+                                                  .sequence = sequence,
+                                                  .event_id = id,
+                                                  .trace_header = request.trace_header,
+                                                  .accepted = now,
+                                                  .body = request.body,
+                                                  .attributes = &request.attributes,
+                                                  .key = {}});
+  if (verdict != TapVerdict::kTakeOver) return false;
+  taken_over_.fetch_add(1, std::memory_order_relaxed);
+  return true;
 }
 
 Publication TopicCore::MakePublication(PublishRequest request, const Id& id, const Instant& now,
@@ -282,7 +285,7 @@ std::optional<absl::Status> TopicCore::Accept(const Delivery& delivery, LaterFn)
                                           .accepted = env_->runtime.Read(),
                                           .trace_header = delivery.message->trace_header(),
                                           .body = std::move(body)});
-  CountPublished(static_cast<int64_t>(message->bytes()));
+  published_sizes_.Add(static_cast<int64_t>(message->bytes()));
   CountShown(/*has_attributes=*/false);
   Tell(StoryStep::Kind::kArrived, *message, message->accepted);
   FanOut({.message = message}, &subscriptions);

@@ -234,7 +234,7 @@ class TopicCore : public Sink,
   TopicOptions options() const;
   const std::shared_ptr<Environment>& env() const { return env_; }
 
-  int64_t published() const { return published_.load(std::memory_order_relaxed); }
+  int64_t published() const { return published_sizes_.count(); }
 
   // Deliveries under way: with functions, or waiting for another attempt.
   int64_t PendingDeliveries() const;
@@ -284,7 +284,7 @@ class TopicCore : public Sink,
   // The entry of a subscription that is there.
   absl::StatusOr<Entry*> Find(const SubscriptionCore& subscription)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mu_);
-  void CountPublished(int64_t bytes);
+  // Of a message that no tap took over.
   void CountShown(bool has_attributes);
   bool IsTakenOver(const PublishRequest& request, const Id& id, const Instant& now);
   Publication MakePublication(PublishRequest request, const Id& id, const Instant& now,
@@ -353,9 +353,8 @@ class TopicCore : public Sink,
 
   std::atomic<bool> content_based_deduplication_;
   const FindQueue find_queue_;
-  std::atomic<int64_t> published_{0};
-  AtomicStatistics sizes_;                      // of these
-  std::atomic<int64_t> shown_{0};               // of these: not taken over by a tap
+  AtomicStatistics published_sizes_;            // one for each message
+  std::atomic<int64_t> taken_over_{0};          // of these: by a tap
   std::atomic<int64_t> without_attributes_{0};  // of those that were shown
   std::atomic<int64_t> unreadable_{0};
   std::atomic<uint64_t> tap_sequence_{0};

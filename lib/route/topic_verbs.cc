@@ -268,7 +268,7 @@ TopicSeen TopicCore::seen() const {
   TopicSeen seen;
   seen.without_attributes = without_attributes_.load(std::memory_order_relaxed);
   seen.unreadable = unreadable_.load(std::memory_order_relaxed);
-  seen.published = shown_.load(std::memory_order_relaxed);
+  seen.published = published() - taken_over_.load(std::memory_order_relaxed);
   return seen;
 }
 
@@ -278,7 +278,7 @@ absl::StatusOr<TopicMetrics> TopicCore::Metrics() const {
   TopicMetrics metrics;
   metrics.topic_name = name_;
   metrics.fifo = fifo_;
-  metrics.publish_size = sizes_.Read();
+  metrics.publish_size = published_sizes_.Read();
   if (archive_ != nullptr) {
     const ArchiveShelf::Figures archive = archive_->Count();
     metrics.approximate_number_of_messages_archived = archive.count;
@@ -312,13 +312,7 @@ absl::StatusOr<TopicMetrics> TopicCore::Metrics() const {
   return metrics;
 }
 
-void TopicCore::CountPublished(int64_t bytes) {
-  published_.fetch_add(1, std::memory_order_relaxed);
-  sizes_.Add(bytes);
-}
-
 void TopicCore::CountShown(bool has_attributes) {
-  shown_.fetch_add(1, std::memory_order_relaxed);
   if (!has_attributes) without_attributes_.fetch_add(1, std::memory_order_relaxed);
 }
 
