@@ -15,9 +15,10 @@
 // them; CloudWatch's number for a period is the difference of two snapshots. An idle queue has
 // metrics, too; on AWS it has none after six hours.
 //
-// Cost     One lock of the queue, topic or bus, and one of each subscription or target. Of a queue most values are read. The two ages are searched, past messages
-//          that were received three times or more and those of noisy tenants, in a standard
-//          dead-letter queue among all: at worst a walk over the queue.
+// Cost     One lock of the queue, topic or bus, and one of each subscription or target. Of a queue
+//          most values are read. The two ages are searched, past messages that were received three
+//          times or more and those of noisy tenants, in a standard dead-letter queue among all: at
+//          worst a walk over the queue.
 // Threads  Values. The functions may be called from any thread.
 // Units    Sizes are bytes.
 // Source   docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html,

@@ -69,11 +69,12 @@ struct ScheduleOptions {
   ActionAfterCompletion action_after_completion = ActionAfterCompletion::kNone;
 
   // To where: a queue (a FIFO one with a message group of at most 128 characters), topic, stream,
-  // function or bus. What it is to get stands in `input` and not in the target's own Input, InputPath
-  // or InputTransformer, which are for events. With it goes the retry policy and the dead-letter queue, which gets what the target did not
-  // take, and why, in String attributes: ERROR_CODE, ERROR_MESSAGE, EXECUTION_ID, RETRY_ATTEMPTS,
-  // SCHEDULE_ARN, SCHEDULED_TIME, TARGET_ARN, IS_PAYLOAD_TRUNCATED ("false": it never is), and
-  // EXHAUSTED_RETRY_CONDITION if a limit of the policy ended it.
+  // function or bus. What it is to get stands in `input` and not in the target's own Input,
+  // InputPath or InputTransformer, which are for events. With it goes the retry policy and the
+  // dead-letter queue, which gets what the target did not take, and why, in String attributes:
+  // ERROR_CODE, ERROR_MESSAGE, EXECUTION_ID, RETRY_ATTEMPTS, SCHEDULE_ARN, SCHEDULED_TIME,
+  // TARGET_ARN, IS_PAYLOAD_TRUNCATED ("false": it never is), and EXHAUSTED_RETRY_CONDITION if a
+  // limit of the policy ended it.
   Target target;
 
   // For a bus, and needed there: what the event says of itself. The input is its detail, a JSON
@@ -86,8 +87,8 @@ struct ScheduleOptions {
   //   <aws.scheduler.schedule-arn>  <aws.scheduler.scheduled-time>  "2026-03-29T09:00:00Z"
   //   <aws.scheduler.execution-id>  16 hexadecimal digits, others for each firing
   //   <aws.scheduler.attempt-number>  "1", and one more with each retry
-  // Empty: but for a bus, an event in EventBridge's envelope with the detail type "Scheduled Event" and the source
-  // "aws.scheduler".
+  // Empty: but for a bus, an event in EventBridge's envelope with the detail type "Scheduled Event"
+  // and the source "aws.scheduler".
   std::string input = {};
 
   std::string description = {};  // at most 512 bytes

@@ -8,8 +8,9 @@
 //   Target(inbox).InputTransformer({{"id", "$.detail.order.id"}}, R"({"order": <id>})")
 //
 // Queues, streams, topics and buses of the same broker are served before Publish or Put returns; a
-// function runs later on the Runtime, unless it is called inline (SubscriptionOptions). A target that refuses or fails is tried again on its own,
-// with exponential back-off and full jitter, and delays neither the publisher nor other targets.
+// function runs later on the Runtime, unless it is called inline (SubscriptionOptions). A target that
+// refuses or fails is tried again on its own, with exponential back-off and full jitter, and delays
+// neither the publisher nor other targets.
 #ifndef BANYAN_TARGET_H_
 #define BANYAN_TARGET_H_
 
