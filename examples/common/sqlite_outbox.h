@@ -144,6 +144,14 @@ class OutboxTable : public banyan::OutboxTable {
     }
   }
 
+  absl::StatusOr<int64_t> Last() override {
+    Statement select(connection_,
+                     "SELECT coalesce(max(sequence), 0) FROM banyan_outbox WHERE error IS NULL");
+    const absl::StatusOr<bool> there = select.Step();
+    if (!there.ok()) return there.status();
+    return select.Integer(0);
+  }
+
   absl::Status Delete(absl::Span<const int64_t> sequences) override {
     absl::StatusOr<std::unique_ptr<Transaction>> tx = Transaction::Begin(connection_);
     if (!tx.ok()) return tx.status();

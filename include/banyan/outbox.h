@@ -107,6 +107,12 @@ class BANYAN_EXPORT OutboxTable {
   //   ORDER BY sequence LIMIT ?
   virtual absl::StatusOr<std::vector<OutboxRow>> Read(int64_t after, int64_t max) = 0;
 
+  // The highest sequence of a row that is committed and not parked; 0 when there is none. Asked at
+  // the beginning of each round, which leaves what is committed later to the next.
+  //
+  //   SELECT coalesce(max(sequence), 0) FROM banyan_outbox WHERE error IS NULL
+  virtual absl::StatusOr<int64_t> Last() = 0;
+
   // For good, and durably, when it answers OK. One that is not there any more is no error.
   //
   //   DELETE FROM banyan_outbox WHERE sequence = ?         -- all of them in one transaction

@@ -308,6 +308,11 @@ OutboxStats OutboxRelay::Stats() const {
 bool OutboxRelay::Page() {
   page_failed_ = false;
   if (!DeletePublished()) return false;
+  if (!last_.has_value()) {
+    const auto last = CallHandler<absl::StatusOr<int64_t>>([this] { return table_.Last(); });
+    if (!last.ok()) return TableFailed("Last", last.status());
+    last_ = *last;
+  }
   using Rows = absl::StatusOr<std::vector<OutboxRow>>;
   const Rows rows = CallHandler<Rows>([this] { return table_.Read(after_, options_.batch_size); });
   if (!rows.ok()) return TableFailed("Read", rows.status());
@@ -320,13 +325,27 @@ bool OutboxRelay::Page() {
           absl::InternalError(ToAbsl(StrCat("row ", row.sequence, " came behind ", after_))));
       break;
     }
-    if (!MayGoOn() || !Relay(row)) {
+    if (GoesBeyond(row) || !MayGoOn() || !Relay(row)) {
       more = false;
       break;
     }
     after_ = row.sequence;
   }
   return DeletePublished() && more;
+}
+
+// Whether the round ends before this row (O4).
+bool OutboxRelay::GoesBeyond(const OutboxRow& row) {
+  if (row.sequence <= *last_) return false;
+  if (std::exchange(beyond_, row.sequence) == row.sequence) {
+    // The row was there before Last was called. Going on could ask for ever.
+    TableFailed("Last", absl::InternalError(ToAbsl(
+                            StrCat("row ", row.sequence, " lies behind the last, ", *last_))));
+    return true;
+  }
+  MutexLock lock(&mu_);
+  again_ = true;
+  return true;
 }
 
 bool OutboxRelay::Relay(const OutboxRow& row) {
@@ -448,6 +467,7 @@ void OutboxRelay::EndRound() {
     std::erase_if(refusals_,
                   [this](const auto& entry) { return !held_back_.contains(entry.first); });
   }
+  last_.reset();
   after_ = kFirst;
   held_back_.clear();
   MutexLock lock(&mu_);

@@ -234,6 +234,31 @@ TEST_F(OutboxFaultsTest, ATableWhoseRowsDoNotRiseIsNotReadForEver) {
   EXPECT_EQ(outbox.Stats().table_failures, 1);
 }
 
+TEST_F(OutboxFaultsTest, ATableWhoseLastRowIsNotTheLastDoesNotKeepTheRelayBusy) {
+  Outbox outbox = MakeOutbox();
+  CommitSends(outbox, jobs_, {"a"});
+  database_.lie_of_last = -1;
+  outbox.Start();
+  runtime_.RunUntilIdle();  // ends
+  EXPECT_EQ(outbox.Stats().table_failures, 1);
+  EXPECT_THAT(log_.others(), ElementsAre(HasSubstr("row 1 lies behind the last, 0")));
+  database_.lie_of_last = 0;
+  runtime_.Advance(kPoll);
+  EXPECT_THAT(Bodies(jobs_), ElementsAre("a"));
+}
+
+TEST_F(OutboxFaultsTest, ATableThatCannotTellItsLastRowIsAskedAgain) {
+  Outbox outbox = MakeOutbox();
+  CommitSends(outbox, jobs_, {"a"});
+  database_.last_faults = 1;
+  outbox.Start();
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(Bodies(jobs_), IsEmpty());
+  EXPECT_EQ(outbox.Stats().table_failures, 1);
+  runtime_.Advance(kPoll);
+  EXPECT_THAT(Bodies(jobs_), ElementsAre("a"));
+}
+
 #if defined(__cpp_exceptions)
 TEST_F(OutboxFaultsTest, ATableThatThrowsHasFailed) {
   Outbox outbox = MakeOutbox();

@@ -93,6 +93,33 @@ TEST_F(OutboxTest, PollsGoOnAtTheirIntervalHoweverOftenSomebodyCommits) {
   EXPECT_EQ(reads, 10);
 }
 
+// Two transactions, the second begun when the first had committed; the first commits behind the page
+// that was read, the second before the next page is.
+TEST_F(OutboxTest, ALateCommitIsNotOvertakenByTheNextTransaction) {
+  const Queue full = broker_.CreateQueue("full", {.messages_max = 1}).value();
+  for (const bool a_row_is_held_back : {false, true}) {
+    SCOPED_TRACE(a_row_is_held_back);
+    ASSERT_THAT(jobs_.Purge(), IsOk());
+    Outbox outbox = MakeOutbox({.batch_size = 2});
+    if (a_row_is_held_back) CommitSends(outbox, full, {"x", "y"});
+    Transaction first(database_);
+    ASSERT_THAT(outbox.SendIn(first, jobs_, {.body = "first"}), IsOk());
+    CommitSends(outbox, jobs_, {"a", "b", "c"});
+    int reads = 0;
+    database_.on_read = [&] {
+      if (++reads != (a_row_is_held_back ? 3 : 2)) return;
+      first.Commit();
+      Transaction second(database_);
+      ASSERT_THAT(outbox.SendIn(second, jobs_, {.body = "second"}), IsOk());
+      second.Commit();
+    };
+    outbox.Start();
+    runtime_.RunUntilIdle();
+    database_.on_read = nullptr;
+    EXPECT_THAT(Bodies(jobs_), ElementsAre("a", "b", "c", "first", "second"));
+  }
+}
+
 TEST_F(OutboxTest, NothingIsPublishedBeforeStartAndThenWhatWasLeftBehind) {
   Outbox outbox = MakeOutbox();
   CommitSends(outbox, jobs_, {"a", "b"});

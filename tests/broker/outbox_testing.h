@@ -58,9 +58,11 @@ class FakeDatabase : public OutboxTable {
   // How many of the next calls fail.
   std::atomic<int> insert_faults{0};
   std::atomic<int> read_faults{0};
+  std::atomic<int> last_faults{0};
   std::atomic<int> delete_faults{0};
   std::atomic<int> park_faults{0};
   std::function<void()> on_read;                // runs inside Read
+  std::atomic<int64_t> lie_of_last{0};          // added to what Last answers
   std::atomic<bool> must_not_be_called{false};  // by the relay
 
   absl::StatusOr<std::vector<OutboxRow>> Read(int64_t after, int64_t max) override {
@@ -74,6 +76,17 @@ class FakeDatabase : public OutboxTable {
       if (at->second.error.empty()) found.push_back({at->first, at->second.text});
     }
     return found;
+  }
+
+  absl::StatusOr<int64_t> Last() override {
+    const Call call(this);
+    if (TakeFault(&last_faults)) return absl::UnavailableError("no connection");
+    MutexLock lock(&mu_);
+    int64_t last = 0;
+    for (const auto& [sequence, row] : rows_) {
+      if (row.error.empty()) last = sequence;
+    }
+    return last + lie_of_last;
   }
 
   absl::Status Delete(absl::Span<const int64_t> sequences) override {
