@@ -79,7 +79,9 @@ struct BrokerOptions {
   StoryOptions story = {};  // off by default; see Broker::Story()
 };
 
-// What a stop or reset left behind. Exact if calls_running is 0; else those may still move things.
+// What a stop or reset left behind. Exact if calls_running is 0; else those may still move things. A
+// handler that stops the broker itself is not counted, nor what becomes of its own delivery when it
+// returns.
 struct StopReport {
   int64_t calls_running = 0;       // calls and handlers still inside when time was up
   int64_t deliveries_pending = 0;  // waiting for another attempt; lost with the broker

@@ -2,7 +2,6 @@
 //
 // lib/broker/queues.cc -- floor 6: queues by name. Apart from its name a queue has relatives: the
 // dead-letter queue that it names must be there and let it in.
-#include <algorithm>
 #include <utility>
 
 #include "base/nanoseconds.h"
@@ -14,8 +13,6 @@
 #include "queue/core.h"
 #include "queue/tags.h"
 #include "queue/validate.h"
-#include "route/event_bus_core.h"
-#include "route/topic_core.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -131,31 +128,6 @@ std::vector<Queue> BrokerCore::ListQueues(std::string_view prefix) const {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return {};
   return AsHandles<Queue>(List(&Registry::queues, prefix));
-}
-
-BrokerMetrics BrokerCore::Metrics() const {
-  BrokerMetrics metrics;
-  for (const auto& topic : List(&Registry::topics, {})) {
-    absl::StatusOr<TopicMetrics> its = topic->Metrics();
-    if (its.ok()) metrics.topics.push_back(*std::move(its));
-  }
-  for (const auto& bus : List(&Registry::buses, {})) {
-    absl::StatusOr<EventBusMetrics> its = bus->Metrics();
-    if (its.ok()) metrics.buses.push_back(*std::move(its));
-  }
-  const Environment::PutEventsBooks& puts = env_->put_events;
-  metrics.put_events = {.approximate_failed_count = puts.failed_calls.load(),
-                        .entries_count = puts.entries.load(),
-                        .failed_entries_count = puts.failed_entries.load(),
-                        .request_size = puts.request_size.Read()};
-  metrics.put_events.approximate_success_count = metrics.put_events.request_size.count;
-  metrics.put_events.approximate_call_count =
-      metrics.put_events.approximate_success_count + metrics.put_events.approximate_failed_count;
-  for (const std::shared_ptr<QueueCore>& queue : List(&Registry::queues, "")) {
-    absl::StatusOr<QueueMetrics> its = queue->Metrics();
-    if (its.ok()) metrics.queues.push_back(*std::move(its));  // else: deleted meanwhile
-  }
-  return metrics;
 }
 
 absl::StatusOr<QueuePage> BrokerCore::ListQueuesPage(std::string_view prefix, int64_t max_results,

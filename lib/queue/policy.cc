@@ -41,17 +41,6 @@ absl::Status BadValue(std::string_view parameter, std::string_view value, std::s
                " is invalid. Reason: ", reason);
 }
 
-// One value as it is, several as a list: so AWS writes principals and actions.
-std::string OneOrMany(const std::vector<std::string>& values) {
-  std::string text = values.size() == 1 ? "" : "[";
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (i > 0) text.push_back(',');
-    AppendJsonString(&text, values[i]);
-  }
-  if (values.size() != 1) text.push_back(']');
-  return text;
-}
-
 absl::Status ValidatePermission(std::string_view label, absl::Span<const std::string> accounts,
                                 absl::Span<const std::string> actions) {
   const auto is_label_char = [](char c) {
@@ -83,26 +72,11 @@ absl::Status ValidatePermission(std::string_view label, absl::Span<const std::st
     }
   }
   for (const std::string& account : accounts) {
-    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-    if (account.size() != 12 || !std::all_of(account.begin(), account.end(), is_digit)) {
+    if (!IsAccount(account)) {
       return BadValue("PrincipalId", StrCat("[", account, "]"), "Unable to verify.");
     }
   }
   return absl::OkStatus();
-}
-
-std::string WriteStatement(std::string_view queue_arn, std::string_view label,
-                           absl::Span<const std::string> accounts,
-                           absl::Span<const std::string> actions) {
-  std::vector<std::string> principals;
-  for (const std::string& account : accounts) {
-    principals.push_back(StrCat("arn:aws:iam::", account, ":root"));
-  }
-  std::vector<std::string> names;
-  for (const std::string& action : actions) names.push_back(StrCat("SQS:", action));
-  return StrCat("{\"Sid\":", JsonString(label),
-                ",\"Effect\":\"Allow\",\"Principal\":{\"AWS\":", OneOrMany(principals),
-                "},\"Action\":", OneOrMany(names), ",\"Resource\":", JsonString(queue_arn), "}");
 }
 
 }  // namespace
@@ -134,7 +108,9 @@ absl::StatusOr<std::string> AddPermission(std::string_view policy, std::string_v
   for (const std::string_view statement : parts->statements) {
     if (HasSid(statement, label)) return BadValue("Label", label, "Already exists.");
   }
-  const std::string statement = WriteStatement(queue_arn, label, accounts, actions);
+  std::vector<std::string> names;
+  for (const std::string& action : actions) names.push_back(StrCat("SQS:", action));
+  const std::string statement = PermissionStatement(label, accounts, names, queue_arn);
   parts->statements.push_back(statement);
   std::string text = WritePolicy(*parts);
   BANYAN_RETURN_IF_ERROR(ValidatePolicy(text));

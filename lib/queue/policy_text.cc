@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "queue/policy_text.h"
 
+#include <algorithm>
+
 #include "base/json.h"
 #include "base/strings.h"
 #include "queue/json_members.h"
@@ -53,6 +55,36 @@ bool HasSid(std::string_view statement, std::string_view sid) {
   if (!members.has_value()) return false;
   const JsonMember* member = FindMember(*members, "Sid");
   return member != nullptr && member->kind == JsonToken::kString && member->text == sid;
+}
+
+bool IsAccount(std::string_view text) {
+  return text.size() == 12 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+std::string AccountPrincipal(std::string_view account) {
+  return StrCat("arn:aws:iam::", account, ":root");
+}
+
+std::string OneOrMany(const std::vector<std::string>& values) {
+  std::string text = values.size() == 1 ? "" : "[";
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (i > 0) text.push_back(',');
+    AppendJsonString(&text, values[i]);
+  }
+  if (values.size() != 1) text.push_back(']');
+  return text;
+}
+
+std::string PermissionStatement(std::string_view sid, absl::Span<const std::string> accounts,
+                                const std::vector<std::string>& actions,
+                                std::string_view resource_arn) {
+  std::vector<std::string> principals;
+  for (const std::string& account : accounts) principals.push_back(AccountPrincipal(account));
+  return StrCat("{\"Sid\":", JsonString(sid),
+                ",\"Effect\":\"Allow\",\"Principal\":{\"AWS\":", OneOrMany(principals),
+                "},\"Action\":", OneOrMany(actions), ",\"Resource\":", JsonString(resource_arn),
+                "}");
 }
 
 }  // namespace banyan::inline v0_1::internal

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // lib/queue/policy_text.h -- floor 3, the queue room: a resource's access policy taken apart into
-// its statements, for who adds one or takes one out; queues do, and buses.
+// its statements, for who adds one or takes one out; queues do, topics, and buses.
 //
 //   {"Version":"2012-10-17","Statement":[{"Sid":"a",...},{"Sid":"b",...}]}
 //
@@ -14,6 +14,8 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "absl/types/span.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -29,6 +31,20 @@ std::optional<PolicyText> ReadPolicy(std::string_view text);
 std::string WritePolicy(const PolicyText& policy);
 
 bool HasSid(std::string_view statement, std::string_view sid);
+
+// Twelve digits.
+bool IsAccount(std::string_view text);
+
+// An account as a principal: "arn:aws:iam::123456789012:root".
+std::string AccountPrincipal(std::string_view account);
+
+// One value as a JSON string, several as a list: so AWS writes principals and actions.
+std::string OneOrMany(const std::vector<std::string>& values);
+
+// The statement with which queues and topics let `accounts` do `actions` ("SNS:Publish").
+std::string PermissionStatement(std::string_view sid, absl::Span<const std::string> accounts,
+                                const std::vector<std::string>& actions,
+                                std::string_view resource_arn);
 
 }  // namespace banyan::inline v0_1::internal
 

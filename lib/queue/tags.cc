@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "queue/tags.h"
 
-#include <algorithm>
 #include <cstddef>
 
 #include "base/status_macros.h"
@@ -14,13 +13,8 @@ namespace {
 
 constexpr size_t kTagsMax = 50;
 
-size_t CountCharacters(std::string_view text) {
-  return text.size() -
-         static_cast<size_t>(std::count_if(text.begin(), text.end(), IsUtf8Continuation));
-}
-
 absl::Status CheckKey(std::string_view key) {
-  const size_t characters = CountCharacters(key);
+  const int64_t characters = Utf8Characters(key);
   if (characters >= 1 && characters <= 128) return absl::OkStatus();
   return Error(AwsError::kQueueInvalidParameterValue,
                "Tag keys must be between 1 and 128 characters in length.");
@@ -31,7 +25,7 @@ absl::Status CheckKey(std::string_view key) {
 absl::StatusOr<Tags> WithTags(std::string_view queue_name, Tags tags, const Tags& more) {
   for (const auto& [key, value] : more) {
     BANYAN_RETURN_IF_ERROR(CheckKey(key));
-    if (CountCharacters(value) > 256) {
+    if (Utf8Characters(value) > 256) {
       return Error(AwsError::kQueueInvalidParameterValue,
                    "Tag values must be between 0 and 256 characters in length.");
     }

@@ -41,9 +41,8 @@ absl::Status ValidateStatement(std::string_view statement_id, std::string_view p
       !std::all_of(statement_id.begin(), statement_id.end(), is_id_character)) {
     return BadMember("statementId", statement_id, "[a-zA-Z0-9-_]+");
   }
-  const bool is_account =
-      principal.size() == 12 && std::all_of(principal.begin(), principal.end(), IsDigit);
-  if (!is_account && principal != "*") return BadMember("principal", principal, "(\\d{12}|\\*)");
+  if (!IsAccount(principal) && principal != "*")
+    return BadMember("principal", principal, "(\\d{12}|\\*)");
   const std::string_view verb =
       action.starts_with(kActionPrefix) ? action.substr(kActionPrefix.size()) : std::string_view();
   if (verb.empty() || action.size() > kNameMax ||
@@ -79,10 +78,9 @@ absl::StatusOr<std::string> AddBusPermission(std::string_view policy, std::strin
   std::optional<PolicyText> parts =
       ReadPolicy(policy.empty() ? R"({"Version":"2012-10-17"})" : policy);
   if (!parts.has_value()) return ValidateBusPolicy(policy);
-  const std::string whom =
-      principal == "*"
-          ? JsonString(principal)
-          : StrCat("{\"AWS\":", JsonString(StrCat("arn:aws:iam::", principal, ":root")), "}");
+  const std::string whom = principal == "*"
+                               ? JsonString(principal)
+                               : StrCat("{\"AWS\":", JsonString(AccountPrincipal(principal)), "}");
   const std::string statement =
       StrCat("{\"Sid\":", JsonString(statement_id), ",\"Effect\":\"Allow\",\"Principal\":", whom,
              ",\"Action\":", JsonString(action), ",\"Resource\":", JsonString(bus_arn), "}");

@@ -198,16 +198,6 @@ constexpr std::array<std::string_view, 8> kActions = {"GetTopicAttributes",
                                                       "ListSubscriptionsByTopic",
                                                       "Publish"};
 
-std::string OneOrMany(const std::vector<std::string>& values) {
-  std::string text = values.size() == 1 ? "" : "[";
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (i > 0) text.push_back(',');
-    AppendJsonString(&text, values[i]);
-  }
-  if (values.size() != 1) text.push_back(']');
-  return text;
-}
-
 std::string RetryText(const RetryPhases& phases) {
   static constexpr std::string_view kFunctions[] = {"linear", "arithmetic", "geometric",
                                                     "exponential"};
@@ -299,13 +289,8 @@ absl::StatusOr<std::string> AddTopicPermission(std::string_view policy, std::str
   if (accounts.empty() || actions.empty()) {
     return Bad(accounts.empty() ? "AWSAccountId" : "ActionName", " Reason: there must be one");
   }
-  std::vector<std::string> principals;
   for (const std::string& account : accounts) {
-    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-    if (account.size() != 12 || !std::all_of(account.begin(), account.end(), is_digit)) {
-      return Bad("AWSAccountId Reason: ", account, " is not twelve digits");
-    }
-    principals.push_back(StrCat("arn:aws:iam::", account, ":root"));
+    if (!IsAccount(account)) return Bad("AWSAccountId Reason: ", account, " is not twelve digits");
   }
   std::vector<std::string> names;
   for (const std::string& action : actions) {
@@ -321,10 +306,7 @@ absl::StatusOr<std::string> AddTopicPermission(std::string_view policy, std::str
   for (const std::string_view statement : parts->statements) {
     if (HasSid(statement, label)) return Bad("Statement already exists");
   }
-  const std::string statement =
-      StrCat("{\"Sid\":", JsonString(label),
-             ",\"Effect\":\"Allow\",\"Principal\":{\"AWS\":", OneOrMany(principals),
-             "},\"Action\":", OneOrMany(names), ",\"Resource\":", JsonString(topic_arn), "}");
+  const std::string statement = PermissionStatement(label, accounts, names, topic_arn);
   parts->statements.push_back(statement);
   std::string text = WritePolicy(*parts);
   BANYAN_RETURN_IF_ERROR(ValidateTopicPolicy(text));
@@ -346,18 +328,15 @@ absl::StatusOr<std::string> RemoveTopicPermission(std::string_view policy,
 // --- Tags ----------------------------------------------------------------------------------------
 
 absl::Status ValidateTopicTags(const AttributeStrings& tags) {
-  const auto characters = [](std::string_view text) {
-    return text.size() -
-           static_cast<size_t>(std::count_if(text.begin(), text.end(), IsUtf8Continuation));
-  };
-  constexpr size_t kTagsMax = 50, kKeyMax = 128, kValueMax = 256;
+  constexpr size_t kTagsMax = 50;
+  constexpr int64_t kKeyMax = 128, kValueMax = 256;
   if (tags.size() > kTagsMax) {
     return Error(AwsError::kTopicTagLimitExceeded,
                  "Could not complete request: tag quota of per resource exceeded: at most ",
                  kTagsMax);
   }
   for (const auto& [key, value] : tags) {
-    if (key.empty() || characters(key) > kKeyMax || characters(value) > kValueMax) {
+    if (key.empty() || Utf8Characters(key) > kKeyMax || Utf8Characters(value) > kValueMax) {
       return Bad("Tags Reason: a key has 1 to ", kKeyMax, " characters, a value at most ",
                  kValueMax);
     }

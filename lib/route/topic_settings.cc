@@ -113,10 +113,8 @@ absl::Status TopicCore::SetDeliveryPolicy(const SubscriptionCore& subscription,
   if (!pass) return env_->Refusal();
   BANYAN_RETURN_IF_ERROR(ValidateDeliveryPolicy(json, subscription.protocol(), kOnChange));
   MutexLock lock(&change_mu_);
-  if (!is_open_) return Gone();
-  const auto entry = subscriptions_.find(subscription.serial());
-  if (entry == subscriptions_.end()) return NoSubscription();
-  entry->second.delivery_policy = std::string(json);
+  BANYAN_ASSIGN_OR_RETURN(Entry* const entry, Find(subscription));
+  entry->delivery_policy = std::string(json);
   if (const auto& settings = subscription.http_settings(); settings != nullptr) {
     settings->Set(Policy(json));
   }
