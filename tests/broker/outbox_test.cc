@@ -99,24 +99,24 @@ TEST_F(OutboxTest, ALateCommitIsNotOvertakenByTheNextTransaction) {
   const Queue full = broker_.CreateQueue("full", {.messages_max = 1}).value();
   for (const bool a_row_is_held_back : {false, true}) {
     SCOPED_TRACE(a_row_is_held_back);
-    ASSERT_THAT(jobs_.Purge(), IsOk());
+    const Queue jobs = broker_.CreateQueue(a_row_is_held_back ? "held" : "free").value();
     Outbox outbox = MakeOutbox({.batch_size = 2});
     if (a_row_is_held_back) CommitSends(outbox, full, {"x", "y"});
     Transaction first(database_);
-    ASSERT_THAT(outbox.SendIn(first, jobs_, {.body = "first"}), IsOk());
-    CommitSends(outbox, jobs_, {"a", "b", "c"});
+    ASSERT_THAT(outbox.SendIn(first, jobs, {.body = "first"}), IsOk());
+    CommitSends(outbox, jobs, {"a", "b", "c"});
     int reads = 0;
     database_.on_read = [&] {
       if (++reads != (a_row_is_held_back ? 3 : 2)) return;
       first.Commit();
       Transaction second(database_);
-      ASSERT_THAT(outbox.SendIn(second, jobs_, {.body = "second"}), IsOk());
+      ASSERT_THAT(outbox.SendIn(second, jobs, {.body = "second"}), IsOk());
       second.Commit();
     };
     outbox.Start();
     runtime_.RunUntilIdle();
     database_.on_read = nullptr;
-    EXPECT_THAT(Bodies(jobs_), ElementsAre("a", "b", "c", "first", "second"));
+    EXPECT_THAT(Bodies(jobs), ElementsAre("a", "b", "c", "first", "second"));
   }
 }
 
