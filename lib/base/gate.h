@@ -80,11 +80,22 @@ class Gate {
   // many pending deliveries end with the handler that runs in it.
   class Guest {
    public:
-    explicit Guest(const Gate& gate, int64_t deliveries = 0)
-        : gate_(gate), deliveries_(deliveries), outer_(innermost_) {
+    // `host`: whose handler it is, for CountOf.
+    explicit Guest(const Gate& gate, int64_t deliveries = 0, const void* host = nullptr)
+        : gate_(gate), deliveries_(deliveries), host_(host), outer_(innermost_) {
       innermost_ = this;
     }
     ~Guest() { innermost_ = outer_; }
+
+    // How many guests of `host` this thread is.
+    static int64_t CountOf(const void* host) {
+      int64_t count = 0;
+      for (const Guest* guest = innermost_; guest != nullptr; guest = guest->outer_) {
+        if (guest->host_ == host) ++count;
+      }
+      return count;
+    }
+
     Guest(const Guest&) = delete;
     Guest& operator=(const Guest&) = delete;
 
@@ -93,6 +104,7 @@ class Gate {
     static inline constinit thread_local Guest* innermost_ = nullptr;
     const Gate& gate_;
     const int64_t deliveries_;
+    const void* const host_;
     Guest* const outer_;
     const void* parked_by_ = nullptr;
   };

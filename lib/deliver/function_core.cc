@@ -53,7 +53,8 @@ FunctionCore::FunctionCore(std::shared_ptr<Environment> env, std::string name,
       options_(options),
       arn_(env_->MakeArn("lambda", StrCat("function:", name_))),
       arn_text_(arn_.ToString()),
-      handler_(std::make_shared<const FunctionHandler>(std::move(handler))) {}
+      inline_handler_(new FunctionHandler(std::move(handler))),
+      handler_(inline_handler_) {}
 
 std::shared_ptr<FunctionCore> FunctionCore::Create(std::shared_ptr<Environment> env,
                                                    std::string name, FunctionOptions options,
@@ -154,21 +155,15 @@ void FunctionCore::Work() {
 
 absl::Status FunctionCore::CallInline(const Delivery& delivery) {
   // A stopping broker still takes what the handler sends.
-  const Gate::Guest guest(env_->gate);
-  std::shared_ptr<const FunctionHandler> handler;
-  {
+  const Gate::Guest guest(env_->gate, /*deliveries=*/0, /*host=*/this);
+  if ((inline_word_.fetch_add(kEntered, std::memory_order_acquire) & kClosed) != 0) {
+    LeaveInline(/*called=*/false);
     MutexLock lock(&mu_);
-    if (handler_ == nullptr) return Gone(close_kind_);
-    handler = handler_;
-    inside_.push_back(ThisThread());
+    return Gone(close_kind_);
   }
-  absl::Status answer = Run(*handler, delivery);
-  handler.reset();
-  MutexLock lock(&mu_);
-  inside_.erase(std::find(inside_.begin(), inside_.end(), ThisThread()));
-  ++stats_.calls;
-  if (!answer.ok()) ++stats_.failures;
-  if (handler_ == nullptr) idle_.WakeAll();
+  absl::Status answer = Run(*inline_handler_, delivery);
+  if (!answer.ok()) inline_failures_.fetch_add(1, std::memory_order_relaxed);
+  LeaveInline(/*called=*/true);
   if (env_->story != nullptr && answer.ok() && delivery.attempt == 1) {
     // The courier tells of what it has to wait for, or to try again; not of this.
     env_->story->Tell(delivery.message->event_id, {.kind = StoryStep::Kind::kDelivered,
@@ -180,12 +175,28 @@ absl::Status FunctionCore::CallInline(const Delivery& delivery) {
   return answer;
 }
 
+void FunctionCore::LeaveInline(bool called) {
+  const uint64_t left =
+      inline_word_.fetch_add(called ? kCalled - kEntered : -kEntered, std::memory_order_acq_rel);
+  if ((left & kClosed) == 0) return;
+  std::shared_ptr<const FunctionHandler> handler;
+  if (Inside(left) == 1) {
+    MutexLock lock(&mu_);
+    handler.swap(retired_);
+  }
+  const bool was_there = handler != nullptr;
+  handler.reset();
+  MutexLock lock(&mu_);
+  if (was_there) retired_is_gone_ = true;
+  idle_.WakeAll();
+}
+
 absl::Status FunctionCore::Run(const FunctionHandler& handler, const Delivery& delivery) const {
   static const Attributes no_attributes;
   const Message& message = *delivery.message;
-  const Payload body = delivery.Body();
+  Payload made;
   const FunctionEvent event = {
-      .body = body.view(),
+      .body = delivery.BodyView(&made),
       .attributes = delivery.ShowsAttributes() ? &message.attributes : &no_attributes,
       .subject = message.subject(),
       .source_arn = delivery.source_arn,
@@ -207,8 +218,11 @@ FunctionStats FunctionCore::Stats() const {
   if (env_->gate.Look() == Gate::Answer::kForked) return {};
   MutexLock lock(&mu_);
   if (handler_ == nullptr) return {};
+  const uint64_t inline_word = inline_word_.load(std::memory_order_relaxed);
   FunctionStats stats = stats_;
-  stats.running = static_cast<int64_t>(inside_.size());
+  stats.calls += Called(inline_word);
+  stats.failures += inline_failures_.load(std::memory_order_relaxed);
+  stats.running = static_cast<int64_t>(inside_.size()) + Inside(inline_word);
   stats.pending = static_cast<int64_t>(waiting_.size());
   return stats;
 }
@@ -222,6 +236,10 @@ void FunctionCore::Close(CloseKind kind) {
     handler.swap(handler_);
     close_kind_ = kind;
     refused.swap(waiting_);
+    if (Inside(inline_word_.fetch_or(kClosed, std::memory_order_acq_rel)) > 0) {
+      retired_.swap(handler);
+      retired_is_gone_ = false;
+    }
   }
   if (kind == CloseKind::kStopped) return;  // F2
   for (Call& call : refused) std::move(call.done)(Gone(kind));
@@ -233,6 +251,9 @@ bool FunctionCore::AwaitIdle(absl::Duration deadline, std::stop_token stop) {
       mu_, idle_,
       [this] {
         mu_.AssertHeld();
+        const int64_t inside = Inside(inline_word_.load(std::memory_order_acquire));
+        const int64_t own = Gate::Guest::CountOf(this);
+        if (inside != own || (own == 0 && !retired_is_gone_)) return false;
         return std::all_of(inside_.begin(), inside_.end(),
                            [](ThreadToken thread) { return thread == ThisThread(); });
       },

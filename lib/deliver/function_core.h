@@ -11,6 +11,11 @@
 //     the function is deleted. When the broker stops, those not begun are left uncalled (their
 //     couriers keep them in the books as pending).
 // F3  The handler, its destructor and Completions run under no lock.
+// F4  A call made inline (by whoever delivers) takes no lock. It enters and leaves by one word,
+//     which counts those inside and those that were, and says whether the function is closed. Who
+//     enters before that may call the handler, for Close() leaves it to the last of them to destroy:
+//     a leave is a release, and the last one acquires them all. Who enters after it goes away again.
+//     AwaitIdle() waits until nobody else is inside and the handler is gone.
 //
 // Whatever code a handler answers with, it is a failed attempt and no more: kNotFound from a lookup
 // in the handler must not pass for "this function is gone". So a handler's error that the sink's
@@ -18,6 +23,7 @@
 #ifndef BANYAN_LIB_DELIVER_FUNCTION_CORE_H_
 #define BANYAN_LIB_DELIVER_FUNCTION_CORE_H_
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -82,6 +88,15 @@ class FunctionCore : public Sink, public std::enable_shared_from_this<FunctionCo
   FunctionCore(std::shared_ptr<Environment> env, std::string name, FunctionOptions options,
                FunctionHandler handler);
 
+  // The inline word (F4).
+  static constexpr uint64_t kEntered = 1;
+  static constexpr uint64_t kClosed = uint64_t{1} << 20;  // below it: who is inside
+  static constexpr uint64_t kCalled = kClosed << 1;       // from it on: who was
+
+  static int64_t Inside(uint64_t word) { return static_cast<int64_t>(word & (kClosed - 1)); }
+  static int64_t Called(uint64_t word) { return static_cast<int64_t>(word / kCalled); }
+  void LeaveInline(bool called);
+
   void PostWorker() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Work();
   absl::Status Run(const FunctionHandler& handler, const Delivery& delivery) const;
@@ -94,14 +109,21 @@ class FunctionCore : public Sink, public std::enable_shared_from_this<FunctionCo
   const Arn arn_;
   const std::string arn_text_;
 
+  const FunctionHandler* const inline_handler_;  // there for who is inside (F4)
+  std::atomic<uint64_t> inline_word_{0};
+  std::atomic<int64_t> inline_failures_{0};
+
   mutable Mutex mu_;
   std::shared_ptr<const FunctionHandler> handler_ ABSL_GUARDED_BY(mu_);  // null once closed
+  std::shared_ptr<const FunctionHandler> retired_
+      ABSL_GUARDED_BY(mu_);  // F4: for the last to leave
+  bool retired_is_gone_ ABSL_GUARDED_BY(mu_) = true;
   CloseKind close_kind_ ABSL_GUARDED_BY(mu_) = CloseKind::kStopped;
   std::deque<Call> waiting_ ABSL_GUARDED_BY(mu_);
   int64_t workers_ ABSL_GUARDED_BY(mu_) = 0;              // F1
   std::vector<ThreadToken> inside_ ABSL_GUARDED_BY(mu_);  // one entry per running call
   WaitList idle_ ABSL_GUARDED_BY(mu_);
-  FunctionStats stats_ ABSL_GUARDED_BY(mu_);  // without running and pending
+  FunctionStats stats_ ABSL_GUARDED_BY(mu_);  // without running and pending, and what was inline
 };
 
 // A function that is called by whoever delivers to it.

@@ -185,6 +185,12 @@ class Presentation {
  public:
   virtual ~Presentation() = default;
   virtual Payload Body(const Message& message) const = 0;
+  // The same for who needs it only while `message` and `*made` are there. Worth overriding where the
+  // body is the message's own: a reference less to count.
+  virtual std::string_view BodyView(const Message& message, Payload* made) const {
+    *made = Body(message);
+    return made->view();
+  }
   // The size of Body(). Worth overriding where it can be counted without making the body.
   virtual size_t Size(const Message& message) const { return Body(message).size(); }
   // No less than Size(). Worth overriding where counting is dear and a bound is not.
@@ -211,6 +217,9 @@ class Regrouped final : public Presentation {
   explicit Regrouped(std::string group_id) : group_id_(std::move(group_id)) {}
 
   Payload Body(const Message& message) const override { return message.body; }
+  std::string_view BodyView(const Message& message, Payload*) const override {
+    return message.body.view();
+  }
   size_t Size(const Message& message) const override { return message.body.size(); }
   bool ShowsAttributes() const override { return true; }
   std::string_view GroupId(const Message&) const override { return group_id_; }
@@ -256,6 +265,9 @@ struct Delivery {
 
   Payload Body() const {
     return presentation == nullptr ? message->body : presentation->Body(*message);
+  }
+  std::string_view BodyView(Payload* made) const {
+    return presentation == nullptr ? message->body.view() : presentation->BodyView(*message, made);
   }
   bool ShowsAttributes() const {
     return presentation == nullptr || presentation->ShowsAttributes();

@@ -20,6 +20,9 @@ class FunctionRecord final : public Presentation {
   FunctionRecord(std::shared_ptr<const Environment> env, std::string topic_arn);
 
   Payload Body(const Message& message) const override { return message.body; }
+  std::string_view BodyView(const Message& message, Payload*) const override {
+    return message.body.view();
+  }
   size_t Size(const Message& message) const override { return message.body.size(); }
   bool ShowsAttributes() const override { return true; }
 

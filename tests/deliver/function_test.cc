@@ -244,5 +244,88 @@ TEST(FunctionThreadsTest, ConcurrencyIsABoundAndEachIsCalledOnce) {
   EXPECT_EQ(inside.load(), 0);
 }
 
+// --- Called inline, by whoever delivers (F4)
+
+TEST_F(FunctionTest, CalledInlineItCountsLikeAnyOther) {
+  absl::Status answer;
+  std::shared_ptr<FunctionCore> function;
+  function = Make({}, [&](const FunctionEvent& event) {
+    EXPECT_EQ(event.body, "m");
+    EXPECT_EQ(function->Stats().running, 1);
+    return answer;
+  });
+  const Delivery delivery = {.message = MakeTestMessage(*env_, "m")};
+  EXPECT_TRUE(function->CallInline(delivery).ok());
+  answer = absl::InternalError("no");
+  EXPECT_FALSE(function->CallInline(delivery).ok());
+  const FunctionStats stats = function->Stats();
+  EXPECT_EQ(stats.calls, 2);
+  EXPECT_EQ(stats.failures, 1);
+  EXPECT_EQ(stats.running, 0);
+}
+
+TEST_F(FunctionTest, AHandlerCalledInlineThatDeletesItsFunctionStaysUntilItHasEnded) {
+  auto token = std::make_shared<int>(1);
+  std::shared_ptr<FunctionCore> function;
+  int nested = 0;
+  const Delivery delivery = {.message = MakeTestMessage(*env_, "m")};
+  function = Make({}, [&, token](const FunctionEvent&) {
+    if (++nested == 1) {
+      EXPECT_TRUE(function->CallInline(delivery).ok());
+      EXPECT_EQ(token.use_count(), 2);  // the test's and this one's
+      EXPECT_EQ(function->CallInline(delivery).code(), absl::StatusCode::kNotFound);
+      return absl::OkStatus();
+    }
+    function->Close(CloseKind::kDeleted);
+    EXPECT_TRUE(function->AwaitIdle(absl::InfiniteDuration()));  // does not wait for itself
+    EXPECT_EQ(token.use_count(), 2);
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(function->CallInline(delivery).ok());
+  EXPECT_EQ(nested, 2);
+  EXPECT_EQ(token.use_count(), 1);
+}
+
+// When AwaitIdle has come back, nobody is inside and the handler is gone; what was answered OK was
+// called, and nothing else was.
+TEST(FunctionThreadsTest, AFunctionThatIsClosedWhileOthersCallItInline) {
+#if defined(BANYAN_SANITIZER)
+  constexpr int kRounds = 20;
+#else
+  constexpr int kRounds = 200;
+#endif
+  const std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime({.threads = 0});
+  const auto env = std::make_shared<Environment>(*runtime, Limits::Aws(), 1);
+  const Delivery delivery = {.message = MakeTestMessage(*env, "m")};
+  for (int round = 0; round < kRounds; ++round) {
+    std::atomic<int> inside{0}, calls{0}, taken{0};
+    auto token = std::make_shared<int>(1);
+    const std::weak_ptr<int> watched = token;
+    const auto function =
+        FunctionCore::Create(env, "f", {}, [&, token = std::move(token)](const FunctionEvent&) {
+          ++inside;
+          EXPECT_EQ(*token, 1);
+          ++calls;
+          --inside;
+          return absl::OkStatus();
+        });
+    std::vector<std::thread> callers;
+    for (int t = 0; t < 3; ++t) {
+      callers.emplace_back([&] {
+        while (function->CallInline(delivery).ok()) ++taken;
+      });
+    }
+    while (calls < 20) std::this_thread::yield();
+    function->Close(CloseKind::kDeleted);
+    EXPECT_TRUE(function->AwaitIdle(absl::InfiniteDuration()));
+    EXPECT_TRUE(watched.expired());
+    EXPECT_EQ(inside, 0);
+    const int called = calls;
+    for (std::thread& caller : callers) caller.join();
+    EXPECT_EQ(calls, called);
+    EXPECT_EQ(taken, called);
+  }
+}
+
 }  // namespace
 }  // namespace banyan::internal
