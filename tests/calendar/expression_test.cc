@@ -28,7 +28,7 @@ absl::Duration PeriodOf(std::string_view text) {
   return std::get<Rate>(*expression).period;
 }
 
-TEST(ExpressionTest, ARateIsANumberAndItsUnit) {
+TEST(ExpressionTest, B60_ARateIsInMinutesHoursOrDays) {
   EXPECT_EQ(PeriodOf("rate(1 minute)"), absl::Minutes(1));
   EXPECT_EQ(PeriodOf("rate(5 minutes)"), absl::Minutes(5));
   EXPECT_EQ(PeriodOf("rate(1 hour)"), absl::Hours(1));
@@ -77,7 +77,7 @@ TEST(ExpressionTest, RatesThatTheServiceRefuses) {
   EXPECT_THAT(Refusal("rate(10 minute)"), HasSubstr("10 are more than one"));
 }
 
-TEST(ExpressionTest, ATimeIsWrittenInOneWay) {
+TEST(ExpressionTest, B39_ATimeIsWrittenInOneWay) {
   std::string reason;
   const auto expression = ParseScheduleExpression("at(2028-02-29T23:59:58)", &reason);
   ASSERT_TRUE(expression.has_value()) << reason;
@@ -101,7 +101,7 @@ TEST(ExpressionTest, CronStandsInItsBrackets) {
   EXPECT_EQ(Refusal("cron(71 8 1 * ? *)"), "minutes has 71, which is not within 0 to 59");
 }
 
-TEST(ExpressionTest, ZonesHaveIanaNames) {
+TEST(ExpressionTest, B42_ZonesHaveIanaNames) {
   for (const char* name : {"UTC", "Europe/Paris", "America/Argentina/Ushuaia", "Etc/GMT+5"}) {
     EXPECT_TRUE(FindTimeZone(name).has_value()) << name;
   }

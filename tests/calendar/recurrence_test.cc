@@ -27,7 +27,7 @@ TEST(RecurrenceTest, ARateCountsFromItsFirstFiring) {
   EXPECT_EQ(five.Next(At("2036-01-01T00:00:00Z")), At("2036-01-01T00:02:30Z"));
 }
 
-TEST(RecurrenceTest, ADayOfARateHasTwentyFourHoursWhateverTheClocksDo) {
+TEST(RecurrenceTest, B47_ADayOfARateHasTwentyFourHoursWhateverTheClocksDo) {
   Recurrence daily = Of("rate(1 day)", "America/New_York");
   daily.rate_from = At("2026-03-07T12:00:00-05:00");
   EXPECT_EQ(daily.Next(At("2026-03-07T12:00:00-05:00")), At("2026-03-08T13:00:00-04:00"));
@@ -68,12 +68,12 @@ TEST(RecurrenceTest, OnceHeedsNeitherStartNorEnd) {
   EXPECT_EQ(once.Next(At("2026-01-01T00:00:00Z")), At("2026-07-01T09:00:00Z"));
 }
 
-TEST(RecurrenceTest, OnceFiresThoughTheClocksSkipItsMinute) {
+TEST(RecurrenceTest, B45_OnceFiresThoughTheClocksSkipItsMinute) {
   EXPECT_EQ(Of("at(2026-03-08T02:30:00)", "America/New_York").Next(At("2026-01-01T00:00:00Z")),
             At("2026-03-08T03:00:00-04:00"));
 }
 
-TEST(RecurrenceTest, OnceFiresTheFirstTimeThatTheClocksShowIt) {
+TEST(RecurrenceTest, B46_OnceFiresTheFirstTimeThatTheClocksShowIt) {
   const Recurrence once = Of("at(2026-11-01T01:30:00)", "America/New_York");
   EXPECT_EQ(once.Next(At("2026-01-01T00:00:00Z")), At("2026-11-01T01:30:00-04:00"));
   EXPECT_EQ(once.Next(At("2026-11-01T01:30:00-04:00")), std::nullopt);

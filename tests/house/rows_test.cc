@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The lists of numbered rows (tests/data/*_rows.md) and the tests that bear the numbers say the same;
-// and each list has every mark of its sheet, where the sheet is at hand.
+// and each list has every mark of its sheet, in order, and what its further rows cite, where the sheet
+// is at hand.
 //
 // Tests are found by reading their sources, so that those of every program count. The sheets are not
 // part of this project: see CMakeLists.txt for where they are looked for. The test that reads them
@@ -26,20 +27,23 @@
 namespace banyan::house {
 namespace {
 
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 struct List {
   std::string file;
-  std::string letters;  // of its numbers; the first one's are the marks of the sheet, in order
+  std::string
+      letters;  // of its numbers; the first one's begin with the marks of the sheet, in order
   std::string sheet;
+  bool one_test_each;  // not several for one number
 };
 
 const std::vector<List>& Lists() {
   static const std::vector<List>& lists = *new std::vector<List>{
-      {"queue_rows.md", "QA", "queues.md"},
-      {"topic_rows.md", "T", "topics.md"},
-      {"bus_rows.md", "B", "buses.md"},
+      {"queue_rows.md", "QA", "queues.md", false},
+      {"topic_rows.md", "T", "topics.md", true},
+      {"bus_rows.md", "B", "buses.md", true},
   };
   return lists;
 }
@@ -51,6 +55,7 @@ struct NumberedRow {
   std::string evidence;
   std::vector<std::string> tests;
   bool elsewhere = false;
+  bool further = false;  // one that bears no mark in the sheet
 };
 
 std::string Trimmed(std::string_view text) {
@@ -72,7 +77,9 @@ std::string NumberOf(std::string_view test, std::string_view letters) {
 
 std::vector<NumberedRow> ReadRows(std::istream& in, std::string_view letters) {
   std::vector<NumberedRow> rows;
+  bool further = false;
   for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("## ")) further = line.starts_with("## Further rows");
     const bool is_row = line.starts_with("| ") && line.size() > 4 && line[3] == '-' &&
                         letters.find(line[2]) != letters.npos;
     if (!is_row) continue;
@@ -84,7 +91,7 @@ std::vector<NumberedRow> ReadRows(std::istream& in, std::string_view letters) {
     }
     EXPECT_EQ(cells.size(), 5u) << line;
     if (cells.size() != 5) continue;
-    NumberedRow row{cells[0], cells[1], cells[2], cells[3], {}, false};
+    NumberedRow row{cells[0], cells[1], cells[2], cells[3], {}, false, further};
     const size_t elsewhere = cells[4].find("elsewhere: ");
     row.elsewhere = elsewhere != std::string::npos;
     std::string word;
@@ -158,6 +165,9 @@ TEST(Rows, EveryNumberHasItsTestAndEveryTestItsNumber) {
     const std::vector<NumberedRow> rows = RowsOf(list);
     EXPECT_FALSE(rows.empty()) << list.file;
     EXPECT_THAT(Differences(rows, AllTests(), list.letters), IsEmpty()) << list.file;
+    for (const NumberedRow& row : rows) {
+      EXPECT_TRUE(!list.one_test_each || row.tests.size() == 1) << row.number;
+    }
   }
 }
 
@@ -202,16 +212,20 @@ std::vector<Mark> MarksIn(std::istream& sheet) {
   return marks;
 }
 
-TEST(Rows, TheSheetsHaveTheSameMarks) {
+std::string SpecFolder() {
   const char* chosen = std::getenv("BANYAN_SPEC_DIR");
-  const std::string folder = chosen != nullptr ? chosen : BANYAN_SPEC_DIR;
+  return chosen != nullptr ? chosen : BANYAN_SPEC_DIR;
+}
+
+TEST(Rows, TheSheetsHaveTheSameMarks) {
   for (const List& list : Lists()) {
-    std::ifstream sheet(folder + "/" + list.sheet);
-    if (!sheet) GTEST_SKIP() << "the sheets of semantics are not here: " << folder;
+    std::ifstream sheet(SpecFolder() + "/" + list.sheet);
+    if (!sheet) GTEST_SKIP() << "the sheets of semantics are not here: " << SpecFolder();
     const std::vector<Mark> marks = MarksIn(sheet);
     std::vector<NumberedRow> rows = RowsOf(list);
-    std::erase_if(rows,
-                  [&list](const NumberedRow& row) { return row.number[0] != list.letters[0]; });
+    std::erase_if(rows, [&list](const NumberedRow& row) {
+      return row.further || row.number[0] != list.letters[0];
+    });
     ASSERT_EQ(rows.size(), marks.size()) << list.sheet;
     for (size_t i = 0; i < rows.size(); ++i) {
       EXPECT_EQ(rows[i].section, marks[i].section) << rows[i].number;
@@ -220,6 +234,53 @@ TEST(Rows, TheSheetsHaveTheSameMarks) {
       }
     }
   }
+}
+
+// The lines of a sheet, by their sections.
+std::map<std::string, std::vector<std::string>> SectionsOf(std::istream& sheet) {
+  std::map<std::string, std::vector<std::string>> sections;
+  std::string section;
+  for (std::string line; std::getline(sheet, line);) {
+    if (line.starts_with("## ")) section = line.substr(3, line.find('.') - 3);
+    sections[section].push_back(line);
+  }
+  return sections;
+}
+
+TEST(Rows, WhatAFurtherRowCitesStandsInItsSection) {
+  for (const List& list : Lists()) {
+    std::ifstream sheet(SpecFolder() + "/" + list.sheet);
+    if (!sheet) GTEST_SKIP() << "the sheets of semantics are not here: " << SpecFolder();
+    const auto sections = SectionsOf(sheet);
+    for (const NumberedRow& row : RowsOf(list)) {
+      if (!row.further) continue;
+      ASSERT_TRUE(sections.contains(row.section)) << row.number;
+      if (row.evidence == "-") continue;
+      EXPECT_THAT(sections.at(row.section), Contains(HasSubstr(row.evidence))) << row.number;
+    }
+  }
+}
+
+// The table of transformed inputs was recorded row by row. Those that bear a mark are among the marked
+// rows; the others cite the file of the recordings.
+TEST(Rows, EveryRowOfTheRecordedTableHasANumber) {
+  constexpr std::string_view kRecordings = "test_events_inputs.py";
+  const List& buses = Lists()[2];
+  std::ifstream sheet(SpecFolder() + "/" + buses.sheet);
+  if (!sheet) GTEST_SKIP() << "the sheets of semantics are not here: " << SpecFolder();
+  size_t recorded = 0;
+  bool within = false;
+  for (std::string line; std::getline(sheet, line);) {
+    if (line.starts_with("#")) within = line.find(kRecordings) != line.npos;
+    const bool is_row = within && line.starts_with("| ") && !line.starts_with("| Case |");
+    if (is_row && line.find("**!**") == line.npos) ++recorded;
+  }
+  EXPECT_GT(recorded, 0u);
+  const std::vector<NumberedRow> rows = RowsOf(buses);
+  EXPECT_EQ(static_cast<size_t>(
+                std::count_if(rows.begin(), rows.end(),
+                              [&](const NumberedRow& row) { return row.evidence == kRecordings; })),
+            recorded);
 }
 
 // The check itself: it must be able to find something.

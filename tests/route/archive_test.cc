@@ -157,7 +157,7 @@ TEST_F(ArchiveTest, AnEventThatCallsItselfReplayedIsNotTaken) {
   const Queue queue = Listen("q", R"({"replay-name":["old"]})");
   bus_.PutEnveloped(text).value();
   EXPECT_EQ(Look("a").event_count, 0);
-  EXPECT_EQ(Drain(queue).size(), 1u) << "rules see it";
+  EXPECT_EQ(DrainBodies(queue).size(), 1u) << "rules see it";
   // The words elsewhere do no harm.
   bus_.PutEnveloped(R"({"source":"replay-name","detail-type":"\"time\":\"x","region":"a\"b\\",)"
                     R"("detail":{"replay-name":"old","time":"2000-01-01T00:00:00Z"}})")
@@ -166,7 +166,7 @@ TEST_F(ArchiveTest, AnEventThatCallsItselfReplayedIsNotTaken) {
   const Queue again = Listen("again", R"({"replay-name":["r"],"source":["replay-name"]})");
   broker_.StartReplay("r", {.archive = "a", .start = start_}).value();
   runtime_.RunUntilIdle();
-  EXPECT_THAT(Drain(again),
+  EXPECT_THAT(DrainBodies(again),
               ElementsAre(HasSubstr(R"("region":"a\"b\\","replay-name":"r","resources":[],)")));
 }
 

@@ -19,6 +19,7 @@
 #include "banyan/testing/simulated_runtime.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "shared_testing.h"
 
 namespace banyan {
 
@@ -74,20 +75,8 @@ class ArchiveFixture : public ::testing::Test {
     return queue;
   }
 
-  // The events that rest in a queue, in order; they are deleted.
-  static std::vector<std::string> Drain(const Queue& queue) {
-    std::vector<std::string> events;
-    for (;;) {
-      const std::vector<Received> batch = queue.Receive({.max_messages = 10}).value();
-      if (batch.empty()) return events;
-      for (const Received& received : batch) {
-        EXPECT_TRUE(received.Delete().ok());
-        events.emplace_back(received.body());
-      }
-    }
-  }
   static std::vector<std::string> DrainTypes(const Queue& queue) {
-    return MembersOf(Drain(queue), "detail-type");
+    return MembersOf(DrainBodies(queue), "detail-type");
   }
 
   absl::Time At(int seconds) const { return start_ + absl::Seconds(seconds); }

@@ -24,10 +24,8 @@ void ExpectBalanced(const DeliveryStats& s) {
 }
 
 std::multiset<std::string> Bodies(const Queue& queue) {
-  std::multiset<std::string> bodies;
-  const std::vector<Received> resting = queue.Peek(10'000).value();
-  for (const Received& r : resting) bodies.emplace(r.body());
-  return bodies;
+  const std::vector<std::string> bodies = PeekBodies(queue);
+  return {bodies.begin(), bodies.end()};
 }
 
 TEST(BooksTest, TopicBooksBalanceUnderRandomFaults) {

@@ -4,6 +4,7 @@
 #include "route/bus_policy.h"
 
 #include <string>
+#include <thread>
 
 #include "banyan/testing/matchers.h"
 #include "gmock/gmock.h"
@@ -97,6 +98,26 @@ TEST_F(BusPolicyTest, APolicyHasABound) {
   EXPECT_EQ(CodeOf(status), "PolicyLengthExceededException");
   EXPECT_LE(Policy().size(), 10'240u);
   EXPECT_GT(Policy().size(), 10'000u);
+}
+
+TEST_F(BusPolicyTest, TwoWhoChangeStatementsBothHaveTheirWay) {
+#ifdef BANYAN_SANITIZER
+  constexpr int kRounds = 200;
+#else
+  constexpr int kRounds = 2'000;
+#endif
+  const auto change = [this](const std::string& who) {
+    for (int round = 0; round < kRounds; ++round) {
+      const std::string id = who + std::to_string(round) + "_";
+      ASSERT_THAT(bus_.PutPermission(id, "*"), testing::IsOk());
+      ASSERT_THAT(Policy(), HasSubstr(id));
+      ASSERT_THAT(bus_.RemovePermission(id), testing::IsOk());
+      ASSERT_THAT(Policy(), Not(HasSubstr(id)));
+    }
+  };
+  std::thread other(change, "other");
+  change("one");
+  other.join();
 }
 
 TEST_F(BusPolicyTest, ADeletedBusHasNone) {

@@ -46,7 +46,7 @@ class ConfirmationTest : public ::testing::Test {
   Topic topic_ = broker_.CreateTopic("t").value();
 };
 
-TEST_F(ConfirmationTest, TheServerIsAskedAndGetsNothingUntilItAgrees) {
+TEST_F(ConfirmationTest, T36_TheServerIsAskedAndGetsNothingUntilItAgrees) {
   const Subscription subscription = topic_.Subscribe(Target::Url("http://a")).value();
   EXPECT_TRUE(subscription.pending_confirmation());
   EXPECT_EQ(topic_.Stats().pending_confirmation, 1);

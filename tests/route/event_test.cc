@@ -31,7 +31,7 @@ class EventTest : public RouteTest {
   }
 };
 
-TEST_F(EventTest, TheEnvelopeHasEventBridgesOrder) {
+TEST_F(EventTest, B33_TheEnvelopeHasEventBridgesOrder) {
   EXPECT_EQ(Make({.source = "shop.orders",
                   .detail_type = "Order \"placed\"",
                   .detail = " { \"b\" : 1.50 , \"a\" : [ 1 , \"x y\" ] } ",
@@ -121,7 +121,7 @@ TEST_F(EventTest, AnEventBeyondThePatternLimitsHasNoOutline) {
   EXPECT_FALSE(has_outline("{\"a\":\"" + std::string(300, 'x') + "\"}"));
 }
 
-TEST_F(EventTest, ResourcesAreAlwaysThereAndTimeIsNowByDefault) {
+TEST_F(EventTest, B34_ResourcesAreAlwaysThereAndTimeIsNowByDefault) {
   const std::string json = Make({.source = "s", .detail_type = "d", .detail = "{}"}).value();
   EXPECT_THAT(json, HasSubstr("\"time\":\"1970-01-01T00:00:00Z\""));
   EXPECT_THAT(json, HasSubstr("\"resources\":[],\"detail\":{}}"));

@@ -100,14 +100,6 @@ TEST_F(FifoTopicTest, T11_ADuplicateReachesNobodyNotEvenAStandardQueue) {
   EXPECT_THAT(DrainBodies(standard), ElementsAre("three"));
 }
 
-TEST_F(FifoTopicTest, WithScopeMessageGroupAnIdIsUniqueInItsGroup) {
-  const Topic topic = MakeFifo({.fifo_throughput_scope = FifoThroughputScope::kMessageGroup});
-  const Queue queue = house_.MakeQueue("standard");
-  topic.Subscribe(queue, {.raw = true}).value();
-  for (const char* group : {"a", "b", "a"}) topic.Publish(Message(group, group, "id")).value();
-  EXPECT_THAT(DrainBodies(queue), ElementsAre("a", "b"));
-}
-
 TEST_F(FifoTopicTest, T12_AFifoQueueGetsTheGroupAndTheHashOfThePublishedBody) {
   const Topic topic = MakeFifo({.content_based_deduplication = true});
   const Queue queue = MakeFifoQueue("q.fifo");  // without content-based deduplication of its own
@@ -221,7 +213,7 @@ TEST_F(FifoTopicTest, AGroupKeepsItsOrderThroughRetries) {
 
 // T17: a queue made again under its name is another one. What came for it goes to the dead-letter
 // queue with its group and id, in order.
-TEST_F(FifoTopicTest, DeadLettersKeepGroupIdAndOrder) {
+TEST_F(FifoTopicTest, T53_DeadLettersKeepGroupIdAndOrder) {
   const Topic topic = MakeFifo();
   const Queue queue = MakeFifoQueue("q.fifo");
   const Queue dead = MakeFifoQueue("dead.fifo");

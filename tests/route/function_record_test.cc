@@ -55,7 +55,7 @@ TEST_F(FunctionRecordTest, T8_OneRecordInLambdasShapeWithNullSubjectAndVersionOn
                   "\"MessageAttributes\":{}}}]}"));
 }
 
-TEST_F(FunctionRecordTest, SubjectAttributesAndUrlsStandThereWhereTheyAreGiven) {
+TEST_F(FunctionRecordTest, T34_SubjectAttributesAndUrlsStandThereWhereTheyAreGiven) {
   Broker broker =
       Broker::Create(runtime_, {.endpoint_url = "http://localhost:1",
                                 .notification_signer = NotificationSigner::Generate().value()})

@@ -52,7 +52,7 @@ class HttpSubscriptionTest : public ::testing::Test {
   Topic topic_ = broker_.CreateTopic("t").value();
 };
 
-TEST_F(HttpSubscriptionTest, AServerGetsTheEnvelopeAndSnsHeaders) {
+TEST_F(HttpSubscriptionTest, T35_AServerGetsTheEnvelopeAndSnsHeaders) {
   const Subscription subscription = SubscribeConfirmed(topic_, Target::Url("https://a.example/in"));
   const PublishResult published =
       topic_.Publish({.body = "hi", .subject = "S", .attributes = {{"k", "v"}}}).value();

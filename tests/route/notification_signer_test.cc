@@ -93,7 +93,7 @@ class NotificationSignerTest : public ::testing::Test {
   Queue queue_ = broker_.CreateQueue("q").value();
 };
 
-TEST_F(NotificationSignerTest, NotificationsOfBothVersionsVerify) {
+TEST_F(NotificationSignerTest, T38_NotificationsOfBothVersionsVerify) {
   for (const int version : {1, 2}) {
     Topic topic =
         broker_.CreateTopic("t" + std::to_string(version), {.signature_version = version}).value();
@@ -135,7 +135,7 @@ TEST_F(NotificationSignerTest, TheTwoVersionsAreNotEachOther) {
   EXPECT_FALSE(VerifiesWith(*Signer(), members));
 }
 
-TEST_F(NotificationSignerTest, TheHandshakeIsSigned) {
+TEST_F(NotificationSignerTest, T39_TheHandshakeIsSigned) {
   Topic topic = broker_.CreateTopic("t").value();
   const Subscription subscription = topic.Subscribe(Target::Url("http://a")).value();
   runtime_.RunUntilIdle();

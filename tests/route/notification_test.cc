@@ -19,7 +19,7 @@ MessageRef MakeNote(std::string subject, Attributes attributes, Payload body) {
                       .body = std::move(body)});
 }
 
-TEST(NotificationTest, KeysComeInTheOrderOfSns) {
+TEST(NotificationTest, T21_KeysComeInTheOrderOfSns) {
   const Notification notification("arn:aws:sns:us-west-2:123456789012:MyTopic");
   EXPECT_EQ(notification.Render(*MakeNote("My First Message",
                                           {{"bin", AttributeValue::Binary("\x02\x03\x04")},
@@ -47,7 +47,7 @@ TEST(NotificationTest, KeysComeInTheOrderOfSns) {
 })");
 }
 
-TEST(NotificationTest, SubjectAndAttributesAreAbsentWhenNotGiven) {
+TEST(NotificationTest, T22_SubjectAndAttributesAreAbsentWhenNotGiven) {
   const Notification notification("arn:aws:sns:us-east-1:000000000000:t");
   EXPECT_EQ(notification.Render(*MakeNote("", {}, R"({"a":"b"})")), R"({
   "Type" : "Notification",

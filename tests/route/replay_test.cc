@@ -42,12 +42,12 @@ TEST_F(ReplayTest, AnEventComesAgainWithTheReplaysName) {
   Make("a");
   const Queue queue = Listen("q");
   const Id id = Put("order", At(-100) + absl::Milliseconds(700), R"({"total": 7})");
-  const std::vector<std::string> first = Drain(queue);
+  const std::vector<std::string> first = DrainBodies(queue);
   ASSERT_THAT(first, SizeIs(1));
   runtime_.Advance(absl::Hours(1));
   broker_.StartReplay("again", {.archive = "a"}).value();
   runtime_.RunUntilIdle();
-  EXPECT_THAT(Drain(queue),
+  EXPECT_THAT(DrainBodies(queue),
               ElementsAre(R"({"version":"0","id":")" + id.ToString() +
                           R"(","detail-type":"order","source":"s","account":"000000000000",)"
                           R"("time":"2025-12-31T23:58:20Z","region":"us-east-1",)"
@@ -58,7 +58,7 @@ TEST_F(ReplayTest, ItStartsRunsAndCompletes) {
   Make("a");
   const Queue queue = Listen("q");
   PutMany(250);
-  Drain(queue);
+  DrainBodies(queue);
   runtime_.Advance(absl::Minutes(10));
   const ReplayDescription begun = broker_
                                       .StartReplay("r", {.archive = "a",
@@ -119,14 +119,14 @@ TEST_F(ReplayTest, ItsWindowHasItsStartAndNotItsEnd) {
   Make("a");
   const Queue queue = Listen("q");
   PutMany(10);
-  Drain(queue);
+  DrainBodies(queue);
   EXPECT_EQ(Run("r1", {.start = At(3), .end = At(6)}, queue), Counted(3, 6));
   EXPECT_EQ(Run("r2", {.end = At(2)}, queue), Counted(0, 2));
   EXPECT_EQ(Run("r3", {.start = At(8)}, queue), Counted(8, 10));
   EXPECT_EQ(Replay("r3").event_end_time, absl::InfiniteFuture());
   // An event of this second has its beginning as its time; the window's fraction is dropped, too.
   Put("now", At(50) + absl::Milliseconds(900));
-  Drain(queue);
+  DrainBodies(queue);
   EXPECT_THAT(Run("r4", {.start = At(50) + absl::Milliseconds(100)}, queue), ElementsAre("now"));
 }
 
@@ -141,7 +141,7 @@ TEST_F(ReplayTest, TheOrderIsThatOfTheEventsTimes) {
   Put("1970", absl::FromUnixSeconds(0));
   Put("9999", absl::FromUnixSeconds(253'402'300'799));
   Put("leap day", absl::FromUnixSeconds(1'709'251'199));
-  Drain(queue);
+  DrainBodies(queue);
   EXPECT_THAT(Run("r", {}, queue), ElementsAre("1970", "leap day", "last year", "last year, too",
                                                "now 1", "now 2", "tomorrow", "9999"));
   EXPECT_EQ(Replay("r").event_last_replayed_time, absl::FromUnixSeconds(253'402'300'799));
@@ -154,12 +154,12 @@ TEST_F(ReplayTest, OnlyTheRulesItNamesSeeIt) {
   Make("a");
   const Queue one = Listen("one"), two = Listen("two"), three = Listen("three");
   Put("1");
-  for (const Queue& queue : {one, two, three}) Drain(queue);
+  for (const Queue& queue : {one, two, three}) DrainBodies(queue);
   broker_.StartReplay("r", {.archive = "a", .rules = {"three", "one"}}).value();
   runtime_.RunUntilIdle();
-  EXPECT_THAT(Drain(one), SizeIs(1));
-  EXPECT_THAT(Drain(two), IsEmpty());
-  EXPECT_THAT(Drain(three), SizeIs(1));
+  EXPECT_THAT(DrainBodies(one), SizeIs(1));
+  EXPECT_THAT(DrainBodies(two), IsEmpty());
+  EXPECT_THAT(DrainBodies(three), SizeIs(1));
   EXPECT_EQ(bus_.FindRule("one")->Stats().matched, 2);
   EXPECT_EQ(bus_.FindRule("two")->Stats().matched, 1);
 }
@@ -170,18 +170,18 @@ TEST_F(ReplayTest, RulesJudgeItAsAnyEvent) {
   const Queue again = Listen("again", R"({"replay-name":["r"]})");
   const Queue off = Listen("off");
   Put("1");
-  EXPECT_THAT(Drain(live), SizeIs(1));
-  EXPECT_THAT(Drain(again), IsEmpty());
-  Drain(off);
+  EXPECT_THAT(DrainBodies(live), SizeIs(1));
+  EXPECT_THAT(DrainBodies(again), IsEmpty());
+  DrainBodies(off);
   ASSERT_TRUE(bus_.FindRule("off")->Disable().ok());
   // A rule that came since sees it, too.
   const Queue later = Listen("later");
   broker_.StartReplay("r", {.archive = "a"}).value();
   runtime_.RunUntilIdle();
-  EXPECT_THAT(Drain(live), IsEmpty());
-  EXPECT_THAT(Drain(again), SizeIs(1));
-  EXPECT_THAT(Drain(off), IsEmpty());
-  EXPECT_THAT(Drain(later), SizeIs(1));
+  EXPECT_THAT(DrainBodies(live), IsEmpty());
+  EXPECT_THAT(DrainBodies(again), SizeIs(1));
+  EXPECT_THAT(DrainBodies(off), IsEmpty());
+  EXPECT_THAT(DrainBodies(later), SizeIs(1));
 }
 
 TEST_F(ReplayTest, NoArchiveTakesItAndItsBooksAreApart) {
@@ -281,7 +281,7 @@ TEST_F(ReplayTest, ItCanBeCancelledBeforeItRuns) {
   runtime_.RunUntilIdle();
   EXPECT_EQ(Replay("r").state, ReplayState::kCancelled);
   EXPECT_TRUE(Replay("r").replay_end_time.has_value());
-  EXPECT_THAT(Drain(again), IsEmpty());
+  EXPECT_THAT(DrainBodies(again), IsEmpty());
 }
 
 TEST_F(ReplayTest, ItCanBeCancelledInTheMiddle) {
@@ -308,7 +308,7 @@ TEST_F(ReplayTest, ItFailsWhenItsArchiveGoes) {
   EXPECT_EQ(Replay("r").state_reason, "Archive a does not exist.");
   EXPECT_TRUE(Replay("r").replay_end_time.has_value());
   EXPECT_EQ(Replay("r").events_replayed, 100);
-  EXPECT_THAT(Drain(again), SizeIs(100));
+  EXPECT_THAT(DrainBodies(again), SizeIs(100));
 }
 
 TEST_F(ReplayTest, ItFailsWhenItsBusGoes) {
@@ -384,7 +384,7 @@ TEST_F(ReplayTest, AFailedDeliveryIsTriedAgainAndRestsWithItsReplaysName) {
   runtime_.Advance(absl::Minutes(10));
   EXPECT_EQ(attempts, 3) << "its age counts from the replay";
   EXPECT_EQ(accepted.front(), At(0) + 30 * kDay);
-  EXPECT_THAT(MembersOf(Drain(dead), "replay-name"), ElementsAre("r"));
+  EXPECT_THAT(MembersOf(DrainBodies(dead), "replay-name"), ElementsAre("r"));
 }
 
 TEST_F(ReplayTest, ItGoesSlowlyWhileATargetIsBehind) {
@@ -447,7 +447,7 @@ TEST_F(ReplayTest, AResetEndsItAndFreesAllNames) {
   EXPECT_EQ(Make("a").event_count, 0);
   const Queue queue = Listen("q");
   Put("1");
-  Drain(queue);
+  DrainBodies(queue);
   EXPECT_THAT(Run("r", {}, queue), ElementsAre("1"));
 }
 

@@ -11,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "banyan/error.h"
 #include "banyan/event_bus.h"
 #include "banyan/function.h"
 #include "banyan/log.h"
@@ -26,6 +25,7 @@
 #include "queue/core.h"
 #include "route/event_bus_core.h"
 #include "route/topic_core.h"
+#include "shared_testing.h"
 #include "stream/core.h"
 
 namespace banyan::internal {
@@ -93,35 +93,9 @@ class TestHouse {
 
 class RouteTest : public ::testing::Test {
  protected:
-  // What a receiver would read, in order; the messages are deleted.
-  static std::vector<Received> Drain(const Queue& queue) {
-    std::vector<Received> all;
-    for (;;) {
-      absl::StatusOr<std::vector<Received>> batch = queue.Receive({.max_messages = 10});
-      EXPECT_TRUE(batch.ok()) << batch.status();
-      if (!batch.ok() || batch->empty()) return all;
-      for (const Received& received : *batch) {
-        EXPECT_TRUE(received.Delete().ok());
-        all.push_back(received);
-      }
-    }
-  }
-  static std::vector<std::string> DrainBodies(const Queue& queue) {
-    std::vector<std::string> bodies;
-    for (const Received& received : Drain(queue)) bodies.emplace_back(received.body());
-    return bodies;
-  }
-
   testing::SimulatedRuntime runtime_;
   TestHouse house_{runtime_};
 };
-
-// The code AWS would have shown, or what C++ calls it.
-inline std::string CodeOf(const absl::Status& status) {
-  const AwsErrorRow* row = FindAwsError(status);
-  return row == nullptr ? status.ToString() : std::string(row->code);
-}
-inline std::string TextOf(const absl::Status& status) { return std::string(status.message()); }
 
 }  // namespace banyan::internal
 

@@ -68,7 +68,7 @@ TEST_F(ScheduleTest, CronFindsTheLeapDay) {
   EXPECT_EQ(broker_.GetSchedule("s")->next_firing, At("2028-02-29T00:00:00Z"));
 }
 
-TEST_F(ScheduleTest, AtFiresOnce) {
+TEST_F(ScheduleTest, B40_AtFiresOnce) {
   Create("s", Telling("at(2026-07-01T09:00:30)", "Europe/Paris"));
   runtime_.Advance(At("2026-07-01T07:00:30Z") - runtime_.Now() - absl::Nanoseconds(1));
   EXPECT_THAT(Bodies(), IsEmpty());
@@ -78,7 +78,7 @@ TEST_F(ScheduleTest, AtFiresOnce) {
   EXPECT_EQ(broker_.GetSchedule("s")->fired, 1);  // and it is still there
 }
 
-TEST_F(ScheduleTest, FirstAndLastDatesAreKept) {
+TEST_F(ScheduleTest, B50_FirstAndLastDatesAreKept) {
   ScheduleOptions options = Telling("cron(0 12 * * ? *)");
   options.start_date = At("2026-01-03T00:00:00Z");
   options.end_date = At("2026-01-04T12:00:00Z");
@@ -88,7 +88,7 @@ TEST_F(ScheduleTest, FirstAndLastDatesAreKept) {
   EXPECT_EQ(CountAfter(absl::Hours(24 * 30)), 0u);
 }
 
-TEST_F(ScheduleTest, AtHeedsNeitherStartNorEnd) {
+TEST_F(ScheduleTest, B51_AtHeedsNeitherStartNorEnd) {
   ScheduleOptions options = Telling("at(2026-01-02T00:00:00)");
   options.start_date = At("2020-01-01T00:00:00Z");
   options.end_date = At("2019-01-01T00:00:00Z");
@@ -111,7 +111,7 @@ TEST_F(ScheduleTest, WhatNeverFiresIsTakenAndHasNoTimer) {
 
 // --- Windows
 
-TEST_F(ScheduleTest, AFlexibleWindowSpreadsFiringsWithinIt) {
+TEST_F(ScheduleTest, B49_AFlexibleWindowSpreadsFiringsWithinIt) {
   constexpr int kSchedules = 50;
   const absl::Duration window = absl::Minutes(15);
   for (int i = 0; i < kSchedules; ++i) {
@@ -231,7 +231,7 @@ TEST_F(ScheduleTest, ADeletedScheduleFiresNoMore) {
   EXPECT_EQ(TextOf(broker_.GetSchedule("s").status()), "Schedule s does not exist.");
 }
 
-TEST_F(ScheduleTest, ActionAfterCompletionDeletesWhatHasFiredForTheLastTime) {
+TEST_F(ScheduleTest, B52_ActionAfterCompletionDeletesWhatHasFiredForTheLastTime) {
   ScheduleOptions once = Telling("at(2026-01-01T01:00:00)");
   once.action_after_completion = ActionAfterCompletion::kDelete;
   Create("once", once);
@@ -275,7 +275,7 @@ TEST_F(ScheduleTest, OfMissedFiringsOneComesLateWithItsOwnTime) {
   EXPECT_THAT(Bodies(), ElementsAre("2026-01-01T01:05:00Z"));
 }
 
-TEST_F(ScheduleTest, WhatIsInItsMinuteIsNotMissed) {
+TEST_F(ScheduleTest, B53_WhatIsInItsMinuteIsNotMissed) {
   Create("s", Telling("cron(* * * * ? *)"));
   runtime_.JumpWallClock(absl::Minutes(10) - absl::Seconds(30));  // to 00:09:30
   runtime_.Advance(absl::Minutes(1));                             // to 00:10:30
@@ -300,7 +300,7 @@ TEST_F(ScheduleTest, AMissedOneTimeScheduleStillFires) {
 
 // --- What the target gets
 
-TEST_F(ScheduleTest, WordsInTheInputStandForWhatTheyName) {
+TEST_F(ScheduleTest, B59_WordsInTheInputStandForWhatTheyName) {
   ScheduleOptions options = Telling("rate(1 minute)");
   options.input =
       R"({"arn":"<aws.scheduler.schedule-arn>","at":"<aws.scheduler.scheduled-time>",)"
@@ -436,7 +436,7 @@ TEST_F(ScheduleTest, WhatATargetMakesOfEventsIsNotForSchedules) {
 
 // --- Failure
 
-TEST_F(ScheduleTest, ADeadLetterSaysWhatItWasAndWhy) {
+TEST_F(ScheduleTest, B57_ADeadLetterSaysWhatItWasAndWhy) {
   const Queue dead = broker_.CreateQueue("dead").value();
   const Queue gone = broker_.CreateQueue("gone").value();
   ScheduleOptions options = Telling("rate(1 minute)");
@@ -496,7 +496,7 @@ TEST_F(ScheduleTest, RetriesEndAfterTheAgeLimit) {
 
 // --- What is refused
 
-TEST_F(ScheduleTest, BadExpressionsAreRefusedWithTheServicesWords) {
+TEST_F(ScheduleTest, B55_BadExpressionsAreRefusedWithTheServicesWords) {
   for (const char* bad :
        {"rate(1 minutes)", "cron(0 1 * * * *)", "at(2026-02-30T00:00:00)", "", "daily"}) {
     const absl::Status refused = Refused(Telling(bad));
@@ -514,8 +514,7 @@ TEST_F(ScheduleTest, ATimeThatIsOverIsRefused) {
   Create("s", Telling("at(2026-01-01T01:00:01)"));
 }
 
-TEST_F(ScheduleTest, BadZonesWindowsAndDatesAreRefused) {
-  EXPECT_THAT(TextOf(Refused(Telling("rate(1 hour)", "Mars/Olympus"))), HasSubstr("Mars/Olympus"));
+TEST_F(ScheduleTest, B48_AFlexibleWindowIsOffOrOneTo1440Minutes) {
   for (const absl::Duration bad :
        {absl::ZeroDuration(), absl::Seconds(30), absl::Seconds(90), absl::Minutes(1'441),
         -absl::Minutes(1), absl::InfiniteDuration()}) {
@@ -523,6 +522,41 @@ TEST_F(ScheduleTest, BadZonesWindowsAndDatesAreRefused) {
     options.flexible_time_window = bad;
     EXPECT_EQ(CodeOf(Refused(options)), "ValidationException") << bad;
   }
+  for (const int good : {1, 1'440}) {
+    ScheduleOptions options = Telling("rate(1 hour)");
+    options.flexible_time_window = absl::Minutes(good);
+    Create("in-" + std::to_string(good), options);
+  }
+  Create("off", Telling("rate(1 hour)"));
+}
+
+// Ranges and defaults are those of rules.
+TEST_F(ScheduleTest, B56_RetriesAreUpTo185WithinADayWhichIsTheDefault) {
+  for (const RetryPolicy& bad :
+       {RetryPolicy{.retries_max = -1}, RetryPolicy{.retries_max = 186},
+        RetryPolicy{.age_max = absl::Seconds(59)}, RetryPolicy{.age_max = absl::Seconds(86'401)}}) {
+    ScheduleOptions options = Telling("rate(1 hour)");
+    options.target.Retry(bad);
+    EXPECT_EQ(CodeOf(Refused(options)), "ValidationException");
+  }
+  const Queue dead = broker_.CreateQueue("dead").value();
+  const Queue full = broker_.CreateQueue("full", {.messages_max = 1}).value();
+  ASSERT_TRUE(full.Send({.body = "in the way"}).ok());
+  ScheduleOptions options = Telling("at(2026-01-01T01:00:00)");
+  options.target = Target(full).DeadLetter(dead);
+  Create("s", options);
+  runtime_.Advance(absl::Hours(26));
+  const std::vector<Received> letters = Drain(dead);
+  ASSERT_THAT(letters, SizeIs(1));
+  const std::string retries = AttributeOf(letters[0], "RETRY_ATTEMPTS");
+  const std::string ended_by = AttributeOf(letters[0], "EXHAUSTED_RETRY_CONDITION");
+  EXPECT_TRUE(ended_by == "MaximumRetryAttempts" ? retries == "185"
+                                                 : ended_by == "MaximumEventAgeInSeconds")
+      << ended_by << " after " << retries;
+}
+
+TEST_F(ScheduleTest, BadZonesAndDatesAreRefused) {
+  EXPECT_THAT(TextOf(Refused(Telling("rate(1 hour)", "Mars/Olympus"))), HasSubstr("Mars/Olympus"));
   ScheduleOptions early = Telling("rate(1 hour)");
   early.start_date = runtime_.Now() - absl::Minutes(6);
   EXPECT_EQ(TextOf(Refused(early)),

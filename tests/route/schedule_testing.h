@@ -46,23 +46,7 @@ class ScheduleTest : public ::testing::Test {
   }
 
   // What arrived since the last look, in the order of arrival.
-  std::vector<Received> Drain(const Queue& queue) {
-    std::vector<Received> all;
-    for (;;) {
-      absl::StatusOr<std::vector<Received>> batch = queue.Receive({.max_messages = 10});
-      EXPECT_TRUE(batch.ok()) << batch.status();
-      if (!batch.ok() || batch->empty()) return all;
-      for (const Received& received : *batch) {
-        EXPECT_TRUE(received.Delete().ok());
-        all.push_back(received);
-      }
-    }
-  }
-  std::vector<std::string> Bodies() {
-    std::vector<std::string> bodies;
-    for (const Received& received : Drain(queue_)) bodies.emplace_back(received.body());
-    return bodies;
-  }
+  std::vector<std::string> Bodies() { return DrainBodies(queue_); }
   // So many arrived after so long?
   size_t CountAfter(absl::Duration time) {
     runtime_.Advance(time);

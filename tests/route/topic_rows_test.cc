@@ -8,11 +8,11 @@
 #include <vector>
 
 #include "banyan/broker.h"
-#include "banyan/error.h"
 #include "banyan/testing/matchers.h"
 #include "banyan/testing/simulated_runtime.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "shared_testing.h"
 
 namespace banyan {
 namespace {
@@ -23,33 +23,10 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
-std::string AwsCode(const absl::Status& status) {
-  if (status.ok()) return "OK";
-  const AwsErrorRow* row = FindAwsError(status);
-  return row == nullptr ? "no AWS error: " + status.ToString() : std::string(row->code);
-}
-std::string Text(const absl::Status& status) { return std::string(status.message()); }
-
 class TopicRows : public ::testing::Test {
  protected:
   Queue MakeQueue(std::string_view name, QueueOptions options = {}) {
     return broker_.CreateQueue(name, std::move(options)).value();
-  }
-  static std::vector<Received> Drain(const Queue& queue) {
-    std::vector<Received> all;
-    for (;;) {
-      const std::vector<Received> batch = queue.Receive({.max_messages = 10}).value();
-      if (batch.empty()) return all;
-      for (const Received& one : batch) {
-        EXPECT_TRUE(one.Delete().ok());
-        all.push_back(one);
-      }
-    }
-  }
-  static std::vector<std::string> Bodies(const Queue& queue) {
-    std::vector<std::string> bodies;
-    for (const Received& one : Drain(queue)) bodies.emplace_back(one.body());
-    return bodies;
   }
 
   testing::SimulatedRuntime runtime_;
@@ -63,14 +40,14 @@ TEST_F(TopicRows, T1_AMessageHas256KibibytesInBytesThoughQueuesTakeMore) {
   topic_.Subscribe(queue_, {.raw = true}).value();
   EXPECT_THAT(topic_.Publish({.body = std::string(262'144, 'x')}), testing::IsOk());
   const absl::Status refused = topic_.Publish({.body = std::string(262'145, 'x')}).status();
-  EXPECT_EQ(AwsCode(refused), "InvalidParameter");
-  EXPECT_THAT(Text(refused), StartsWith("Invalid parameter: Message too long"));
+  EXPECT_EQ(CodeOf(refused), "InvalidParameter");
+  EXPECT_THAT(TextOf(refused), StartsWith("Invalid parameter: Message too long"));
   // Name, type and value of an attribute count: 1 + 6 + 3 bytes; and an o-umlaut is two.
   const auto with_attribute = [&](size_t body) {
     return topic_.Publish({.body = std::string(body, 'x'), .attributes = {{"n", "\xC3\xB6o"}}});
   };
   EXPECT_THAT(with_attribute(262'134), testing::IsOk());
-  EXPECT_EQ(AwsCode(with_attribute(262'135).status()), "InvalidParameter");
+  EXPECT_EQ(CodeOf(with_attribute(262'135).status()), "InvalidParameter");
   EXPECT_THAT(queue_.Send({.body = std::string(262'145, 'x')}), testing::IsOk());
 
   // A batch has as much in all, and fails whole.
@@ -79,7 +56,7 @@ TEST_F(TopicRows, T1_AMessageHas256KibibytesInBytesThoughQueuesTakeMore) {
         {{.body = std::string(each, 'x')}, {.body = std::string(131'072, 'x')}});
   };
   EXPECT_THAT(batch(131'072), testing::IsOk());
-  EXPECT_EQ(AwsCode(batch(131'073).status()), "BatchRequestTooLong");
+  EXPECT_EQ(CodeOf(batch(131'073).status()), "BatchRequestTooLong");
   EXPECT_THAT(Drain(queue_), SizeIs(5));
 }
 
@@ -94,8 +71,8 @@ TEST_F(TopicRows, T2_MoreThanTenAttributesAreNoRawDeliveryAndNoErrorOfThePublish
   attributes.Set("a10", "v");
   ASSERT_THAT(topic_.Publish({.body = "eleven", .attributes = attributes}), testing::IsOk());
 
-  EXPECT_THAT(Bodies(queue_), ElementsAre("ten"));
-  EXPECT_THAT(Bodies(lonely), ElementsAre("ten"));
+  EXPECT_THAT(DrainBodies(queue_), ElementsAre("ten"));
+  EXPECT_THAT(DrainBodies(lonely), ElementsAre("ten"));
   EXPECT_THAT(Drain(dead_), SizeIs(1));
   EXPECT_EQ(to_queue.Stats().delivery.dead_lettered, 1);
   EXPECT_EQ(to_queue.Stats().delivery.failed_attempts, 1) << "it is not tried again";
@@ -112,8 +89,8 @@ TEST_F(TopicRows, T15_SubscribingAgainWithTheSameOrFewerAttributesIsTheSameSubsc
   for (const absl::Status& refused :
        {topic_.Subscribe(queue_, {.filter_policy = R"({"a":["y"]})"}).status(),
         topic_.Subscribe(Target(queue_).DeadLetter(MakeQueue("other"))).status()}) {
-    EXPECT_EQ(AwsCode(refused), "InvalidParameter");
-    EXPECT_EQ(Text(refused),
+    EXPECT_EQ(CodeOf(refused), "InvalidParameter");
+    EXPECT_EQ(TextOf(refused),
               "Invalid parameter: Attributes Reason: Subscription already exists with different "
               "attributes");
   }
@@ -127,7 +104,7 @@ TEST_F(TopicRows, T16_AQueueThatDoesNotExistCanBeSubscribed) {
       topic_.Subscribe(Target(queue_).DeadLetter(dead_), {.raw = true});
   ASSERT_THAT(subscription, testing::IsOk());
   ASSERT_THAT(topic_.Publish({.body = "m"}), testing::IsOk());
-  EXPECT_THAT(Bodies(dead_), ElementsAre("m")) << "a permanent fault";
+  EXPECT_THAT(DrainBodies(dead_), ElementsAre("m")) << "a permanent fault";
 }
 
 TEST_F(TopicRows, T17_ARecreatedQueueGetsNothingUntilItIsSubscribedAgain) {
@@ -136,11 +113,11 @@ TEST_F(TopicRows, T17_ARecreatedQueueGetsNothingUntilItIsSubscribedAgain) {
   runtime_.Advance(absl::Minutes(2));  // so long a name rests
   const Queue again = MakeQueue("q");
   topic_.Publish({.body = "for the one that was"}).value();
-  EXPECT_THAT(Bodies(again), IsEmpty());
-  EXPECT_THAT(Bodies(dead_), ElementsAre("for the one that was"));
+  EXPECT_THAT(DrainBodies(again), IsEmpty());
+  EXPECT_THAT(DrainBodies(dead_), ElementsAre("for the one that was"));
   topic_.Subscribe(again, {.raw = true}).value();
   topic_.Publish({.body = "for the one that is"}).value();
-  EXPECT_THAT(Bodies(again), ElementsAre("for the one that is"));
+  EXPECT_THAT(DrainBodies(again), ElementsAre("for the one that is"));
 }
 
 TEST_F(TopicRows, T18_EachSubscriptionHasARedrivePolicyOfItsOwn) {
@@ -153,9 +130,9 @@ TEST_F(TopicRows, T18_EachSubscriptionHasARedrivePolicyOfItsOwn) {
     ASSERT_THAT(broker_.DeleteQueue(name), testing::IsOk());
   }
   topic_.Publish({.body = "m"}).value();
-  EXPECT_THAT(Bodies(queue_), ElementsAre("m"));
-  EXPECT_THAT(Bodies(dead_), IsEmpty());
-  EXPECT_THAT(Bodies(other_dead), ElementsAre("m"));
+  EXPECT_THAT(DrainBodies(queue_), ElementsAre("m"));
+  EXPECT_THAT(DrainBodies(dead_), IsEmpty());
+  EXPECT_THAT(DrainBodies(other_dead), ElementsAre("m"));
   EXPECT_EQ(bare.Stats().delivery.dropped, 1);
 }
 
@@ -177,7 +154,7 @@ TEST_F(TopicRows, T19_ADeadLetterIsJustWhatTheEndpointWouldHaveHad) {
   EXPECT_EQ(raw[0].attributes(), attributes);
   const std::vector<Received> envelope = Drain(enveloped_dead);
   ASSERT_THAT(envelope, SizeIs(1));
-  EXPECT_THAT(Bodies(witness), ElementsAre(std::string(envelope[0].body())));
+  EXPECT_THAT(DrainBodies(witness), ElementsAre(std::string(envelope[0].body())));
   EXPECT_TRUE(envelope[0].attributes().empty());
 }
 
@@ -189,14 +166,14 @@ TEST_F(TopicRows, T20_ErrorsOfAPolicyCarryThePrefixOfTheirCall) {
       subscription.SetFilterPolicy(R"({"a":"x"})", FilterPolicyScope::kMessageAttributes);
   constexpr std::string_view kOnSubscribe = "Invalid parameter: Attributes Reason: ";
   constexpr std::string_view kOnChange = "Invalid parameter: ";
-  EXPECT_EQ(AwsCode(on_subscribe), "InvalidParameter");
-  EXPECT_EQ(AwsCode(on_change), "InvalidParameter");
-  ASSERT_THAT(Text(on_subscribe), StartsWith(std::string(kOnSubscribe) + "FilterPolicy: "));
-  ASSERT_THAT(Text(on_change), StartsWith(std::string(kOnChange) + "FilterPolicy: "));
-  EXPECT_EQ(Text(on_subscribe).substr(kOnSubscribe.size()),
-            Text(on_change).substr(kOnChange.size()));
+  EXPECT_EQ(CodeOf(on_subscribe), "InvalidParameter");
+  EXPECT_EQ(CodeOf(on_change), "InvalidParameter");
+  ASSERT_THAT(TextOf(on_subscribe), StartsWith(std::string(kOnSubscribe) + "FilterPolicy: "));
+  ASSERT_THAT(TextOf(on_change), StartsWith(std::string(kOnChange) + "FilterPolicy: "));
+  EXPECT_EQ(TextOf(on_subscribe).substr(kOnSubscribe.size()),
+            TextOf(on_change).substr(kOnChange.size()));
   const absl::Status no_queue = topic_.Subscribe(Target(queue_).DeadLetter(Queue())).status();
-  EXPECT_EQ(Text(no_queue),
+  EXPECT_EQ(TextOf(no_queue),
             "Invalid parameter: Attributes Reason: RedrivePolicy: deadLetterTargetArn is an "
             "invalid arn");
 }

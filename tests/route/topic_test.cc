@@ -60,30 +60,6 @@ TEST_F(TopicTest, AStreamGetsARecordForEachMessageWithoutAttributes) {
   EXPECT_THAT(records(raw), ElementsAre(_, Pair(_, "for streams")));
 }
 
-TEST_F(TopicTest, RawKeepsBodyAndAttributesAndLosesTheSubject) {
-  const Queue queue = house_.MakeQueue("q");
-  topic_.Subscribe(queue, {.raw = true}).value();
-  const Attributes attributes = {{"bin", AttributeValue::Binary("\x02\x03")}, {"s", "x"}};
-  topic_.Publish({.body = "{\"a\": 1}", .subject = "lost", .attributes = attributes}).value();
-  const std::vector<Received> got = Drain(queue);
-  ASSERT_THAT(got, SizeIs(1));
-  EXPECT_EQ(got[0].body(), "{\"a\": 1}");
-  EXPECT_EQ(got[0].attributes(), attributes);
-}
-
-TEST_F(TopicTest, NotRawHasTheEnvelopeAndNoAttributes) {
-  const Queue queue = house_.MakeQueue("q");
-  topic_.Subscribe(queue).value();
-  const Id id = topic_.Publish({.body = "m", .attributes = {{"k", "v"}}}).value().message_id;
-  const std::vector<Received> got = Drain(queue);
-  ASSERT_THAT(got, SizeIs(1));
-  EXPECT_TRUE(got[0].attributes().empty());
-  EXPECT_THAT(std::string(got[0].body()), HasSubstr("\"MessageId\" : \"" + id.ToString() + "\""));
-  EXPECT_THAT(std::string(got[0].body()), HasSubstr("\"Message\" : \"m\""));
-  EXPECT_THAT(std::string(got[0].body()),
-              HasSubstr("\"Timestamp\" : \"2026-01-01T00:00:00.000Z\""));
-}
-
 // Every subscription sees the topic's id, each queue adds its own.
 TEST_F(TopicTest, QueuesGiveIdsOfTheirOwnAndKeepTheEventId) {
   const Queue a = house_.MakeQueue("a"), b = house_.MakeQueue("b");
