@@ -36,14 +36,14 @@ TEST_F(OutboxFaultsTest, WhatWasPublishedAndNotDeletedIsPublishedAgainByTheNextO
     database_.delete_faults = 1'000;
     outbox.Start();
     runtime_.RunUntilIdle();
-    EXPECT_THAT(Bodies(jobs_), ElementsAre("a", "b"));
+    EXPECT_THAT(PeekBodies(jobs_), ElementsAre("a", "b"));
     EXPECT_THAT(database_.rows(), SizeIs(3));
   }  // crash
   database_.delete_faults = 0;
   Outbox outbox = MakeOutbox();
   outbox.Start();
   runtime_.RunUntilIdle();
-  EXPECT_THAT(Bodies(jobs_), ElementsAre("a", "b", "a", "b", "c"))
+  EXPECT_THAT(PeekBodies(jobs_), ElementsAre("a", "b", "a", "b", "c"))
       << "at most one batch is repeated";
   EXPECT_THAT(database_.rows(), IsEmpty());
   const std::vector<Received> messages = jobs_.Peek(10).value();
@@ -117,7 +117,7 @@ TEST_F(OutboxFaultsTest, AFailedDeleteIsRepeatedAndNotThePublish) {
   EXPECT_EQ(outbox.Stats().table_failures, 1);
   CommitSends(outbox, jobs_, {"c"});
   runtime_.Advance(10 * kPoll);
-  EXPECT_THAT(Bodies(jobs_), ElementsAre("a", "b", "c"));
+  EXPECT_THAT(PeekBodies(jobs_), ElementsAre("a", "b", "c"));
   EXPECT_THAT(database_.rows(), IsEmpty());
   EXPECT_EQ(outbox.Stats().table_failures, 3);
 }
@@ -128,9 +128,9 @@ TEST_F(OutboxFaultsTest, ATableThatCannotBeReadIsReadAgainAndTheLogToldOnce) {
   database_.read_faults = 5;
   outbox.Start();
   runtime_.Advance(4 * kPoll);
-  EXPECT_THAT(Bodies(jobs_), IsEmpty());
+  EXPECT_THAT(PeekBodies(jobs_), IsEmpty());
   runtime_.Advance(kPoll);
-  EXPECT_THAT(Bodies(jobs_), ElementsAre("a"));
+  EXPECT_THAT(PeekBodies(jobs_), ElementsAre("a"));
   EXPECT_EQ(outbox.Stats().table_failures, 5);
   EXPECT_THAT(log_.others(), ElementsAre(HasSubstr("Read failed")));
   database_.read_faults = 1;
@@ -151,7 +151,7 @@ TEST_F(OutboxFaultsTest, ARowWhoseTopicWasDeletedIsParkedWithTheErrorAndOthersGo
   ASSERT_THAT(broker_.DeleteTopic("orders"), IsOk());
   outbox.Start();
   runtime_.Advance(10 * kPoll);
-  EXPECT_THAT(Bodies(jobs_), ElementsAre("a"));
+  EXPECT_THAT(PeekBodies(jobs_), ElementsAre("a"));
   EXPECT_EQ(outbox.Stats().parked, 1);
   EXPECT_THAT(log_.errors(), ElementsAre(AllOf(HasSubstr("row 1 of the outbox was parked"),
                                                HasSubstr("Topic does not exist"))));
@@ -164,7 +164,7 @@ TEST_F(OutboxFaultsTest, ARowWhoseTopicWasDeletedIsParkedWithTheErrorAndOthersGo
   database_.Unpark();
   outbox.Committed();
   runtime_.RunUntilIdle();
-  EXPECT_THAT(Bodies(others_), ElementsAre("lost"));
+  EXPECT_THAT(PeekBodies(others_), ElementsAre("lost"));
   EXPECT_THAT(database_.rows(), IsEmpty());
 }
 
@@ -177,7 +177,7 @@ TEST_F(OutboxFaultsTest, ARowThatIsNoRowIsParkedAndOthersGoOn) {
   CommitSends(outbox, jobs_, {"a"});
   outbox.Start();
   runtime_.RunUntilIdle();
-  EXPECT_THAT(Bodies(jobs_), ElementsAre("a"));
+  EXPECT_THAT(PeekBodies(jobs_), ElementsAre("a"));
   EXPECT_EQ(outbox.Stats().parked, 4);
   EXPECT_THAT(database_.rows()[4].error, HasSubstr("its version is 2"));
 }
@@ -198,7 +198,7 @@ TEST_F(OutboxFaultsTest, ARowOfAnotherAccountIsParked) {
   outbox.Start();
   runtime_.RunUntilIdle();
   EXPECT_EQ(outbox.Stats().parked, 4);
-  EXPECT_THAT(Bodies(jobs_), IsEmpty());
+  EXPECT_THAT(PeekBodies(jobs_), IsEmpty());
 }
 
 TEST_F(OutboxFaultsTest, AParkThatFailsHoldsUpNobody) {
@@ -208,11 +208,11 @@ TEST_F(OutboxFaultsTest, AParkThatFailsHoldsUpNobody) {
   database_.park_faults = 2;
   outbox.Start();
   runtime_.RunUntilIdle();
-  EXPECT_THAT(Bodies(jobs_), ElementsAre("a"));
+  EXPECT_THAT(PeekBodies(jobs_), ElementsAre("a"));
   EXPECT_EQ(outbox.Stats().parked, 0);
   runtime_.Advance(2 * kPoll);
   EXPECT_EQ(outbox.Stats().parked, 1);
-  EXPECT_THAT(Bodies(jobs_), SizeIs(1));
+  EXPECT_THAT(PeekBodies(jobs_), SizeIs(1));
 }
 
 TEST_F(OutboxFaultsTest, ATableWhoseRowsDoNotRiseIsNotReadForEver) {
@@ -230,7 +230,7 @@ TEST_F(OutboxFaultsTest, ATableWhoseRowsDoNotRiseIsNotReadForEver) {
   tx.Commit();
   outbox.Start();
   runtime_.RunUntilIdle();  // ends
-  EXPECT_THAT(Bodies(jobs_), SizeIs(1));
+  EXPECT_THAT(PeekBodies(jobs_), SizeIs(1));
   EXPECT_EQ(outbox.Stats().table_failures, 1);
 }
 
@@ -244,7 +244,7 @@ TEST_F(OutboxFaultsTest, ATableWhoseLastRowIsNotTheLastDoesNotKeepTheRelayBusy) 
   EXPECT_THAT(log_.others(), ElementsAre(HasSubstr("row 1 lies behind the last, 0")));
   database_.lie_of_last = 0;
   runtime_.Advance(kPoll);
-  EXPECT_THAT(Bodies(jobs_), ElementsAre("a"));
+  EXPECT_THAT(PeekBodies(jobs_), ElementsAre("a"));
 }
 
 TEST_F(OutboxFaultsTest, ATableThatCannotTellItsLastRowIsAskedAgain) {
@@ -253,10 +253,10 @@ TEST_F(OutboxFaultsTest, ATableThatCannotTellItsLastRowIsAskedAgain) {
   database_.last_faults = 1;
   outbox.Start();
   runtime_.RunUntilIdle();
-  EXPECT_THAT(Bodies(jobs_), IsEmpty());
+  EXPECT_THAT(PeekBodies(jobs_), IsEmpty());
   EXPECT_EQ(outbox.Stats().table_failures, 1);
   runtime_.Advance(kPoll);
-  EXPECT_THAT(Bodies(jobs_), ElementsAre("a"));
+  EXPECT_THAT(PeekBodies(jobs_), ElementsAre("a"));
 }
 
 #if defined(__cpp_exceptions)
@@ -271,7 +271,7 @@ TEST_F(OutboxFaultsTest, ATableThatThrowsHasFailed) {
   runtime_.RunUntilIdle();
   EXPECT_THAT(log_.others(), ElementsAre(HasSubstr("connection lost")));
   runtime_.Advance(kPoll);
-  EXPECT_THAT(Bodies(jobs_), ElementsAre("a"));
+  EXPECT_THAT(PeekBodies(jobs_), ElementsAre("a"));
 }
 #endif
 
@@ -290,18 +290,18 @@ TEST_F(OutboxFullQueueTest, ItsRowsWaitInOrderAndOthersPass) {
   CommitSends(outbox, jobs_, {"b"});
   outbox.Start();
   runtime_.RunUntilIdle();
-  EXPECT_THAT(Bodies(small_), ElementsAre("1", "2"));
-  EXPECT_THAT(Bodies(jobs_), ElementsAre("a", "b"));
+  EXPECT_THAT(PeekBodies(small_), ElementsAre("1", "2"));
+  EXPECT_THAT(PeekBodies(jobs_), ElementsAre("a", "b"));
   EXPECT_EQ(outbox.Stats().waiting, 3);
   EXPECT_THAT(log_.others(), ElementsAre(HasSubstr("refuses them for now")));
 
   const std::vector<Received> batch = small_.Receive({.max_messages = 1}).value();
   ASSERT_THAT(batch[0].Delete(), IsOk());
   runtime_.Advance(kPoll);
-  EXPECT_THAT(Bodies(small_), ElementsAre("2", "3"));
+  EXPECT_THAT(PeekBodies(small_), ElementsAre("2", "3"));
   ASSERT_THAT(small_.Purge(), IsOk());
   runtime_.Advance(kPoll);
-  EXPECT_THAT(Bodies(small_), ElementsAre("4", "5"));
+  EXPECT_THAT(PeekBodies(small_), ElementsAre("4", "5"));
   EXPECT_EQ(outbox.Stats().waiting, 0);
   EXPECT_EQ(outbox.Stats().parked, 0);
   EXPECT_THAT(database_.rows(), IsEmpty());
@@ -318,7 +318,7 @@ TEST_F(OutboxFullQueueTest, ARowThatIsRefusedForTooLongIsParkedAndTheNextHasItsO
   EXPECT_THAT(database_.rows()[3].error, HasSubstr("full"));
   ASSERT_THAT(small_.Purge(), IsOk());
   runtime_.Advance(kPoll);
-  EXPECT_THAT(Bodies(small_), ElementsAre("4"));
+  EXPECT_THAT(PeekBodies(small_), ElementsAre("4"));
   EXPECT_EQ(outbox.Stats().parked, 1);
 }
 
@@ -353,8 +353,8 @@ TEST_F(OutboxFullQueueTest, TheRelayDoesNotWaitForRoomWhereASenderWould) {
   outbox.Start();
   runtime_.RunUntilIdle();
   EXPECT_EQ(runtime_.Uptime(), before);
-  EXPECT_THAT(Bodies(blocking), ElementsAre("1"));
-  EXPECT_THAT(Bodies(jobs_), ElementsAre("a"));
+  EXPECT_THAT(PeekBodies(blocking), ElementsAre("1"));
+  EXPECT_THAT(PeekBodies(jobs_), ElementsAre("a"));
 }
 
 }  // namespace

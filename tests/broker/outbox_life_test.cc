@@ -46,7 +46,7 @@ TEST_F(OutboxLifeTest, WhatABrokerThatStopsLeavesIsPublishedByTheNext) {
   Outbox next = MakeOutbox();
   next.Start();
   runtime_.RunUntilIdle();
-  EXPECT_THAT(Bodies(jobs), ElementsAre("a"));
+  EXPECT_THAT(PeekBodies(jobs), ElementsAre("a"));
 }
 
 TEST_F(OutboxLifeTest, AnOutboxMayOutliveItsBrokerAndItsRuntime) {
@@ -82,7 +82,7 @@ TEST_F(OutboxLifeTest, AnOutboxCanBeMovedAndAssigned) {
   Outbox second = std::move(first);
   CommitSends(second, jobs_, {"a"});
   runtime_.RunUntilIdle();
-  EXPECT_THAT(Bodies(jobs_), ElementsAre("a"));
+  EXPECT_THAT(PeekBodies(jobs_), ElementsAre("a"));
   Transaction tx(database_);
   EXPECT_THAT(first.SendIn(tx, jobs_, {.body = "b"}),  // NOLINT: moved from, on purpose
               StatusIs(absl::StatusCode::kUnavailable));
@@ -113,7 +113,7 @@ TEST_F(OutboxLifeTest, AnOutboxMayBeDestroyedFromInsideItsOwnPublish) {
   CommitSends(*ender.outbox, queue, {"a", "b"});
   ender.outbox->Start();
   runtime_.Advance(10 * kPoll);
-  EXPECT_THAT(Bodies(queue), ElementsAre("a"));
+  EXPECT_THAT(PeekBodies(queue), ElementsAre("a"));
   EXPECT_THAT(database_.rows(), SizeIs(2)) << "at least once: the next outbox publishes both";
 }
 

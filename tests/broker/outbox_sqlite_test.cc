@@ -18,6 +18,7 @@
 #include "banyan/testing/matchers.h"
 #include "banyan/testing/simulated_runtime.h"
 #include "common/sqlite_outbox.h"
+#include "shared_testing.h"
 
 namespace banyan {
 namespace {
@@ -57,13 +58,6 @@ class OutboxSqliteTest : public ::testing::Test {
     return count.Integer(0);
   }
 
-  static std::vector<std::string> Bodies(const Queue& queue) {
-    std::vector<std::string> bodies;
-    const std::vector<Received> batch = queue.Peek(10'000).value();
-    for (const Received& message : batch) bodies.emplace_back(message.body());
-    return bodies;
-  }
-
   // The order and its event, or neither.
   static absl::Status PlaceOrder(sqlite::Connection& connection, const Outbox& outbox,
                                  const Queue& queue, const std::string& id, bool commits = true) {
@@ -98,7 +92,7 @@ TEST_F(OutboxSqliteTest, ACommitPublishesAndARollbackDoesNot) {
   EXPECT_FALSE(PlaceOrder(connection, outbox, queue, "o-1").ok()) << "there already";
   ASSERT_THAT(PlaceOrder(connection, outbox, queue, "o-\u00e4\"'3"), IsOk());
   runtime.Advance(absl::Minutes(1));
-  EXPECT_THAT(Bodies(queue), ElementsAre("o-1", "o-\u00e4\"'3"));
+  EXPECT_THAT(PeekBodies(queue), ElementsAre("o-1", "o-\u00e4\"'3"));
   EXPECT_EQ(Count("SELECT count(*) FROM orders"), 2);
   EXPECT_EQ(Count("SELECT count(*) FROM banyan_outbox"), 0);
 }
@@ -125,7 +119,7 @@ TEST_F(OutboxSqliteTest, WhatACrashLeftBehindIsPublishedAfterTheRestartAndIdsAre
   ASSERT_THAT(PlaceOrder(connection, outbox, queue, "o-3"), IsOk());
   outbox.Start();
   runtime.RunUntilIdle();
-  EXPECT_THAT(Bodies(queue), ElementsAre("o-2", "o-3"));
+  EXPECT_THAT(PeekBodies(queue), ElementsAre("o-2", "o-3"));
   ASSERT_THAT(PlaceOrder(connection, outbox, queue, "o-4"), IsOk());
   EXPECT_EQ(Count("SELECT sequence FROM banyan_outbox"), 4);
 }
@@ -143,7 +137,7 @@ TEST_F(OutboxSqliteTest, AParkedRowStaysWithItsErrorAndOthersGoOn) {
   ASSERT_THAT(broker.DeleteQueue("gone"), IsOk());
   outbox.Start();
   runtime.Advance(absl::Minutes(1));
-  EXPECT_THAT(Bodies(queue), ElementsAre("o-2"));
+  EXPECT_THAT(PeekBodies(queue), ElementsAre("o-2"));
   EXPECT_EQ(outbox.Stats().parked, 1);
   sqlite::Statement parked(connection, "SELECT error FROM banyan_outbox WHERE error IS NOT NULL");
   ASSERT_TRUE(parked.Step().value());
@@ -165,7 +159,7 @@ TEST_F(OutboxSqliteTest, ATableThatIsNotThereIsSaidAndReadWhenItIs) {
   ASSERT_THAT(connection.Run("ALTER TABLE away RENAME TO banyan_outbox"), IsOk());
   ASSERT_THAT(PlaceOrder(connection, outbox, queue, "o-1"), IsOk());
   runtime.RunUntilIdle();
-  EXPECT_THAT(Bodies(queue), ElementsAre("o-1"));
+  EXPECT_THAT(PeekBodies(queue), ElementsAre("o-1"));
 }
 
 TEST_F(OutboxSqliteTest, ConcurrentTransactionsArriveOnceAndInOrder) {
@@ -200,7 +194,7 @@ TEST_F(OutboxSqliteTest, ConcurrentTransactionsArriveOnceAndInOrder) {
 
   EXPECT_EQ(Count("SELECT count(*) FROM orders"), committed);
   EXPECT_EQ(Count("SELECT count(*) FROM banyan_outbox"), 0);
-  const std::vector<std::string> bodies = Bodies(queue);
+  const std::vector<std::string> bodies = PeekBodies(queue);
   EXPECT_EQ(static_cast<int64_t>(bodies.size()), committed);
   std::map<char, int> latest;
   for (const std::string& body : bodies) {

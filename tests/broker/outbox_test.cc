@@ -37,17 +37,17 @@ TEST_F(OutboxTest, ACommitPublishesAndNothingIsPublishedBeforeIt) {
   ASSERT_THAT(outbox.PublishIn(tx, orders_, {.body = "o-1"}), IsOk());
   outbox.Committed();  // not true yet, and does no harm
   runtime_.Advance(absl::Minutes(1));
-  EXPECT_THAT(Bodies(jobs_), IsEmpty());
+  EXPECT_THAT(PeekBodies(jobs_), IsEmpty());
 
   tx.Commit();
   outbox.Committed();
   runtime_.RunUntilIdle();
-  EXPECT_THAT(Bodies(jobs_), ElementsAre("o-1"));
+  EXPECT_THAT(PeekBodies(jobs_), ElementsAre("o-1"));
   EXPECT_THAT(database_.rows(), IsEmpty());
   EXPECT_EQ(outbox.Stats().published, 1);
 
   runtime_.Advance(absl::Minutes(1));
-  EXPECT_THAT(Bodies(jobs_), SizeIs(1)) << "and it is published once";
+  EXPECT_THAT(PeekBodies(jobs_), SizeIs(1)) << "and it is published once";
 }
 
 TEST_F(OutboxTest, ARollbackPublishesNothing) {
@@ -59,7 +59,7 @@ TEST_F(OutboxTest, ARollbackPublishesNothing) {
   }
   outbox.Committed();
   runtime_.Advance(absl::Minutes(1));
-  EXPECT_THAT(Bodies(jobs_), IsEmpty());
+  EXPECT_THAT(PeekBodies(jobs_), IsEmpty());
   EXPECT_EQ(outbox.Stats().written, 1);
   EXPECT_EQ(outbox.Stats().published, 0);
 }
@@ -72,9 +72,9 @@ TEST_F(OutboxTest, ACommitThatNobodyAnnouncedIsFoundByThePoll) {
   ASSERT_THAT(outbox.SendIn(tx, jobs_, {.body = "a"}), IsOk());
   tx.Commit();
   runtime_.Advance(kPoll - absl::Nanoseconds(1));
-  EXPECT_THAT(Bodies(jobs_), IsEmpty());
+  EXPECT_THAT(PeekBodies(jobs_), IsEmpty());
   runtime_.Advance(absl::Nanoseconds(1));
-  EXPECT_THAT(Bodies(jobs_), ElementsAre("a"));
+  EXPECT_THAT(PeekBodies(jobs_), ElementsAre("a"));
 }
 
 TEST_F(OutboxTest, PollsGoOnAtTheirIntervalHoweverOftenSomebodyCommits) {
@@ -116,7 +116,7 @@ TEST_F(OutboxTest, ALateCommitIsNotOvertakenByTheNextTransaction) {
     outbox.Start();
     runtime_.RunUntilIdle();
     database_.on_read = nullptr;
-    EXPECT_THAT(Bodies(jobs), ElementsAre("a", "b", "c", "first", "second"));
+    EXPECT_THAT(PeekBodies(jobs), ElementsAre("a", "b", "c", "first", "second"));
   }
 }
 
@@ -124,11 +124,11 @@ TEST_F(OutboxTest, NothingIsPublishedBeforeStartAndThenWhatWasLeftBehind) {
   Outbox outbox = MakeOutbox();
   CommitSends(outbox, jobs_, {"a", "b"});
   runtime_.Advance(absl::Minutes(1));
-  EXPECT_THAT(Bodies(jobs_), IsEmpty());
+  EXPECT_THAT(PeekBodies(jobs_), IsEmpty());
   EXPECT_FALSE(outbox.Stats().started);
   outbox.Start();
   runtime_.RunUntilIdle();
-  EXPECT_THAT(Bodies(jobs_), ElementsAre("a", "b"));
+  EXPECT_THAT(PeekBodies(jobs_), ElementsAre("a", "b"));
 }
 
 // --- What a row carries
@@ -187,7 +187,7 @@ TEST_F(OutboxTest, AnEventHasTheTimeOfItsTransaction) {
   runtime_.Advance(absl::Hours(5));
   outbox.Start();
   runtime_.RunUntilIdle();
-  const std::vector<std::string> bodies = Bodies(jobs_);
+  const std::vector<std::string> bodies = PeekBodies(jobs_);
   ASSERT_THAT(bodies, SizeIs(1));
   EXPECT_THAT(bodies[0], AllOf(HasSubstr("\"time\":\"" + then + "\""), HasSubstr(R"({"a":1})"),
                                HasSubstr(R"(["r1","r2"])")));
@@ -309,8 +309,8 @@ TEST_F(OutboxTest, RowsOfAResourceKeepTheirOrderOverManyPages) {
   CommitSends(outbox, jobs_, {bodies[3], bodies[4], bodies[5], bodies[6]});
   outbox.Start();
   runtime_.RunUntilIdle();
-  EXPECT_EQ(Bodies(jobs_), bodies);
-  EXPECT_THAT(Bodies(others_), ElementsAre("between"));
+  EXPECT_EQ(PeekBodies(jobs_), bodies);
+  EXPECT_THAT(PeekBodies(others_), ElementsAre("between"));
   EXPECT_THAT(database_.rows(), IsEmpty());
 }
 
@@ -328,7 +328,7 @@ TEST_F(OutboxTest, ATransactionThatBeganEarlierAndCommitsLaterIsNotMissed) {
   early.Commit();
   outbox.Committed();
   runtime_.RunUntilIdle();
-  EXPECT_THAT(Bodies(jobs_), ElementsAre("committed first", "began first"));
+  EXPECT_THAT(PeekBodies(jobs_), ElementsAre("committed first", "began first"));
 }
 
 }  // namespace

@@ -23,6 +23,7 @@
 #include "banyan/outbox.h"
 #include "banyan/testing/matchers.h"
 #include "banyan/testing/simulated_runtime.h"
+#include "shared_testing.h"
 
 namespace banyan {
 
@@ -190,13 +191,6 @@ class OutboxTest : public ::testing::Test {
     }
     tx.Commit();
     outbox.Committed();
-  }
-
-  static std::vector<std::string> Bodies(const Queue& queue) {
-    std::vector<std::string> bodies;
-    const std::vector<Received> batch = queue.Peek(10'000).value();
-    for (const Received& message : batch) bodies.emplace_back(message.body());
-    return bodies;
   }
 
   ListeningLog log_;

@@ -12,6 +12,7 @@
 #include "banyan/testing/simulated_runtime.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "shared_testing.h"
 
 namespace banyan {
 namespace {
@@ -36,22 +37,6 @@ class RedriveTest : public ::testing::Test {
     const Queue queue = MakeQueue(name, {.messages_max = 1});
     queue.Send({.body = "in the way"}).value();
     return queue;
-  }
-  static std::vector<Received> Drain(const Queue& queue) {
-    std::vector<Received> all;
-    for (;;) {
-      const std::vector<Received> batch = queue.Receive({.max_messages = 10}).value();
-      if (batch.empty()) return all;
-      for (const Received& one : batch) {
-        EXPECT_TRUE(one.Delete().ok());
-        all.push_back(one);
-      }
-    }
-  }
-  static std::vector<std::string> Bodies(const Queue& queue) {
-    std::vector<std::string> bodies;
-    for (const Received& one : Drain(queue)) bodies.emplace_back(one.body());
-    return bodies;
   }
   Id Put(std::string detail) {
     return bus_.Put({.source = "shop", .detail_type = "Order", .detail = std::move(detail)})
@@ -82,9 +67,9 @@ TEST_F(RedriveTest, ASubscriptionGetsTheMessageAsAtFirst) {
   Drain(queue);
   runtime_.Advance(absl::Hours(1));
   EXPECT_THAT(dead_.Redrive(), IsOkAndHolds(1));
-  const std::vector<std::string> envelopes = Bodies(queue);
+  const std::vector<std::string> envelopes = DrainBodies(queue);
   ASSERT_THAT(envelopes, SizeIs(1));
-  EXPECT_THAT(Bodies(witness), ElementsAre(envelopes[0])) << "with the time it was published";
+  EXPECT_THAT(DrainBodies(witness), ElementsAre(envelopes[0])) << "with the time it was published";
   EXPECT_EQ(dead_.Depth().total(), 0);
   const SubscriptionStats stats = subscription.Stats();
   EXPECT_EQ(stats.delivery.delivered, 1);
@@ -146,7 +131,7 @@ TEST_F(RedriveTest, AScheduleDeliversItsFiringAgain) {
   const std::vector<Received> letters = dead_.Peek(10).value();
   ASSERT_THAT(letters, SizeIs(1));
   EXPECT_THAT(dead_.Redrive(), IsOkAndHolds(1));
-  EXPECT_THAT(Bodies(queue), ElementsAre(letters[0].body()));
+  EXPECT_THAT(DrainBodies(queue), ElementsAre(letters[0].body()));
 }
 
 TEST_F(RedriveTest, AnOldMessageHasItsWholeAgeAndAllAttemptsAgain) {
@@ -160,7 +145,7 @@ TEST_F(RedriveTest, AnOldMessageHasItsWholeAgeAndAllAttemptsAgain) {
   EXPECT_EQ(Books(rule).pending, 1) << "it is full still, and that is a reason to try again";
   Drain(queue);
   runtime_.Advance(absl::Minutes(1));
-  EXPECT_THAT(Bodies(queue), SizeIs(1));
+  EXPECT_THAT(DrainBodies(queue), SizeIs(1));
 }
 
 // --- What fails again, and what has nowhere to go
@@ -228,8 +213,8 @@ TEST_F(RedriveTest, ATargetThatWasMendedGetsWhatTheOldOneGaveUp) {
   Put(R"({"n":1})");
   ASSERT_THAT(rule.PutTargets({{Target(mended).Id("t").InputPath("$.detail")}}), IsOk());
   EXPECT_THAT(dead_.Redrive(), IsOkAndHolds(1));
-  EXPECT_THAT(Bodies(mended), ElementsAre(R"({"n":1})"));
-  EXPECT_THAT(Bodies(broken), ElementsAre("in the way"));
+  EXPECT_THAT(DrainBodies(mended), ElementsAre(R"({"n":1})"));
+  EXPECT_THAT(DrainBodies(broken), ElementsAre("in the way"));
 }
 
 // One message that two subscriptions gave up, and one that was given up twice within five minutes,
@@ -251,9 +236,9 @@ TEST_F(RedriveTest, AFifoDeadLetterQueueSwallowsNoDeadLetterAsADuplicate) {
   EXPECT_EQ(dead.Depth().total(), 4);
   EXPECT_THAT(dead.Redrive(), IsOkAndHolds(4));
   EXPECT_EQ(dead.Depth().total(), 4);
-  for (const Queue& queue : queues) EXPECT_THAT(Bodies(queue), ElementsAre("1"));
+  for (const Queue& queue : queues) EXPECT_THAT(DrainBodies(queue), ElementsAre("1"));
   EXPECT_THAT(dead.Redrive(), IsOkAndHolds(4));
-  for (const Queue& queue : queues) EXPECT_THAT(Bodies(queue), ElementsAre("2"));
+  for (const Queue& queue : queues) EXPECT_THAT(DrainBodies(queue), ElementsAre("2"));
   const std::vector<Received> letters = Drain(dead);
   ASSERT_THAT(letters, SizeIs(2));
   for (const Received& letter : letters) {
@@ -283,13 +268,13 @@ TEST_F(RedriveTest, AGroupIsRedrivenInItsOrder) {
         .value();
   }
   runtime_.Advance(absl::Minutes(1));
-  EXPECT_THAT(Bodies(queue), ElementsAre("0"));
+  EXPECT_THAT(DrainBodies(queue), ElementsAre("0"));
   ASSERT_EQ(dead.Depth().total(), 5);
   std::vector<std::string> got;
   EXPECT_THAT(dead.Redrive(), IsOkAndHolds(5));
   EXPECT_EQ(subscription.Stats().delivery.pending, 4) << "they wait for each other";
   for (int i = 0; i < 50; ++i) {
-    for (const std::string& body : Bodies(queue)) got.push_back(body);
+    for (const std::string& body : DrainBodies(queue)) got.push_back(body);
     runtime_.Advance(absl::Milliseconds(100));
   }
   EXPECT_THAT(got, ElementsAre("1", "2", "3", "4", "5"));
@@ -311,7 +296,7 @@ TEST_F(RedriveTest, ADeadLetterKnowsItsWayBackOverAChainOfDeadLetterQueues) {
   EXPECT_THAT(last.Redrive(), IsOkAndHolds(1));
   EXPECT_EQ(first.Depth().total(), 1) << "where it came from";
   EXPECT_THAT(first.Redrive(), IsOkAndHolds(1));
-  EXPECT_THAT(Bodies(queue), ElementsAre("m"));
+  EXPECT_THAT(DrainBodies(queue), ElementsAre("m"));
 }
 
 // --- Tasks
@@ -328,7 +313,7 @@ TEST_F(RedriveTest, AWSRefusesATaskAndAnySourceAllowsIt) {
   ASSERT_THAT(dead_.StartMessageMoveTask({.any_source = true}), IsOk());
   EXPECT_THAT(Drain(queue), IsEmpty()) << "never inside the call";
   runtime_.RunUntilIdle();
-  EXPECT_THAT(Bodies(queue), ElementsAre("m"));
+  EXPECT_THAT(DrainBodies(queue), ElementsAre("m"));
   EXPECT_EQ(TaskOf(dead_).state, State::kCompleted);
   EXPECT_EQ(TaskOf(dead_).moved, 1);
 }
