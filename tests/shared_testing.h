@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the tests of several rooms share: what rests in a queue, and how AWS names an error.
+// What the tests of several rooms share: what rests in a queue, how AWS names an error,
+// and threads that begin at once.
 #ifndef BANYAN_TESTS_SHARED_TESTING_H_
 #define BANYAN_TESTS_SHARED_TESTING_H_
 
+#include <atomic>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -56,6 +60,21 @@ inline std::string CodeOf(const absl::Status& status) {
   return row == nullptr ? status.ToString() : std::string(row->code);
 }
 inline std::string TextOf(const absl::Status& status) { return std::string(status.message()); }
+
+// Runs `body` with 0, 1, ... on so many threads, none of which begins before all are there: else the
+// first may be done before the last is born, and nothing happened at once.
+inline void AtOnce(int threads, const std::function<void(int)>& body) {
+  std::atomic<int> missing{threads};
+  std::vector<std::thread> all;
+  for (int thread = 0; thread < threads; ++thread) {
+    all.emplace_back([&, thread] {
+      --missing;
+      while (missing.load() > 0) std::this_thread::yield();
+      body(thread);
+    });
+  }
+  for (std::thread& thread : all) thread.join();
+}
 
 }  // namespace banyan
 

@@ -193,6 +193,26 @@ TEST_F(EventBusTest, ADeletedTargetDeadLettersWithoutARetry) {
   EXPECT_EQ(rule.Stats().targets.at(0).delivery.dead_lettered, 1);
 }
 
+// No limit of its retries has ended it.
+TEST_F(EventBusTest, WhatWaitsWhenItsBusIsDeletedSaysHowOftenItWasRetried) {
+  const EventBus bus = house_.MakeBus("going");
+  const Queue full = house_.MakeQueue("full", {.messages_max = 1});
+  const Queue letters_of = house_.MakeQueue("letters");
+  full.Send({.body = "in the way"}).value();
+  const Rule rule = bus.PutRule("r", {.pattern = R"({"source":["s"]})",
+                                      .targets = {Target(full).DeadLetter(letters_of)}})
+                        .value();
+  bus.Put({.source = "s", .detail_type = "d", .detail = "{}"}).value();
+  runtime_.Advance(absl::Minutes(10));
+  const int64_t retries = rule.Stats().targets.at(0).delivery.retries;
+  ASSERT_GT(retries, 0);
+  bus.core()->Close(CloseKind::kDeleted);
+  const std::vector<Received> letters = Drain(letters_of);
+  ASSERT_THAT(letters, SizeIs(1));
+  EXPECT_EQ(AttributeOf(letters[0], "RETRY_ATTEMPTS"), std::to_string(retries));
+  EXPECT_EQ(AttributeOf(letters[0], "EXHAUSTED_RETRY_CONDITION"), "(none)");
+}
+
 TEST_F(EventBusTest, AFailingFunctionExhaustsItsRetriesAndDelaysNobody) {
   const Queue dead = house_.MakeQueue("dead");
   int calls = 0;

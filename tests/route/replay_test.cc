@@ -297,6 +297,32 @@ TEST_F(ReplayTest, ItCanBeCancelledInTheMiddle) {
   EXPECT_EQ(runtime_.NextDue(), absl::InfiniteDuration());
 }
 
+// A log sink is called inside the slice, which is the last one here.
+TEST(ReplayWithinASlice, ACancelDuringTheLastSliceIsACancel) {
+  struct Cancelling : LogSink {
+    void Write(const LogRecord&) override {
+      if (broker != nullptr) broker->CancelReplay("r").status().IgnoreError();
+    }
+    Broker* broker = nullptr;
+  } log;
+  testing::SimulatedRuntime runtime;
+  Broker broker = Broker::Create(runtime, {.log = &log}).value();
+  const EventBus bus = broker.FindEventBus("default").value();
+  bus.PutRule("lost", {.pattern = R"({"replay-name":["r"]})",
+                       .targets = {broker.CreateQueue("gone").value()}})
+      .value();
+  ASSERT_TRUE(broker.DeleteQueue("gone").ok());
+  broker.CreateArchive("a", {.bus = "default"}).value();
+  bus.Put({.source = "s", .detail_type = "d", .detail = "{}"}).value();
+  runtime.Advance(absl::Minutes(1));
+  log.broker = &broker;
+  broker.StartReplay("r", {.archive = "a"}).value();
+  runtime.RunUntilIdle();
+  log.broker = nullptr;
+  EXPECT_EQ(broker.DescribeReplay("r")->state, ReplayState::kCancelled);
+  EXPECT_EQ(broker.DescribeReplay("r")->events_replayed, 1);
+}
+
 TEST_F(ReplayTest, ItFailsWhenItsArchiveGoes) {
   Make("a");
   const Queue again = Listen("again", R"({"replay-name":["r"]})");

@@ -250,6 +250,28 @@ TEST_F(TopicArchiveTest, AReplayThatIsReplacedStillShowsWhatItOwed) {
   EXPECT_EQ(got.front(), "old");
 }
 
+// A replay that was removed owes what was published meanwhile, and its place until it has shown that.
+TEST(TopicArchiveLimits, ReplaysAreBoundedAndARemovedOneLeavesItsPlaceInTheEnd) {
+  testing::SimulatedRuntime runtime;
+  Limits limits = Limits::Aws();
+  limits.topic.replays_max = 1;
+  TestHouse house(runtime, limits);
+  const Topic topic = house.MakeTopic(
+      "t.fifo", {.fifo = true, .content_based_deduplication = true, .archive_retention = kDay});
+  topic.Publish({.body = "old", .message_group_id = "g"}).value();
+  const Queue queue = house.MakeQueue("q");
+  const ReplayPolicy all = {.starting_point = absl::InfinitePast()};
+  const Subscription one = topic.Subscribe(queue, {.raw = true, .replay_policy = all}).value();
+  const Subscription two = topic.Subscribe(house.MakeQueue("other")).value();
+  topic.Publish({.body = "owed", .message_group_id = "g"}).value();
+  ASSERT_TRUE(one.SetReplayPolicy(std::nullopt).ok());
+  EXPECT_EQ(CodeOf(two.SetReplayPolicy(all)), "ReplayLimitExceeded");
+  runtime.RunUntilIdle();
+  EXPECT_THAT(DrainBodies(queue), ElementsAre("owed"));
+  EXPECT_TRUE(two.SetReplayPolicy(all).ok());
+  EXPECT_EQ(CodeOf(one.SetReplayPolicy(all)), "ReplayLimitExceeded");
+}
+
 TEST_F(TopicArchiveTest, WhereTheWallClockJumpsTheOrderStays) {
   const Topic topic = MakeArchived();
   Publish(topic, "a");
