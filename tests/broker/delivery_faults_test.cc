@@ -5,6 +5,8 @@
 // their end, topics too, what was given up is redriven, the wall clock jumps. A model that knows
 // only what was accepted judges every step; see delivery_faults_testing.h.
 //
+// Two thousand seeds and more, in shards that ctest runs beside each other.
+//
 //   BANYAN_TEST_ROUNDS=n   n times as many seeds
 #include <algorithm>
 #include <cstdint>
@@ -17,31 +19,45 @@
 namespace banyan {
 namespace {
 
-uint64_t Seeds(uint64_t usual) {
-#ifdef BANYAN_SANITIZER
-  usual = std::max<uint64_t>(1, usual / 10);
-#endif
-  const char* factor = std::getenv("BANYAN_TEST_ROUNDS");
-  return factor == nullptr ? usual : usual * std::strtoull(factor, nullptr, 10);
-}
-
+constexpr uint64_t kShards = 8;
 constexpr int kSteps = 150;
 
-TEST(DeliveryFaultsTest, NothingAcceptedIsLostAndNothingIsGivenUpTooSoon) {
+class DeliveryFaultsTest : public ::testing::TestWithParam<uint64_t> {
+ protected:
+  // How many seeds are this shard's, of which `usual` are there usually in all.
+  static uint64_t Seeds(uint64_t usual) {
+#ifdef BANYAN_SANITIZER
+    usual /= 50;
+#endif
+    const char* factor = std::getenv("BANYAN_TEST_ROUNDS");
+    if (factor != nullptr) usual *= std::strtoull(factor, nullptr, 10);
+    return std::max<uint64_t>(1, usual / kShards);
+  }
+  // The seeds of the shards alternate, so that more rounds begin with the same ones.
+  static uint64_t Seed(uint64_t number) { return 1 + number * kShards + GetParam(); }
+
+  static void ActAndCheck(World* world) {
+    for (int step = 0; step < kSteps && !HasFailure(); ++step) {
+      world->Act();
+      world->Check();
+    }
+  }
+};
+
+TEST_P(DeliveryFaultsTest, NothingAcceptedIsLostAndNothingIsGivenUpTooSoon) {
   DeliveryStats all;
-  const uint64_t seeds = Seeds(250);
-  for (uint64_t seed = 1; seed <= seeds; ++seed) {
+  const uint64_t seeds = Seeds(2'000);
+  for (uint64_t number = 0; number < seeds; ++number) {
+    const uint64_t seed = Seed(number);
     const testing::SeedReporter reporter(seed);
     World world(seed);
-    for (int step = 0; step < kSteps && !::testing::Test::HasFailure(); ++step) {
-      world.Act();
-      world.Check();
-    }
-    if (!::testing::Test::HasFailure()) world.Settle();
-    if (::testing::Test::HasFailure()) return;
+    ActAndCheck(&world);
+    if (!HasFailure()) world.Settle();
+    if (HasFailure()) return;
     all += world.Totals();
   }
-  // It was worth the while.
+  // It was worth the while, in a shard that is not too small to tell.
+  if (seeds < 20) return;
   const int64_t least = static_cast<int64_t>(seeds);
   EXPECT_GE(all.delivered, 100 * least);
   EXPECT_GE(all.failed_attempts, 100 * least);
@@ -50,18 +66,18 @@ TEST(DeliveryFaultsTest, NothingAcceptedIsLostAndNothingIsGivenUpTooSoon) {
   EXPECT_GE(all.dropped, least);
 }
 
-TEST(DeliveryFaultsTest, WhatAStopLeavesIsWhatTheBooksSay) {
-  for (uint64_t seed = 1; seed <= Seeds(50); ++seed) {
+TEST_P(DeliveryFaultsTest, WhatAStopLeavesIsWhatTheBooksSay) {
+  for (uint64_t number = 0; number < Seeds(400); ++number) {
+    const uint64_t seed = 1'000'000 + Seed(number);
     const testing::SeedReporter reporter(seed);
-    World world(1'000'000 + seed);
-    for (int step = 0; step < kSteps && !::testing::Test::HasFailure(); ++step) {
-      world.Act();
-      world.Check();
-    }
+    World world(seed);
+    ActAndCheck(&world);
     world.Stop();
-    if (::testing::Test::HasFailure()) return;
+    if (HasFailure()) return;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Shards, DeliveryFaultsTest, ::testing::Range<uint64_t>(0, kShards));
 
 }  // namespace
 }  // namespace banyan
