@@ -9,7 +9,7 @@
 //
 // Queues, streams, topics and buses of the same broker are served before Publish or Put returns; a
 // function runs later on the Runtime, unless it is called inline (SubscriptionOptions). A target that
-// refuses or fails is tried again on its own, with exponential back-off and full jitter, and delays
+// refuses or fails is tried again on its own, as its RetryPolicy or its service says, and delays
 // neither the publisher nor other targets.
 #ifndef BANYAN_TARGET_H_
 #define BANYAN_TARGET_H_
@@ -38,11 +38,15 @@ class EventBusCore;
 class TopicCore;
 }  // namespace internal
 
-// How long a failed delivery is tried again. Whichever bound is reached first ends it; then the
-// dead-letter queue has the message, or, without one, it is dropped, counted and logged.
-// Permanent faults (the target is deleted, or will never take this message) are not retried.
-// The defaults are those of a rule's target; a subscription that is told nothing has SNS's:
-// 100,015 retries within 23 days, at most 20 s apart.
+// How long a failed delivery is tried again: with exponential back-off and full jitter. Whichever
+// bound is reached first ends it; then the dead-letter queue has the message, or, without one, it
+// is dropped, counted and logged. Permanent faults (the target is deleted, or will never take this
+// message) are not retried.
+//
+// The defaults are those of a rule's target. A subscription of a queue, function or stream that is
+// given none at all is retried in SNS's four phases: 3 times at once, twice after 1 s, 10 times
+// with back-off from 1 s to 20 s (random between 1 s and a bound that grows to 20 s), and 100,000
+// times every 20 s, which ends after 23 days. A server has its DeliveryPolicy (topic.h).
 struct RetryPolicy {
   // After the first attempt. 0 to 185; to 100,015 for a subscription.
   int64_t retries_max = 185;

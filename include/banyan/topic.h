@@ -177,7 +177,8 @@ struct SubscriptionOptions {
   //                           "numMaxDelayRetries": 2, "backoffFunction": "exponential"},
   //    "requestPolicy": {"headerContentType": "application/json"}}
   // Times are seconds; all waits together at most 3,600. backoffFunction: linear, arithmetic,
-  // geometric or exponential. {"throttlePolicy": {"maxReceivesPerSecond": 5}} is taken and has no
+  // geometric or exponential; each wait of that phase is random between minDelayTarget and what the
+  // function gives, as SNS "applies jittering". {"throttlePolicy": {"maxReceivesPerSecond": 5}} is taken and has no
   // effect: at most 100 requests of a subscription are under way at once.
   std::string delivery_policy = {};
 

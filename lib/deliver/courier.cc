@@ -271,9 +271,9 @@ void Courier::Answered(std::unique_ptr<Attempt> attempt, absl::Status answer) {
         why.exhausted = kExhaustedAttempts;
       } else {
         const int64_t retry = why.retries + 1;
-        const int64_t wait_ns =
-            phases.has_value() ? WaitNanoseconds(*phases, retry)
-                               : BackOffNanoseconds(plan_.retry, retry, env_->runtime.Random());
+        const uint64_t random = env_->runtime.Random();
+        const int64_t wait_ns = phases.has_value() ? WaitNanoseconds(*phases, retry, random)
+                                                   : BackOffNanoseconds(plan_.retry, retry, random);
         WaitUntil(std::min(AddClamped(now_ns, wait_ns), last_ns), std::move(attempt));
         return;
       }

@@ -120,9 +120,9 @@ class Courier : public std::enable_shared_from_this<Courier> {
   static std::shared_ptr<Courier> Create(std::shared_ptr<Environment> env, CourierPlan plan);
 
   // Offers the message to the destination, as a first attempt, and returns: it never waits, not for
-  // a slow destination either, unless that is a function which is called inline. Writes its own source into `delivery`, which is one stack object
-  // that a publisher shows to many couriers, so that fan-out counts references only where they are
-  // kept.
+  // a slow destination either, unless that is a function which is called inline. Writes its own
+  // source into `delivery`, which is one stack object that a publisher shows to many couriers, so
+  // that fan-out counts references only where they are kept.
   void Deliver(Delivery& delivery);
 
   // Takes the message and gives it up at once, without an attempt.

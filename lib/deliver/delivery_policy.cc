@@ -112,7 +112,7 @@ absl::StatusOr<RetryPhases> Reader::Retry(const JsonMember& policy) const {
   }
   phases.delay_min = absl::Seconds(least);
   phases.delay_max = absl::Seconds(most);
-  if (const absl::Duration total = TotalWait(phases); total > kHttpRetryTimeMax) {
+  if (const absl::Duration total = LongestTotalWait(phases); total > kHttpRetryTimeMax) {
     return Bad(policy.name, ": the waits of all retries come to ", absl::ToInt64Seconds(total),
                " seconds; at most ", seconds_max, " are allowed");
   }

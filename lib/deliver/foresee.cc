@@ -70,8 +70,9 @@ Forecast Courier::Foresee(Delivery delivery) const {
   }
   forecast.refusal = std::move(prospect.answer);
   forecast.sentence = std::string(ToStd(forecast.refusal.message()));
-  if (!IsPermanent(forecast.refusal) && plan_.retry.retries_max > 0 &&
-      waiting < plan_.retry.waiting_max) {
+  const int64_t retries_max =
+      plan_.phases == nullptr ? plan_.retry.retries_max : plan_.phases().retries;
+  if (!IsPermanent(forecast.refusal) && retries_max > 0 && waiting < plan_.retry.waiting_max) {
     forecast.outcome = Outcome::kRetried;
     return forecast;
   }

@@ -39,15 +39,6 @@ absl::Status CheckRange(AwsError error, std::string_view field, absl::Duration v
 
 }  // namespace
 
-// SNS promises a queue or function 100,015 retries over 23 days: three at once, two after a second,
-// then from 1 s to 20 s, at last every 20 s. Ours starts with jitter below 1 s instead of at once.
-RetryPolicy DefaultTopicRetry() {
-  return {.retries_max = 100'015,
-          .age_max = absl::Hours(23 * 24),
-          .backoff_first = absl::Seconds(1),
-          .backoff_max = absl::Seconds(20)};
-}
-
 RetryPolicy DefaultBusRetry() { return {}; }
 
 absl::Status ValidateRetryPolicy(const RetryPolicy& policy, const RetryLimits& limits,
@@ -89,7 +80,17 @@ double Progress(BackoffFunction function, double k, double n) {
 
 }  // namespace
 
-int64_t WaitNanoseconds(const RetryPhases& phases, int64_t retry) {
+RetryPhases AwsManagedPhases() {
+  return {.retries = 100'015,
+          .no_delay = 3,
+          .min_delay = 2,
+          .max_delay = 100'000,
+          .delay_min = absl::Seconds(1),
+          .delay_max = absl::Seconds(20),
+          .backoff = BackoffFunction::kExponential};
+}
+
+int64_t LongestWaitNanoseconds(const RetryPhases& phases, int64_t retry) {
   if (retry <= phases.no_delay) return 0;
   const int64_t least = CeilNanoseconds(phases.delay_min);
   const int64_t most = CeilNanoseconds(phases.delay_max);
@@ -107,10 +108,20 @@ int64_t WaitNanoseconds(const RetryPhases& phases, int64_t retry) {
   return std::clamp(static_cast<int64_t>(std::llround(wait)), least, most);
 }
 
-absl::Duration TotalWait(const RetryPhases& phases) {
+int64_t WaitNanoseconds(const RetryPhases& phases, int64_t retry, uint64_t random) {
+  const int64_t longest = LongestWaitNanoseconds(phases, retry);
+  const bool is_backing_off =
+      retry > phases.no_delay + phases.min_delay && retry <= phases.retries - phases.max_delay;
+  if (!is_backing_off) return longest;
+  const int64_t least = CeilNanoseconds(phases.delay_min);
+  // The remainder is as good here as in BackOffNanoseconds().
+  return least + static_cast<int64_t>(random % static_cast<uint64_t>(longest - least + 1));
+}
+
+absl::Duration LongestTotalWait(const RetryPhases& phases) {
   absl::Duration total;
   for (int64_t retry = 1; retry <= phases.retries; ++retry) {
-    total += absl::Nanoseconds(WaitNanoseconds(phases, retry));
+    total += absl::Nanoseconds(LongestWaitNanoseconds(phases, retry));
   }
   return total;
 }

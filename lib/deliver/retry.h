@@ -7,8 +7,14 @@
 // together, and only waits that begin at zero spread their return over the whole interval.
 // Source  aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter
 //
-// HTTP endpoints have a schedule of their own, in four phases, which its user writes in SNS's
-// DeliveryPolicy (delivery_policy.h). Its waits are exact: whoever asks for 20 seconds gets them.
+// SNS goes another way, in four phases: those of its table for queues, functions and streams that
+// have no RetryPolicy of their own, and those of a DeliveryPolicy (delivery_policy.h) for HTTP
+// endpoints. E-mail, text messages and push have a row in the table, too; here they are captured,
+// and nothing of that can fail. SNS "applies jittering" and does not say to what. Ours is drawn in
+// the back-off phase: full jitter, but never below the phase's least wait. The others are promised
+// at fixed distances ("20 seconds apart", "over 23 days"), and keep them; what failed together is
+// no longer in step when it has come that far.
+// Source  docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
 #ifndef BANYAN_LIB_DELIVER_RETRY_H_
 #define BANYAN_LIB_DELIVER_RETRY_H_
 
@@ -27,8 +33,8 @@ struct RetryLimits {
   absl::Duration age_max;
 };
 
-// What a service's targets do when they are told nothing, and the most they may be told.
-RetryPolicy DefaultTopicRetry();
+// What a rule's target does when it is told nothing (a subscription: AwsManagedPhases()), and the
+// most they may be told.
 RetryPolicy DefaultBusRetry();
 inline RetryLimits TopicRetryLimits() { return {100'015, absl::Hours(23 * 24)}; }
 inline RetryLimits BusRetryLimits() { return {185, absl::Hours(24)}; }
@@ -65,11 +71,17 @@ struct RetryPhases {
   friend bool operator==(const RetryPhases&, const RetryPhases&) = default;
 };
 
-// The wait before retry number `retry` (1 to phases.retries), in nanoseconds.
-int64_t WaitNanoseconds(const RetryPhases& phases, int64_t retry);
+// SNS's way with what AWS runs itself: 3 retries at once, 2 after a second each, 10 from 1 s to
+// 20 s, 100,000 every 20 s. That takes 23 days and some hours; the number ends it, no age.
+RetryPhases AwsManagedPhases();
 
-// Of all retries together.
-absl::Duration TotalWait(const RetryPhases& phases);
+// The wait before retry number `retry` (1 to phases.retries), in nanoseconds; `random` is 64 random
+// bits. And the longest it can be.
+int64_t WaitNanoseconds(const RetryPhases& phases, int64_t retry, uint64_t random);
+int64_t LongestWaitNanoseconds(const RetryPhases& phases, int64_t retry);
+
+// Of all retries together, at most.
+absl::Duration LongestTotalWait(const RetryPhases& phases);
 
 }  // namespace banyan::inline v0_1::internal
 

@@ -122,7 +122,12 @@ std::shared_ptr<SubscriptionCore> TopicCore::MakeSubscription(Target target,
   const std::shared_ptr<const Presentation> envelope = EnvelopeFor(target, arn);
   CourierPlan plan;
   plan.source_arn = arn.ToString();
-  plan.retry = target.retry().value_or(DefaultTopicRetry());
+  if (target.retry().has_value()) {
+    plan.retry = *target.retry();
+  } else {
+    plan.phases = AwsManagedPhases;
+    plan.retry.age_max = absl::InfiniteDuration();
+  }
   if (const auto* endpoint = std::get_if<NotificationEndpoint>(&target.to())) {
     if (IsHttp(protocol)) {
       http_settings = std::make_shared<HttpSettings>(Policy(options.delivery_policy));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From spec/topics.md 6: the four phases in which HTTP endpoints are retried.
+// From spec/topics.md 6: the four phases in which subscriptions are retried.
+#include <algorithm>
 #include <vector>
 
 #include "deliver/retry.h"
@@ -13,17 +14,20 @@ namespace {
 using ::testing::Each;
 using ::testing::ElementsAre;
 
+// The longest before each retry.
 std::vector<double> Waits(const RetryPhases& phases) {
   std::vector<double> seconds;
   for (int64_t retry = 1; retry <= phases.retries; ++retry) {
-    seconds.push_back(static_cast<double>(WaitNanoseconds(phases, retry)) / 1e9);
+    seconds.push_back(static_cast<double>(LongestWaitNanoseconds(phases, retry)) / 1e9);
   }
   return seconds;
 }
 
+constexpr int64_t kSecond = 1'000'000'000;
+
 TEST(RetryPhasesTest, TheDefaultIsThreeTimesTwentySeconds) {
   EXPECT_THAT(Waits({}), ElementsAre(20, 20, 20));
-  EXPECT_EQ(TotalWait({}), absl::Minutes(1));
+  EXPECT_EQ(LongestTotalWait({}), absl::Minutes(1));
 }
 
 TEST(RetryPhasesTest, PhasesComeOneAfterTheOther) {
@@ -71,6 +75,48 @@ TEST(RetryPhasesTest, OneRetryInTheBackoffPhaseWaitsTheLeast) {
                        .delay_max = absl::Seconds(30),
                        .backoff = function}),
                 Each(3));
+  }
+}
+
+// The table's first row, and its sum.
+TEST(RetryPhasesTest, WhatAwsRunsIsRetriedForTwentyThreeDays) {
+  const std::vector<double> waits = Waits(AwsManagedPhases());
+  ASSERT_EQ(waits.size(), 100'015u);
+  EXPECT_THAT(std::vector<double>(waits.begin(), waits.begin() + 6), ElementsAre(0, 0, 0, 1, 1, 1));
+  EXPECT_TRUE(std::is_sorted(waits.begin(), waits.end()));
+  EXPECT_LT(waits[5 + 10 - 2], 20) << "the last but one of the ten that back off";
+  EXPECT_EQ(waits[5 + 10 - 1], 20);
+  EXPECT_EQ(std::count(waits.begin() + 15, waits.end(), 20), 100'000);
+  EXPECT_EQ(LongestTotalWait(AwsManagedPhases()) / absl::Hours(24), 23);
+}
+
+TEST(RetryPhasesTest, JitterIsForTheBackoffPhaseAndStaysBetweenItsBounds) {
+  const RetryPhases phases = AwsManagedPhases();
+  for (const int64_t retry : {1, 2, 3, 4, 5, 6, 16, 17, 50'000, 100'015}) {
+    for (const uint64_t random : {uint64_t{0}, ~uint64_t{0}, uint64_t{0x9e3779b97f4a7c15}}) {
+      EXPECT_EQ(WaitNanoseconds(phases, retry, random), LongestWaitNanoseconds(phases, retry))
+          << retry;
+    }
+  }
+  for (int64_t retry = 7; retry <= 15; ++retry) {
+    const int64_t bound = LongestWaitNanoseconds(phases, retry);
+    int64_t least = bound, most = 0;
+    for (uint64_t i = 0; i < 5'000; ++i) {
+      const int64_t wait = WaitNanoseconds(phases, retry, i * 0x9e3779b97f4a7c15u);
+      least = std::min(least, wait);
+      most = std::max(most, wait);
+    }
+    EXPECT_GE(least, kSecond) << retry;
+    EXPECT_LE(most, bound) << retry;
+    EXPECT_LT(least - kSecond, (bound - kSecond) / 10) << retry << ": drawn from the whole";
+    EXPECT_GT(most - kSecond, (bound - kSecond) / 10 * 9) << retry;
+  }
+}
+
+TEST(RetryPhasesTest, AServersTwentySecondsAreTwentySeconds) {
+  for (uint64_t i = 0; i < 100; ++i) {
+    EXPECT_EQ(WaitNanoseconds({}, 1 + static_cast<int64_t>(i % 3), i * 0x9e3779b97f4a7c15u),
+              20 * kSecond);
   }
 }
 
