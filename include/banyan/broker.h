@@ -80,11 +80,11 @@ struct BrokerOptions {
 };
 
 // What a stop or reset left behind. Exact if calls_running is 0; else those may still move things. A
-// handler that stops the broker itself is not counted, nor what becomes of its own delivery when it
-// returns.
+// handler that stops the broker itself is still inside, and counts; so does the delivery that it has
+// in hand, which ends when it returns. What it is told is never drained().
 struct StopReport {
   int64_t calls_running = 0;       // calls and handlers still inside when time was up
-  int64_t deliveries_pending = 0;  // waiting for another attempt; lost with the broker
+  int64_t deliveries_pending = 0;  // waiting for another attempt, lost with the broker; or in hand
   int64_t messages_resting = 0;    // in queues, in whatever state; lost with the broker
   int64_t records_resting = 0;     // in streams; lost with the broker
 
@@ -282,7 +282,7 @@ class BANYAN_EXPORT Broker {
 
   // What became of one event (banyan/story.h). `id`: of the event, which is what Publish, PutEvents
   // and Send have answered, FunctionEvent and Received::event_id() say; or of a message in some
-  // queue on its way, which is looked for among all. Works in a broker that has stopped, too.
+  // queue on its way. Works in a broker that has stopped, too.
   // Errors  kFailedPrecondition: no stories are kept (BrokerOptions::story). kNotFound: no such
   //         event, or it is forgotten.
   absl::StatusOr<EventStory> Story(Id id) const;

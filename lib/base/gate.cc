@@ -26,7 +26,12 @@ bool Gate::Drained() const {
 }
 
 int64_t Gate::Inside() const {
-  int64_t sum = -parked_.load(std::memory_order_seq_cst);
+  const int64_t parked = parked_.load(std::memory_order_seq_cst);
+  return InsideOrParked() - parked;
+}
+
+int64_t Gate::InsideOrParked() const {
+  int64_t sum = 0;
   for (const Shard& shard : inside_) sum += shard.count.load(std::memory_order_seq_cst);
   return sum;
 }

@@ -16,7 +16,8 @@
 //     again: the handler's own pass (of another gate) stands for what it calls.
 // G4  A thread that waits for others to leave (it stops its broker, or a consumer, from inside a
 //     handler) is Parked. Quiet means: nobody inside but the parked. So two handlers that stop the
-//     same broker do not wait for each other, and none waits for itself.
+//     same broker do not wait for each other, and none waits for itself. Inside they are all the
+//     same, and whoever reports who is left counts them (InsideOrParked).
 //
 // The counters are spread over cache lines by thread, because the gate is on the way of every
 // operation: one counter alone costs 5 ns from one thread, but 60 and more from several. G1 needs
@@ -193,6 +194,9 @@ class Gate {
 
   // How many are inside, each but the parked (G4). While the gate is not closed, an estimate.
   int64_t Inside() const;
+
+  // How many are inside, the parked among them.
+  int64_t InsideOrParked() const;
 
   // Deliveries that end with the handlers of parked threads: nobody can wait for them (G4).
   int64_t ParkedDeliveries() const { return parked_deliveries_.load(std::memory_order_seq_cst); }

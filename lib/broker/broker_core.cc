@@ -396,8 +396,7 @@ StopReport BrokerCore::Stop(absl::Duration drain_within, std::stop_token stop) {
 
   // Time is up, or all is done. What begins from here on is turned away.
   env_->tasks.Close();
-  StopReport running;
-  running.calls_running = std::max<int64_t>(env_->gate.Inside() + env_->tasks.Inside(), 0);
+  const int64_t calls_running = env_->gate.InsideOrParked() + env_->tasks.InsideOrParked();
   Registry registry;
   {
     MutexLock lock(&mu_);
@@ -405,10 +404,7 @@ StopReport BrokerCore::Stop(absl::Duration drain_within, std::stop_token stop) {
     std::swap(registry, registry_);
   }
   StopReport report = CloseAll(std::move(registry), /*deleted=*/false);
-  report.calls_running = running.calls_running;
-  // Those whose handlers stop the broker end when it has stopped.
-  report.deliveries_pending =
-      std::max<int64_t>(report.deliveries_pending - env_->tasks.ParkedDeliveries(), 0);
+  report.calls_running = calls_running;
 
   MutexLock lock(&mu_);
   report_ = report;
@@ -482,7 +478,7 @@ StopReport BrokerCore::Reset() {
     rests_until_.clear();
   }
   StopReport report = CloseAll(std::move(fresh), /*deleted=*/true);
-  report.calls_running = std::max<int64_t>(env_->tasks.Inside(), 0);
+  report.calls_running = env_->tasks.InsideOrParked();
   env_->ids.Restart();
   env_->put_events.Reset();
   env_->captured.Clear();

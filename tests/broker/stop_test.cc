@@ -174,7 +174,9 @@ TEST_F(StopTest, AConsumersHandlerThatStopsTheBrokerStillSettlesItsMessage) {
                       }).value();
   runtime_.RunUntilIdle();
   ASSERT_TRUE(report.has_value());
-  EXPECT_TRUE(report->drained()) << "it waited for, or counted, the handler that called it";
+  EXPECT_EQ(report->calls_running, 1) << "the handler that called it, which it did not wait for";
+  EXPECT_FALSE(report->drained());
+  EXPECT_EQ(report->deliveries_pending, 0);
   EXPECT_EQ(report->messages_resting, 2);
   EXPECT_THAT(sent, StatusIs(absl::StatusCode::kUnavailable)) << "by then all is closed";
   runtime_.Advance(absl::Hours(1));
@@ -196,9 +198,33 @@ TEST_F(StopTest, AFunctionMayStopTheBroker) {
   ASSERT_THAT(topic.Publish({.body = "x"}), IsOk());
   runtime_.RunUntilIdle();
   ASSERT_TRUE(report.has_value());
-  EXPECT_EQ(report->calls_running, 0);
-  EXPECT_EQ(report->deliveries_pending, 0) << "its own delivery ends with its handler";
+  EXPECT_EQ(report->calls_running, 1);
+  EXPECT_EQ(report->deliveries_pending, 1) << "its own, which ends with its handler";
   EXPECT_EQ(runtime_.Uptime(), absl::ZeroDuration());
+}
+
+// What it has in hand is in the report, whatever it gives back afterwards.
+TEST_F(StopTest, AFunctionThatStopsTheBrokerAndFailsHasItsDeliveryInTheReport) {
+  std::optional<StopReport> report;
+  Topic topic = broker_.CreateTopic("t").value();
+  Queue full = broker_.CreateQueue("full", {.messages_max = 1}).value();
+  Function f = broker_
+                   .CreateFunction("f", {},
+                                   [&](const FunctionEvent&) {
+                                     report = broker_.Stop(absl::Seconds(10));
+                                     return absl::UnavailableError("not now");
+                                   })
+                   .value();
+  ASSERT_THAT(full.Send({.body = "in the way"}), IsOk());
+  ASSERT_THAT(topic.Subscribe(full), IsOk());
+  Subscription subscription = topic.Subscribe(f).value();
+  ASSERT_THAT(topic.Publish({.body = "x"}), IsOk());
+  runtime_.RunUntilIdle();
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->calls_running, 1);
+  EXPECT_EQ(report->deliveries_pending, 2) << "its own, and the one that waits for room";
+  EXPECT_EQ(report->messages_resting, 1);
+  EXPECT_EQ(runtime_.Uptime(), absl::Seconds(10)) << "it waited for the other, not for itself";
 }
 
 TEST_F(StopTest, ConsumersReceiveNoMore) {
@@ -243,7 +269,8 @@ TEST_F(StopTest, AHandlerOnTopOfABlockedReceiveStopsTheBrokerAtOnce) {
   EXPECT_THAT(replies.Receive({.wait = absl::Seconds(20)}),
               StatusIs(absl::StatusCode::kUnavailable));
   ASSERT_TRUE(report.has_value());
-  EXPECT_TRUE(report->drained());
+  EXPECT_EQ(report->calls_running, 1) << "the handler";
+  EXPECT_EQ(report->messages_resting, 1) << "what it has in hand";
   EXPECT_EQ(runtime_.Uptime(), absl::ZeroDuration());
 }
 
