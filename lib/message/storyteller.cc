@@ -28,6 +28,8 @@ StoryStep Kept(const StoryFact& fact) {
 
 // What a story costs besides its steps: the list's and the map's part.
 constexpr int64_t kStoryBytes = 256;
+// What it costs that it can be found by one more message.
+constexpr int64_t kMentionBytes = 64;
 
 int64_t BytesOf(const StoryStep& step) {
   return static_cast<int64_t>(sizeof(StoryStep) + step.resource.size() + step.destination.size() +
@@ -65,6 +67,7 @@ void Storyteller::Tell(const Id& event_id, const StoryFact& fact) {
     known = shard.by_event.emplace(event_id, std::prev(shard.stories.end())).first;
   }
   Story& story = *known->second;
+  Mention(shard, known->second, step.message_id);
   const int64_t bytes = BytesOf(step);
   if (story.first.size() < steps_max_ / 2) {
     story.first.push_back(std::move(step));
@@ -76,17 +79,43 @@ void Storyteller::Tell(const Id& event_id, const StoryFact& fact) {
   if (story.first.size() + story.latest.size() > steps_max_) LeaveOut(shard, story);
   while (shard.stories.size() > 1 &&
          (static_cast<int64_t>(shard.stories.size()) > events_max_ || shard.bytes > bytes_max_)) {
-    // Y2. It may be the one that is told of: then what comes later finds none.
-    Story& oldest = shard.stories.front();
-    shard.by_event.erase(oldest.event_id);
-    shard.bytes -= oldest.bytes;
-    ++shard.forgotten;
-    forgotten.splice(forgotten.end(), shard.stories, shard.stories.begin());
+    ForgetOldest(shard, &forgotten);
   }
 }
 
-void Storyteller::LeaveOut(Shard& shard, Story& story) const {
+// Y2. It may be the one that is told of: then what comes later finds none.
+void Storyteller::ForgetOldest(Shard& shard, Stories* forgotten) {
+  Story& oldest = shard.stories.front();
+  for (const StoryStep& step : oldest.first) Unmention(shard, oldest, step.message_id);
+  for (const StoryStep& step : oldest.latest) Unmention(shard, oldest, step.message_id);
+  shard.by_event.erase(oldest.event_id);
+  shard.bytes -= oldest.bytes;
+  ++shard.forgotten;
+  forgotten->splice(forgotten->end(), shard.stories, shard.stories.begin());
+}
+
+void Storyteller::Mention(Shard& shard, Stories::iterator story, const Id& message_id) {
+  if (message_id == Id() || message_id == story->event_id) return;
+  const auto [found, is_new] = shard.by_message.try_emplace(message_id, Mentioned{story});
+  if (found->second.story != story) return;
+  ++found->second.steps;
+  if (!is_new) return;
+  story->bytes += kMentionBytes;
+  shard.bytes += kMentionBytes;
+}
+
+void Storyteller::Unmention(Shard& shard, Story& story, const Id& message_id) {
+  const auto found = shard.by_message.find(message_id);
+  if (found == shard.by_message.end() || &*found->second.story != &story) return;
+  if (--found->second.steps > 0) return;
+  shard.by_message.erase(found);
+  story.bytes -= kMentionBytes;
+  shard.bytes -= kMentionBytes;
+}
+
+void Storyteller::LeaveOut(Shard& shard, Story& story) {
   const int64_t bytes = BytesOf(story.latest.front());
+  Unmention(shard, story, story.latest.front().message_id);
   story.latest.pop_front();
   ++story.left_out;
   story.bytes -= bytes;
@@ -112,13 +141,8 @@ std::optional<EventStory> Storyteller::Find(const Id& id) const {
   }
   for (const Shard& shard : shards_) {
     MutexLock lock(&shard.mu);
-    for (const Story& story : shard.stories) {
-      const auto is_it = [&id](const StoryStep& step) { return step.message_id == id; };
-      if (std::any_of(story.first.begin(), story.first.end(), is_it) ||
-          std::any_of(story.latest.begin(), story.latest.end(), is_it)) {
-        return Told(story);
-      }
-    }
+    const auto known = shard.by_message.find(id);
+    if (known != shard.by_message.end()) return Told(*known->second.story);
   }
   return std::nullopt;
 }
@@ -140,6 +164,7 @@ void Storyteller::Clear() {
     MutexLock lock(&shard.mu);
     stories.swap(shard.stories);
     shard.by_event.clear();
+    shard.by_message.clear();
     shard.bytes = 0;
     shard.forgotten = 0;
   }

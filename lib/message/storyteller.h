@@ -8,7 +8,10 @@
 //     it was forgotten or came before, is not kept: old events must not drive out new ones.
 // Y2  A shard holds at most its part of the events and of the bytes. The oldest story goes first; the
 //     only one stays, whatever its size, which steps_max bounds.
-// Y3  Tell() is called under the locks of resources: it takes its shard's lock, and calls nobody.
+// Y3  A story is found by its event and by each message in its steps, at the cost of a lookup in each
+//     shard. by_message has what the steps that are kept say, and nothing else: it goes with them, and
+//     counts among the bytes.
+// Y4  Tell() is called under the locks of resources: it takes its shard's lock, and calls nobody.
 //
 // Why not the Journal: that one tells what must be rebuilt, of messages that rest, by the ids of
 // their resources. This one tells of events what people ask, over all hops, and may forget.
@@ -55,7 +58,7 @@ class Storyteller {
 
   void Tell(const Id& event_id, const StoryFact& fact);
 
-  // By the event's id; or by a message's, which takes a look at everything.
+  // By the event's id, or by a message's.
   std::optional<EventStory> Find(const Id& id) const;
   StoryStats Stats() const;
 
@@ -71,16 +74,27 @@ class Storyteller {
     int64_t left_out = 0;
   };
   using Stories = std::list<Story>;  // oldest first
+  struct Mentioned {
+    Stories::iterator story;  // a message belongs to one event
+    int64_t steps = 0;        // of the story's
+  };
   struct Shard {
     mutable Mutex mu;
     Stories stories ABSL_GUARDED_BY(mu);
     absl::flat_hash_map<Id, Stories::iterator> by_event ABSL_GUARDED_BY(mu);
+    absl::flat_hash_map<Id, Mentioned> by_message ABSL_GUARDED_BY(mu);  // but the event's own id
     int64_t bytes ABSL_GUARDED_BY(mu) = 0;
     int64_t forgotten ABSL_GUARDED_BY(mu) = 0;
   };
 
   static EventStory Told(const Story& story);
-  void LeaveOut(Shard& shard, Story& story) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
+  static void Mention(Shard& shard, Stories::iterator story, const Id& message_id)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
+  static void Unmention(Shard& shard, Story& story, const Id& message_id)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
+  static void LeaveOut(Shard& shard, Story& story) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
+  static void ForgetOldest(Shard& shard, Stories* forgotten)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mu);
   Shard& ShardOf(const Id& event_id);
 
   const size_t steps_max_;
