@@ -100,7 +100,7 @@ struct TopicOptions {
 };
 
 struct PublishRequest {
-  Payload body = {};
+  Payload body = {};          // UTF-8, and not empty
   std::string subject = {};  // optional; under 100 characters, no control characters
   Attributes attributes = {};
   // X-Ray's trace header, or a W3C traceparent; at most 500 bytes of printable ASCII.
@@ -115,7 +115,8 @@ struct PublishRequest {
   // True: the body is a JSON object with a text for each protocol ("sqs", "lambda", "firehose",
   // "http", "https", "email", "email-json", "sms", "application") and one for all others, "default",
   // which must be there. What else it holds is ignored. Filter policies on bodies see the text that
-  // is delivered. SNS's MessageStructure.
+  // is delivered. A text may be empty; but a queue with raw delivery refuses that for good, since its
+  // own messages never are. SNS's MessageStructure.
   bool json_structure = false;
 };
 
@@ -287,10 +288,11 @@ class BANYAN_EXPORT Topic {
  public:
   Topic() = default;
 
-  // Errors  kInvalidArgument: empty body, bad subject, body and attributes over the limit, ids
-  //         missing or out of place, no JSON structure (InvalidParameter); a bad attribute
-  //         (ParameterValueInvalid). kResourceExhausted: a FIFO topic that remembers 100 million
-  //         deduplication ids (Throttled). Nobody gets anything.
+  // Errors  kInvalidArgument: a body that is empty or not UTF-8, a bad subject, body and attributes
+  //         over the limit, ids missing or out of place, no JSON structure (InvalidParameter); a bad
+  //         attribute (ParameterValueInvalid). kResourceExhausted: a FIFO topic that remembers 100
+  //         million deduplication ids (Throttled).
+  //         In each case nobody gets anything.
   absl::StatusOr<PublishResult> Publish(PublishRequest request) const;
 
   // 1 to 10 requests, of 262,144 bytes together; one answer each, in order, and in order they are

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,9 @@ enum class Surrogates { kRefuse, kAccept };
 // Length of the well-formed character at the front of `text`, which is not empty; 0 if there is
 // none.
 size_t Utf8Length(std::string_view text, Surrogates surrogates = Surrogates::kRefuse);
+
+// Where the first byte stands that is not UTF-8; nullopt if all are.
+std::optional<size_t> FirstBadUtf8(std::string_view text);
 
 // Takes the first character off `text`, which is not empty and well-formed (surrogates accepted).
 char32_t TakeUtf8(std::string_view* text);

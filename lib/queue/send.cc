@@ -235,6 +235,11 @@ absl::StatusOr<DedupKey> QueueCore::KeyOf(const Delivery& delivery) const {
 }
 
 absl::Status QueueCore::ValidateDelivery(const Delivery& delivery) const {
+  // An envelope or an event is never empty; a raw message is, where a message structure says so.
+  if (delivery.ShowsAttributes() && delivery.message->body.empty()) {
+    return Error(AwsError::kQueueMissingParameter,
+                 "The request must contain the parameter MessageBody.");
+  }
   if (delivery.ShowsAttributes() && delivery.message->attributes.size() >
                                         static_cast<size_t>(env_->limits.queue.attributes_max)) {
     return Error(AwsError::kQueueInvalidParameterValue, "Number of message attributes [",

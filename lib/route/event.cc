@@ -72,16 +72,6 @@ absl::Status MissingArgument(std::string_view name) {
                " is a required argument.");
 }
 
-// Where the first byte stands that is not UTF-8; nullopt if all are.
-std::optional<size_t> FirstBadUtf8(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const size_t length = Utf8Length(text.substr(i));
-    if (length == 0) return i;
-    i += length;
-  }
-  return std::nullopt;
-}
-
 // `field` may name an element; the parameter is what stands before its bracket. The value is not
 // shown: it is no text.
 absl::Status CheckUtf8(std::string_view parameter, std::string_view field, std::string_view text) {

@@ -54,6 +54,24 @@ absl::Status ValidateSubject(std::string_view subject, const Limits& limits) {
   return absl::OkStatus();
 }
 
+// "must be UTF-8; its byte 3 is 0xFF", or empty. The text is not shown: it is none.
+std::string BrokenUtf8(std::string_view text) {
+  const std::optional<size_t> bad = FirstBadUtf8(text);
+  if (!bad.has_value()) return {};
+  return absl::StrFormat("must be UTF-8; its byte %d is 0x%02X", *bad + 1,
+                         static_cast<unsigned char>(text[*bad]));
+}
+
+// Control characters pass, as SNS does not forbid them.
+absl::Status ValidateBody(std::string_view body) {
+  if (body.empty()) {
+    return Error(AwsError::kTopicInvalidParameter, "Invalid parameter: Empty message");
+  }
+  const std::string broken = BrokenUtf8(body);
+  if (broken.empty()) return absl::OkStatus();
+  return Error(AwsError::kTopicInvalidParameter, "Invalid parameter: Message Reason: ", broken);
+}
+
 absl::Status ValidateId(std::string_view parameter, std::string_view id) {
   constexpr size_t kIdMax = 128;
   const bool is_good =
@@ -226,7 +244,8 @@ absl::Status ValidateTopicAttributes(const Attributes& attributes, const Limits&
                    ".member.dataType' failed to satisfy constraint: Member must not be null");
     }
     const std::string_view type = value.base_type();
-    if (type != "String" && type != "Number" && type != "Binary" && type != "String.Array") {
+    if ((type != "String" && type != "Number" && type != "Binary" && type != "String.Array") ||
+        FirstBadUtf8(value.type).has_value()) {
       return BadAttribute("The message attribute '", name,
                           "' has an invalid message attribute type, the set of supported type "
                           "prefixes is Binary, Number, and String.");
@@ -236,6 +255,10 @@ absl::Status ValidateTopicAttributes(const Attributes& attributes, const Limits&
                           "' must contain non-empty message attribute value for message attribute "
                           "type '",
                           value.type, "'.");
+    }
+    const std::string broken = BrokenUtf8(type == "Binary" ? std::string_view() : value.value);
+    if (!broken.empty()) {
+      return BadAttribute("The message attribute '", name, "' ", broken, ".");
     }
   }
   return absl::OkStatus();
@@ -257,7 +280,8 @@ absl::StatusOr<MessageStructure> ReadMessageStructure(std::string_view body) {
     return Error(AwsError::kTopicInvalidParameter,
                  "Invalid parameter: Message Structure - JSON message body failed to parse");
   }
-  // Of two members with one name the last counts; AWS's pages call two an error, AWS takes them.
+  // Of two members with one name the last counts; AWS's pages call two an error, AWS takes them. An
+  // empty text is a text like others, and is delivered ("the empty string is allowed").
   const auto text_of = [&members](std::string_view name) -> std::optional<std::string> {
     const JsonMember* member = FindMember(*members, name);
     if (member == nullptr || member->kind != JsonToken::kString) return std::nullopt;
@@ -271,6 +295,15 @@ absl::StatusOr<MessageStructure> ReadMessageStructure(std::string_view body) {
   MessageStructure structure = {.others = *std::move(others), .of_protocol = {}};
   for (const Protocol protocol : kProtocols) {
     structure.of_protocol[static_cast<size_t>(protocol)] = text_of(ProtocolName(protocol));
+  }
+  // The text of an escape may be half a surrogate pair, which no UTF-8 can say.
+  bool is_utf8 = !FirstBadUtf8(structure.others).has_value();
+  for (const std::optional<std::string>& text : structure.of_protocol) {
+    is_utf8 = is_utf8 && (!text.has_value() || !FirstBadUtf8(*text).has_value());
+  }
+  if (!is_utf8) {
+    return Error(AwsError::kTopicInvalidParameter,
+                 "Invalid parameter: Message Structure - JSON message body failed to parse");
   }
   return structure;
 }
@@ -305,9 +338,7 @@ absl::Status ValidateBatchPublish(absl::Span<const PublishRequest> requests, con
 absl::Status ValidatePublish(const PublishRequest& request, const TopicKind& topic,
                              const Limits& limits) {
   BANYAN_RETURN_IF_ERROR(ValidateSubject(request.subject, limits));
-  if (request.body.empty()) {
-    return Error(AwsError::kTopicInvalidParameter, "Invalid parameter: Empty message");
-  }
+  BANYAN_RETURN_IF_ERROR(ValidateBody(request.body.view()));
   BANYAN_RETURN_IF_ERROR(ValidateTopicAttributes(request.attributes, limits));
   if (const std::string rule = BrokenTraceRule(request.trace_header); !rule.empty()) {
     return Error(AwsError::kTopicInvalidParameter, "Invalid parameter: trace_header Reason: must ",

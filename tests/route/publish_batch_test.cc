@@ -102,6 +102,48 @@ class MessageStructureTest : public RouteTest {
   Topic topic_ = house_.MakeTopic("t");
 };
 
+// "Values have a minimum length of 0 (the empty string, "", is allowed)", says SNS's model.
+TEST_F(MessageStructureTest, AnEmptyTextIsATextLikeOthers) {
+  const Queue queue = house_.MakeQueue("q");
+  topic_.Subscribe(queue).value();
+  std::vector<std::string> called;
+  topic_
+      .Subscribe(house_.MakeFunction("f",
+                                     [&called](const FunctionEvent& event) {
+                                       called.emplace_back(event.body);
+                                       return absl::OkStatus();
+                                     }))
+      .value();
+  EXPECT_TRUE(Publish(R"({"default":""})").ok());
+  EXPECT_TRUE(Publish(R"({"default":"x","sqs":""})").ok());
+  EXPECT_TRUE(Publish(R"({"default":"","lambda":"y"})").ok());
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(called, ElementsAre("", "x", "y"));
+  const std::vector<std::string> bodies = DrainBodies(queue);
+  ASSERT_THAT(bodies, SizeIs(3));
+  for (const std::string& body : bodies) {
+    EXPECT_NE(body.find("\"Message\" : \"\""), body.npos) << body;
+  }
+}
+
+// SQS takes no empty body, so that raw delivery of one is a fault for good.
+TEST_F(MessageStructureTest, AnEmptyTextGoesToTheDeadLetterQueueOfARawQueue) {
+  const Queue queue = house_.MakeQueue("q"), dead = house_.MakeQueue("dead");
+  const Subscription subscription =
+      topic_.Subscribe(Target(queue).DeadLetter(dead), {.raw = true}).value();
+  EXPECT_TRUE(Publish(R"({"default":"x","sqs":""})").ok());
+  EXPECT_EQ(subscription.Stats().delivery.dead_lettered, 1);
+  EXPECT_EQ(subscription.Stats().delivery.failed_attempts, 1);
+  EXPECT_EQ(queue.Depth().visible, 0);
+  EXPECT_THAT(DrainBodies(dead), ElementsAre(""));
+}
+
+TEST_F(MessageStructureTest, HalfASurrogatePairIsNoText) {
+  EXPECT_EQ(CodeOf(Publish(R"({"default":"\ud83c"})")), "InvalidParameter");
+  EXPECT_EQ(CodeOf(Publish(R"({"default":"x","sqs":"\udf33"})")), "InvalidParameter");
+  EXPECT_TRUE(Publish(R"({"default":"\ud83c\udf33"})").ok());
+}
+
 TEST_F(MessageStructureTest, EachProtocolGetsItsText) {
   const Queue queue = house_.MakeQueue("q");
   std::vector<std::string> called;

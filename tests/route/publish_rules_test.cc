@@ -26,6 +26,28 @@ TEST(PublishRulesTest, AnEmptyMessageIsRefused) {
   EXPECT_EQ(TextOf(Check({})), "Invalid parameter: Empty message");
 }
 
+TEST(PublishRulesTest, WhatIsNotUtf8IsRefusedAndSaysWhere) {
+  EXPECT_EQ(TextOf(Check({.body = "caf\xE9"})),
+            "Invalid parameter: Message Reason: must be UTF-8; its byte 4 is 0xE9");
+  EXPECT_EQ(CodeOf(Check({.body = "caf\xE9"})), "InvalidParameter");
+  EXPECT_EQ(TextOf(Check({.body = std::string(100, 'x') + "\xED\xA0\x80"})),
+            "Invalid parameter: Message Reason: must be UTF-8; its byte 101 is 0xED");
+  EXPECT_EQ(CodeOf(Check({.body = "m", .subject = "caf\xE9"})), "InvalidParameter");
+
+  const absl::Status value = Check({.body = "m", .attributes = {{"A", "v\xFF"}}});
+  EXPECT_EQ(CodeOf(value), "ParameterValueInvalid");
+  EXPECT_EQ(TextOf(value), "The message attribute 'A' must be UTF-8; its byte 2 is 0xFF.");
+  EXPECT_EQ(CodeOf(Check({.body = "m", .attributes = {{"A", {"String.\xFF", "v"}}}})),
+            "ParameterValueInvalid");
+}
+
+TEST(PublishRulesTest, TextInAllScriptsControlsAndBinaryBytesPass) {
+  EXPECT_TRUE(Check({.body = "caf\xC3\xA9 \xF0\x9F\x8C\xB3"}).ok());
+  EXPECT_TRUE(Check({.body = Payload(std::string("a\0b\x01", 4))}).ok());
+  EXPECT_TRUE(Check({.body = "m", .attributes = {{"A", {"Binary", "\xFF\xFE"}}}}).ok());
+  EXPECT_TRUE(Check({.body = "m", .attributes = {{"A", {"String.x", "\xC3\xA9"}}}}).ok());
+}
+
 TEST(PublishRulesTest, SubjectsAreUnderAHundredCharactersWithoutControls) {
   std::string umlauts;
   for (int i = 0; i < 99; ++i) umlauts += "\xC3\xA4";
