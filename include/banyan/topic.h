@@ -243,8 +243,8 @@ class BANYAN_EXPORT Subscription {
 
   // The subscription as it stands, under SNS's names and as SNS's strings: Protocol, Endpoint,
   // FilterPolicy, FilterPolicyScope (with a policy only), RawMessageDelivery, RedrivePolicy,
-  // DeliveryPolicy, ReplayPolicy and what else can be read. One of those can be set; "" unsets a
-  // policy.
+  // DeliveryPolicy, ReplayPolicy, SubscriptionRoleArn (streams; kept, without effect) and what else
+  // can be read. One of those can be set; "" unsets a policy.
   // Errors  kInvalidArgument: another name ("Invalid parameter: AttributeName"), a bad value; a
   //         dead-letter queue that is not there. kNotFound.
   // Source  docs.aws.amazon.com/sns/latest/api/API_SetSubscriptionAttributes.html

@@ -190,6 +190,7 @@ class TopicCore : public Sink,
   absl::Status SetAttribute(const SubscriptionCore& subscription, std::string_view name,
                             std::string_view value);
   absl::Status SetRaw(const SubscriptionCore& subscription, bool raw);
+  absl::Status SetRole(const SubscriptionCore& subscription, std::string_view role_arn);
   absl::Status SetDeadLetter(const SubscriptionCore& subscription,
                              const std::optional<Queue>& dead_letter);
   absl::Status AddPermission(std::string_view label, absl::Span<const std::string> accounts,
@@ -254,6 +255,7 @@ class TopicCore : public Sink,
     std::string delivery_policy = {};                // of HTTP: as it was given
     std::optional<Queue> dead_letter = std::nullopt;
     FilterPolicyScope scope = FilterPolicyScope::kMessageAttributes;  // as it was given last
+    std::string role_arn = {};                                        // of a stream: kept, shown
   };
   using Subscriptions = std::map<uint64_t, Entry>;  // by serial
 

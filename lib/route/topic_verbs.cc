@@ -177,6 +177,7 @@ absl::StatusOr<AttributeStrings> TopicCore::GetAttributes(
     shown.emplace("RedrivePolicy", StrCat("{\"deadLetterTargetArn\":\"",
                                           entry.dead_letter->arn().ToString(), "\"}"));
   }
+  if (!entry.role_arn.empty()) shown.emplace("SubscriptionRoleArn", entry.role_arn);
   if (!entry.delivery_policy.empty()) shown.emplace("DeliveryPolicy", entry.delivery_policy);
   if (IsHttp(subscription.protocol())) {
     shown.emplace("EffectiveDeliveryPolicy",
@@ -209,6 +210,7 @@ absl::Status TopicCore::SetAttribute(const SubscriptionCore& subscription, std::
     return SetRaw(subscription, raw);
   }
   if (name == "DeliveryPolicy") return SetDeliveryPolicy(subscription, value);
+  if (name == "SubscriptionRoleArn") return SetRole(subscription, value);
   if (name == "ReplayPolicy") {
     BANYAN_ASSIGN_OR_RETURN(const std::optional<ReplayPolicy> policy, ParseReplayPolicy(value));
     return SetReplayPolicy(subscription, policy);
@@ -241,6 +243,26 @@ absl::Status TopicCore::SetRaw(const SubscriptionCore& subscription, bool raw) {
   return Error(AwsError::kTopicInvalidParameter, kOnChange,
                "RawMessageDelivery: Delivery protocol [", ProtocolName(protocol),
                "] does not support raw message delivery.");
+}
+
+// SNS needs it to write to a delivery stream. Here nobody asks for permission.
+absl::Status TopicCore::SetRole(const SubscriptionCore& subscription, std::string_view role_arn) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  MutexLock lock(&change_mu_);
+  BANYAN_ASSIGN_OR_RETURN(Entry* const entry, Find(subscription));
+  if (subscription.protocol() != Protocol::kStream) {
+    return Error(AwsError::kTopicInvalidParameter, kOnChange,
+                 "SubscriptionRoleArn: is for delivery streams only, not for protocol [",
+                 ProtocolName(subscription.protocol()), "]");
+  }
+  const absl::StatusOr<Arn> arn = Arn::Parse(role_arn);
+  if (!arn.ok() || arn->service != "iam") {
+    return Error(AwsError::kTopicInvalidParameter, kOnChange,
+                 "SubscriptionRoleArn: Invalid value [", role_arn, "]. Must be the ARN of a role");
+  }
+  entry->role_arn = role_arn;
+  return absl::OkStatus();
 }
 
 absl::Status TopicCore::SetDeadLetter(const SubscriptionCore& subscription,

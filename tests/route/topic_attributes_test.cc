@@ -284,6 +284,26 @@ TEST_F(TopicAttributes, ARedrivePolicyCanComeAndGo) {
   EXPECT_THAT(TextOf(subscription.SetDeadLetter(fifo)), HasSubstr("RedrivePolicy"));
 }
 
+TEST_F(TopicAttributes, ARoleIsForStreamsAndKept) {
+  const Topic topic = broker_.CreateTopic("t").value();
+  const Subscription to_stream = topic.Subscribe(broker_.CreateStream("s").value()).value();
+  EXPECT_THAT(to_stream.GetAttributes().value(), Not(Contains(Key("SubscriptionRoleArn"))));
+  const std::string role = "arn:aws:iam::000000000000:role/firehose";
+  EXPECT_TRUE(to_stream.SetAttribute("SubscriptionRoleArn", role).ok());
+  EXPECT_THAT(to_stream.GetAttributes().value(), Contains(Pair("SubscriptionRoleArn", role)));
+  for (const std::string bad : {"", "firehose", "arn:aws:sqs:us-east-1:000000000000:q"}) {
+    const absl::Status refused = to_stream.SetAttribute("SubscriptionRoleArn", bad);
+    EXPECT_EQ(CodeOf(refused), "InvalidParameter");
+    EXPECT_THAT(TextOf(refused), HasSubstr("SubscriptionRoleArn: Invalid value [" + bad + "]"));
+  }
+  EXPECT_THAT(to_stream.GetAttributes().value(), Contains(Pair("SubscriptionRoleArn", role)));
+
+  const Subscription to_queue = topic.Subscribe(broker_.CreateQueue("q").value()).value();
+  const absl::Status refused = to_queue.SetAttribute("SubscriptionRoleArn", role);
+  EXPECT_EQ(CodeOf(refused), "InvalidParameter");
+  EXPECT_THAT(TextOf(refused), HasSubstr("not for protocol [sqs]"));
+}
+
 TEST_F(TopicAttributes, AFilterPolicyAndItsScopeChangeByName) {
   const Topic topic = broker_.CreateTopic("t").value();
   const Queue queue = broker_.CreateQueue("q").value();
