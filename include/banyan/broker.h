@@ -257,10 +257,10 @@ class BANYAN_EXPORT Broker {
   //   3. deliveries that are pending (functions to be called, retries) are tried;
   //   4. everything is closed, and what is left is counted.
   // It returns as soon as 2 and 3 have nothing left to do, and goes on to 4 when `stop` is
-  // requested. Called from inside a handler, it does not wait for that handler, nor for calls
-  // beneath it on its own stack. Once only; a second call answers the same report. Not to be called
-  // by a tap or a log sink, which run inside calls that Stop would wait for. `drain_within` is the
-  // Runtime's time: with a frozen clock it does not end by itself.
+  // requested. Called from inside a handler, it waits neither for that nor for receives beneath it
+  // on its own stack; but it does for a Publish that called it inline. Once only; a second call
+  // answers the same report. Not to be called by a tap or a log sink, which run inside calls that
+  // Stop would wait for. `drain_within` is the Runtime's time: a frozen clock does not end it.
   StopReport Stop(absl::Duration drain_within, std::stop_token stop = {});
 
   // Back to an empty broker, for tests: every resource is deleted, names are free at once, ids

@@ -187,7 +187,8 @@ struct SubscriptionOptions {
   // Runtime, soon. The price: the publisher waits for the handler, and whatever the handler does
   // takes its stack; FunctionOptions::concurrency and pending_max do not count. A call that fails
   // is tried again as any other, on the Runtime. A handler may publish, also to this topic; that it
-  // does not do so for ever is up to him. Banyan's own.
+  // does not do so for ever is up to him. If it stops the broker, it gives it no time to drain:
+  // Stop() would wait for the Publish beneath it until that is over. Banyan's own.
   bool call_inline = false;
 
   // Begins with a replay. FIFO topics that have an archive.
