@@ -144,12 +144,18 @@ class OutboxTable : public banyan::OutboxTable {
     }
   }
 
-  absl::StatusOr<int64_t> Last() override {
+  absl::StatusOr<std::vector<int64_t>> Sequences(int64_t max) override {
     Statement select(connection_,
-                     "SELECT coalesce(max(sequence), 0) FROM banyan_outbox WHERE error IS NULL");
-    const absl::StatusOr<bool> there = select.Step();
-    if (!there.ok()) return there.status();
-    return select.Integer(0);
+                     "SELECT sequence FROM banyan_outbox WHERE error IS NULL ORDER BY sequence "
+                     "LIMIT ?");
+    select.Bind(1, max);
+    std::vector<int64_t> sequences;
+    for (;;) {
+      const absl::StatusOr<bool> there = select.Step();
+      if (!there.ok()) return there.status();
+      if (!*there) return sequences;
+      sequences.push_back(select.Integer(0));
+    }
   }
 
   absl::Status Delete(absl::Span<const int64_t> sequences) override {

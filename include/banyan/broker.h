@@ -81,7 +81,8 @@ struct BrokerOptions {
 
 // What a stop or reset left behind. Exact if calls_running is 0; else those may still move things. A
 // handler that stops the broker itself is still inside, and counts; so does the delivery that it has
-// in hand, which ends when it returns. What it is told is never drained().
+// in hand, which ends when it returns (but for one that Publish made inline and that is not pending
+// until it has failed). What it is told is never drained().
 struct StopReport {
   int64_t calls_running = 0;       // calls and handlers still inside when time was up
   int64_t deliveries_pending = 0;  // waiting for another attempt, lost with the broker; or in hand

@@ -15,7 +15,8 @@
 // subscription asks for that: SubscriptionOptions::call_inline), and never under a lock of the
 // library: it may publish, send, delete its own topic, or stop the broker.
 //
-// Threads   The handler is const and may run on several threads at once, at most `concurrency`.
+// Threads   The handler is const and may run on several threads at once, at most `concurrency`
+//           (and beside that on the threads of those who publish to it inline).
 //           With concurrency 1, deliveries run in the order in which they were accepted.
 // Lifetime  A Function is a handle, as Queue is. What the handler refers to must outlive
 //           Broker::DeleteFunction() or Broker::Stop(), whichever comes first.

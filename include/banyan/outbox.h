@@ -40,8 +40,9 @@
 // Lifetime  The table outlives the Outbox, or its Stop(). The Outbox may outlive its Broker and
 //           Runtime: calls then answer kUnavailable.
 // Stopping  When the broker stops, the relay stops; what it has not published stays in the table.
-// Bounds    The relay holds at most `batch_size` rows. Each round reads all rows that wait, also
-//           those of a resource that refuses: a queue that is full for long has its price here.
+// Bounds    The relay holds at most `batch_size` rows, and the sequences of a million. Each round reads
+//           all rows that wait, also those of a resource that refuses: a queue that is full for long
+//           has its price here, and with a million rows before it holds back all the others.
 // Clock     The Runtime's.
 #ifndef BANYAN_OUTBOX_H_
 #define BANYAN_OUTBOX_H_
@@ -107,11 +108,12 @@ class BANYAN_EXPORT OutboxTable {
   //   ORDER BY sequence LIMIT ?
   virtual absl::StatusOr<std::vector<OutboxRow>> Read(int64_t after, int64_t max) = 0;
 
-  // The highest sequence of a row that is committed and not parked; 0 when there is none. Asked at
-  // the beginning of each round, which leaves what is committed later to the next.
+  // The sequences of the rows that Read() would give, rising from the lowest; at most `max`. Asked at
+  // the beginning of each round, which leaves to the next whatever is committed later: so rows of
+  // one transaction are never parted by rows that Read() shows a moment later.
   //
-  //   SELECT coalesce(max(sequence), 0) FROM banyan_outbox WHERE error IS NULL
-  virtual absl::StatusOr<int64_t> Last() = 0;
+  //   SELECT sequence FROM banyan_outbox WHERE error IS NULL ORDER BY sequence LIMIT ?
+  virtual absl::StatusOr<std::vector<int64_t>> Sequences(int64_t max) = 0;
 
   // For good, and durably, when it answers OK. One that is not there any more is no error.
   //

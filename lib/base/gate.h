@@ -81,9 +81,12 @@ class Gate {
   // many pending deliveries end with the handler that runs in it.
   class Guest {
    public:
-    // `host`: whose handler it is, for CountOf.
-    explicit Guest(const Gate& gate, int64_t deliveries = 0, const void* host = nullptr)
-        : gate_(gate), deliveries_(deliveries), host_(host), outer_(innermost_) {
+    // `host`: whose handler it is, for CountOf. `passes`: 1 if a pass of the gate for handlers is
+    // this guest's alone, so that it counts for who parks; 0 if it stands beneath a call or a
+    // guest that has one.
+    explicit Guest(const Gate& gate, int64_t deliveries = 0, const void* host = nullptr,
+                   int64_t passes = 1)
+        : gate_(gate), deliveries_(deliveries), passes_(passes), host_(host), outer_(innermost_) {
       innermost_ = this;
     }
     ~Guest() { innermost_ = outer_; }
@@ -105,6 +108,7 @@ class Gate {
     static inline constinit thread_local Guest* innermost_ = nullptr;
     const Gate& gate_;
     const int64_t deliveries_;
+    const int64_t passes_;
     const void* const host_;
     Guest* const outer_;
     const void* parked_by_ = nullptr;
@@ -119,7 +123,7 @@ class Gate {
       for (Guest* guest = first_; guest != nullptr; guest = guest->outer_) {
         if (&guest->gate_ != &guest_of || guest->parked_by_ != nullptr) continue;
         guest->parked_by_ = this;
-        ++parked_;
+        parked_ += guest->passes_;
         deliveries_ += guest->deliveries_;
       }
       if (parked_ == 0) return;

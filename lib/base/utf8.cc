@@ -2,26 +2,10 @@
 #include "base/utf8.h"
 
 #include <algorithm>
-#include <cstring>
+
+#include "simdjson.h"
 
 namespace banyan::inline v0_1::internal {
-
-namespace {
-
-// Written so that compilers turn it into a few vector instructions.
-bool AllAscii64(const char* bytes) {
-  uint8_t all = 0;
-  for (int i = 0; i < 64; ++i) all |= static_cast<uint8_t>(bytes[i]);
-  return all < 0x80;
-}
-
-bool AllAscii8(const char* bytes) {
-  uint64_t word;
-  std::memcpy(&word, bytes, sizeof(word));
-  return (word & 0x8080808080808080) == 0;
-}
-
-}  // namespace
 
 // Table 3-7 of the Unicode standard.
 size_t Utf8Length(std::string_view text, Surrogates surrogates) {
@@ -41,20 +25,12 @@ size_t Utf8Length(std::string_view text, Surrogates surrogates) {
 }
 
 std::optional<size_t> FirstBadUtf8(std::string_view text) {
-  constexpr size_t kStep = 64;
+  // Most texts are good, and whoever publishes waits.
+  if (simdjson::validate_utf8(text.data(), text.size())) return std::nullopt;
   for (size_t i = 0; i < text.size();) {
-    // Most texts are ASCII, and whoever publishes waits.
-    while (text.size() - i >= kStep && AllAscii64(text.data() + i)) i += kStep;
-    const size_t end = std::min(text.size(), i + kStep);
-    while (i < end) {
-      if (text.size() - i >= 8 && AllAscii8(text.data() + i)) {
-        i += 8;
-        continue;
-      }
-      const size_t length = Utf8Length(text.substr(i));
-      if (length == 0) return i;
-      i += length;
-    }
+    const size_t length = Utf8Length(text.substr(i));
+    if (length == 0) return i;
+    i += length;
   }
   return std::nullopt;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/outbox_relay.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -308,10 +309,11 @@ OutboxStats OutboxRelay::Stats() const {
 bool OutboxRelay::Page() {
   page_failed_ = false;
   if (!DeletePublished()) return false;
-  if (!last_.has_value()) {
-    const auto last = CallHandler<absl::StatusOr<int64_t>>([this] { return table_.Last(); });
-    if (!last.ok()) return TableFailed("Last", last.status());
-    last_ = *last;
+  if (!round_rows_.has_value()) {
+    using Sequences = absl::StatusOr<std::vector<int64_t>>;
+    Sequences told = CallHandler<Sequences>([this] { return table_.Sequences(kRoundRowsMax); });
+    if (!told.ok()) return TableFailed("Sequences", told.status());
+    round_rows_ = *std::move(told);
   }
   using Rows = absl::StatusOr<std::vector<OutboxRow>>;
   const Rows rows = CallHandler<Rows>([this] { return table_.Read(after_, options_.batch_size); });
@@ -325,7 +327,7 @@ bool OutboxRelay::Page() {
           absl::InternalError(ToAbsl(StrCat("row ", row.sequence, " came behind ", after_))));
       break;
     }
-    if (GoesBeyond(row) || !MayGoOn() || !Relay(row)) {
+    if (page_failed_ || !MayGoOn() || (IsOfRound(row) && !Relay(row))) {
       more = false;
       break;
     }
@@ -334,18 +336,21 @@ bool OutboxRelay::Page() {
   return DeletePublished() && more;
 }
 
-// Whether the round ends before this row (O4).
-bool OutboxRelay::GoesBeyond(const OutboxRow& row) {
-  if (row.sequence <= *last_) return false;
-  if (std::exchange(beyond_, row.sequence) == row.sequence) {
-    // The row was there before Last was called. Going on could ask for ever.
-    TableFailed("Last", absl::InternalError(ToAbsl(
-                            StrCat("row ", row.sequence, " lies behind the last, ", *last_))));
-    return true;
+// O4. If not, there is another round after this one.
+bool OutboxRelay::IsOfRound(const OutboxRow& row) {
+  if (std::binary_search(round_rows_->begin(), round_rows_->end(), row.sequence)) return true;
+  if (static_cast<int64_t>(round_rows_->size()) == kRoundRowsMax) return false;  // the next poll's
+  if (untold_ == row.sequence) {
+    // It was there before this round began. Going on could ask for ever.
+    TableFailed(
+        "Sequences",
+        absl::InternalError(ToAbsl(StrCat("row ", row.sequence, " is there, and was not told"))));
+    return false;
   }
   MutexLock lock(&mu_);
+  if (!again_) untold_ = row.sequence;
   again_ = true;
-  return true;
+  return false;
 }
 
 bool OutboxRelay::Relay(const OutboxRow& row) {
@@ -467,7 +472,7 @@ void OutboxRelay::EndRound() {
     std::erase_if(refusals_,
                   [this](const auto& entry) { return !held_back_.contains(entry.first); });
   }
-  last_.reset();
+  round_rows_.reset();
   after_ = kFirst;
   held_back_.clear();
   MutexLock lock(&mu_);

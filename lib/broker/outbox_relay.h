@@ -8,7 +8,7 @@
 //
 //   Committed, timer --> Wake --> [page] --> [page] --> ... --> end of round, timer
 //                                   |
-//     Last (first page), Read --> each row: parse, find, publish --> Delete those that were published
+//     Sequences, then Read --> each row: parse, find, publish --> Delete those that were published
 //                                   |              |
 //                                   |              +-- for now not: the rest of its resource waits
 //                                   +-- never: Park
@@ -21,12 +21,10 @@
 //     is published twice, and what must be remembered is one page.
 // O3  Rows of a resource go in the order of their sequences: when one is refused for now, those
 //     behind it are passed over until the next round. A row that is parked is out of the way.
-// O4  A round reads from the lowest sequence on, not from where the last one ended: a transaction
-//     that began earlier may commit later, and its rows have lower sequences. And it ends at the
-//     row that was last when it began. Of two transactions, the second begun when the first had
-//     committed, the first may commit behind the pages read so far: then its rows wait for the next
-//     round, and so must those of the second. They do: their sequences were given after this round
-//     began, so they are above its end.
+// O4  A round publishes the rows that were there when it began (round_rows_), from the lowest on; what
+//     is committed meanwhile, below the pages read so far or above them, waits for the next. So a
+//     round shows the table of one moment: rows of a transaction are in it all or none, and if one
+//     that began later is in it, so is every one that had committed before.
 // O5  A page holds a pass of the broker's `tasks`, so the Runtime is there; and ends when `gate` is
 //     not open, so a stopping broker waits for one request at most.
 // O6  When Stop() has returned, the table is not called any more: it waits for the page that runs.
@@ -79,6 +77,9 @@ class OutboxRelay : public std::enable_shared_from_this<OutboxRelay> {
   bool forked() const { return env_->gate.Look() == Gate::Answer::kForked; }
 
  private:
+  // Of one round; 8 bytes each.
+  static constexpr int64_t kRoundRowsMax = 1'000'000;
+
   // Below every sequence.
   static constexpr int64_t kFirst = std::numeric_limits<int64_t>::min();
 
@@ -102,7 +103,7 @@ class OutboxRelay : public std::enable_shared_from_this<OutboxRelay> {
 
   // For the page that runs (O1). The bools say whether the round goes on.
   bool Page();
-  bool GoesBeyond(const OutboxRow& row);
+  bool IsOfRound(const OutboxRow& row);
   bool Relay(const OutboxRow& row);
   bool IsRefusedTooLong(const OutboxRow& row, const std::string& arn);
   bool DeletePublished();
@@ -118,11 +119,11 @@ class OutboxRelay : public std::enable_shared_from_this<OutboxRelay> {
   const std::stop_token never_wait_;  // for room in a queue
 
   // Touched by the page that runs and nobody else (O1).
-  std::optional<int64_t> last_;      // O4: where this round ends; none before its first page
-  int64_t beyond_ = kFirst;          // the row behind the end of the round before
-  int64_t after_ = kFirst;           // the highest sequence read in this round
-  int64_t passed_over_ = 0;          // rows, in this round
-  std::set<std::string> held_back_;  // ARNs of the resources that refused in this round
+  std::optional<std::vector<int64_t>> round_rows_;  // O4; none before the round's first page
+  int64_t untold_ = kFirst;                  // a row that Read showed and Sequences had not told
+  int64_t after_ = kFirst;                   // the highest sequence read in this round
+  int64_t passed_over_ = 0;                  // rows, in this round
+  std::set<std::string> held_back_;          // ARNs of the resources that refused in this round
   std::map<std::string, Refusal> refusals_;  // by ARN
   std::vector<int64_t> published_;           // O2
   bool page_failed_ = false;                 // the table did, in this page

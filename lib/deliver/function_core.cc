@@ -154,8 +154,11 @@ void FunctionCore::Work() {
 }
 
 absl::Status FunctionCore::CallInline(const Delivery& delivery) {
-  // A stopping broker still takes what the handler sends.
-  const Gate::Guest guest(env_->gate, /*deliveries=*/0, /*host=*/this);
+  // A stopping broker still takes what the handler sends. A first attempt lies beneath the call that
+  // publishes, and nothing is pending; a later one is a task of the courier's, with a pass and a
+  // pending delivery.
+  const int64_t retries = delivery.attempt > 1 ? 1 : 0;
+  const Gate::Guest guest(env_->gate, /*deliveries=*/retries, /*host=*/this, /*passes=*/retries);
   if ((inline_word_.fetch_add(kEntered, std::memory_order_acquire) & kClosed) != 0) {
     LeaveInline(/*called=*/false);
     MutexLock lock(&mu_);

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "base/utf8.h"
 #include "deliver/retry.h"
 #include "message/errors.h"
 #include "queue/core.h"
@@ -198,6 +199,12 @@ absl::StatusOr<SchedulerCore::Checked> SchedulerCore::Check(std::string_view nam
         "1 validation error detected: Value at 'target.input' failed to satisfy "
         "constraint: Member must have length less than or equal to ",
         env_->limits.schedule.input_bytes_max, "; it has ", options.input.size(), ".");
+  }
+  if (const std::optional<size_t> bad = FirstBadUtf8(options.input); bad.has_value()) {
+    return Invalid(
+        "1 validation error detected: Value at 'target.input' failed to satisfy constraint: "
+        "Member must be well-formed UTF-8; byte ",
+        *bad, " is not.");
   }
   std::string compact;
   if (std::holds_alternative<Function>(options.target.to()) && !options.input.empty() &&

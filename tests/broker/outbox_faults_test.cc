@@ -234,23 +234,23 @@ TEST_F(OutboxFaultsTest, ATableWhoseRowsDoNotRiseIsNotReadForEver) {
   EXPECT_EQ(outbox.Stats().table_failures, 1);
 }
 
-TEST_F(OutboxFaultsTest, ATableWhoseLastRowIsNotTheLastDoesNotKeepTheRelayBusy) {
+TEST_F(OutboxFaultsTest, ATableThatDoesNotTellARowDoesNotKeepTheRelayBusy) {
   Outbox outbox = MakeOutbox();
   CommitSends(outbox, jobs_, {"a"});
-  database_.lie_of_last = -1;
+  database_.left_out = 1;
   outbox.Start();
   runtime_.RunUntilIdle();  // ends
   EXPECT_EQ(outbox.Stats().table_failures, 1);
-  EXPECT_THAT(log_.others(), ElementsAre(HasSubstr("row 1 lies behind the last, 0")));
-  database_.lie_of_last = 0;
+  EXPECT_THAT(log_.others(), ElementsAre(HasSubstr("row 1 is there, and was not told")));
+  database_.left_out = 0;
   runtime_.Advance(kPoll);
   EXPECT_THAT(PeekBodies(jobs_), ElementsAre("a"));
 }
 
-TEST_F(OutboxFaultsTest, ATableThatCannotTellItsLastRowIsAskedAgain) {
+TEST_F(OutboxFaultsTest, ATableThatCannotTellItsSequencesIsAskedAgain) {
   Outbox outbox = MakeOutbox();
   CommitSends(outbox, jobs_, {"a"});
-  database_.last_faults = 1;
+  database_.sequences_faults = 1;
   outbox.Start();
   runtime_.RunUntilIdle();
   EXPECT_THAT(PeekBodies(jobs_), IsEmpty());

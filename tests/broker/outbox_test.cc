@@ -93,6 +93,31 @@ TEST_F(OutboxTest, PollsGoOnAtTheirIntervalHoweverOftenSomebodyCommits) {
   EXPECT_EQ(reads, 10);
 }
 
+// It commits while a round is between two of its pages, with rows in both.
+TEST_F(OutboxTest, RowsOfOneTransactionKeepTheirOrderWheneverItCommits) {
+  for (const int when : {1, 2, 3, 4, 5}) {
+    SCOPED_TRACE(when);
+    const Queue jobs = broker_.CreateQueue("late-" + std::to_string(when)).value();
+    Outbox outbox = MakeOutbox({.batch_size = 2});
+    Transaction late(database_), other(database_);
+    ASSERT_THAT(outbox.SendIn(late, jobs, {.body = "first"}), IsOk());
+    for (int i = 0; i < 3; ++i) ASSERT_THAT(outbox.SendIn(other, others_, {.body = "x"}), IsOk());
+    ASSERT_THAT(outbox.SendIn(late, jobs, {.body = "second"}), IsOk());
+    for (int i = 0; i < 3; ++i) ASSERT_THAT(outbox.SendIn(other, others_, {.body = "x"}), IsOk());
+    other.Commit();
+    int reads = 0;
+    database_.on_read = [&] {
+      if (++reads == when) late.Commit();
+    };
+    outbox.Start();
+    runtime_.RunUntilIdle();
+    runtime_.Advance(kPoll);
+    runtime_.Advance(kPoll);
+    database_.on_read = nullptr;
+    EXPECT_THAT(PeekBodies(jobs), ElementsAre("first", "second"));
+  }
+}
+
 // Two transactions, the second begun when the first had committed; the first commits behind the page
 // that was read, the second before the next page is.
 TEST_F(OutboxTest, ALateCommitIsNotOvertakenByTheNextTransaction) {

@@ -59,11 +59,11 @@ class FakeDatabase : public OutboxTable {
   // How many of the next calls fail.
   std::atomic<int> insert_faults{0};
   std::atomic<int> read_faults{0};
-  std::atomic<int> last_faults{0};
+  std::atomic<int> sequences_faults{0};
   std::atomic<int> delete_faults{0};
   std::atomic<int> park_faults{0};
   std::function<void()> on_read;                // runs inside Read
-  std::atomic<int64_t> lie_of_last{0};          // added to what Last answers
+  std::atomic<int64_t> left_out{0};             // what Sequences does not tell
   std::atomic<bool> must_not_be_called{false};  // by the relay
 
   absl::StatusOr<std::vector<OutboxRow>> Read(int64_t after, int64_t max) override {
@@ -79,15 +79,16 @@ class FakeDatabase : public OutboxTable {
     return found;
   }
 
-  absl::StatusOr<int64_t> Last() override {
+  absl::StatusOr<std::vector<int64_t>> Sequences(int64_t max) override {
     const Call call(this);
-    if (TakeFault(&last_faults)) return absl::UnavailableError("no connection");
+    if (TakeFault(&sequences_faults)) return absl::UnavailableError("no connection");
+    std::vector<int64_t> found;
     MutexLock lock(&mu_);
-    int64_t last = 0;
     for (const auto& [sequence, row] : rows_) {
-      if (row.error.empty()) last = sequence;
+      if (static_cast<int64_t>(found.size()) == max) break;
+      if (row.error.empty() && sequence != left_out) found.push_back(sequence);
     }
-    return last + lie_of_last;
+    return found;
   }
 
   absl::Status Delete(absl::Span<const int64_t> sequences) override {

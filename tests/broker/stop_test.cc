@@ -227,6 +227,54 @@ TEST_F(StopTest, AFunctionThatStopsTheBrokerAndFailsHasItsDeliveryInTheReport) {
   EXPECT_EQ(runtime_.Uptime(), absl::Seconds(10)) << "it waited for the other, not for itself";
 }
 
+// Its retry is the courier's: that it waits for neither itself nor its own delivery.
+TEST_F(StopTest, AFunctionRetriedInlineThatStopsTheBrokerDoesNotWaitForItself) {
+  std::optional<StopReport> report;
+  int calls = 0;
+  Function f = broker_
+                   .CreateFunction("f", {},
+                                   [&](const FunctionEvent&) -> absl::Status {
+                                     if (++calls == 1) return absl::UnavailableError("not now");
+                                     report = broker_.Stop(absl::InfiniteDuration());
+                                     return absl::OkStatus();
+                                   })
+                   .value();
+  Topic topic = broker_.CreateTopic("t").value();
+  ASSERT_THAT(topic.Subscribe(f, {.call_inline = true}), IsOk());
+  ASSERT_THAT(topic.Publish({.body = "x"}), IsOk());
+  runtime_.RunUntilIdle();
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->calls_running, 1);
+  EXPECT_EQ(report->deliveries_pending, 1);
+}
+
+// The handler that publishes has the pass; the function it calls inline has none of its own.
+TEST_F(StopTest, AFunctionCalledInlineWithinAHandlerStopsTheBrokerAndIsOneCall) {
+  std::optional<StopReport> report;
+  Topic inner = broker_.CreateTopic("inner").value();
+  Function stops = broker_
+                       .CreateFunction("stops", {},
+                                       [&](const FunctionEvent&) {
+                                         report = broker_.Stop(absl::InfiniteDuration());
+                                         return absl::OkStatus();
+                                       })
+                       .value();
+  Function publishes = broker_
+                           .CreateFunction("publishes", {},
+                                           [&](const FunctionEvent&) {
+                                             return inner.Publish({.body = "x"}).status();
+                                           })
+                           .value();
+  Topic outer = broker_.CreateTopic("outer").value();
+  ASSERT_THAT(inner.Subscribe(stops, {.call_inline = true}), IsOk());
+  ASSERT_THAT(outer.Subscribe(publishes), IsOk());
+  ASSERT_THAT(outer.Publish({.body = "x"}), IsOk());
+  runtime_.RunUntilIdle();
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->calls_running, 1);
+  EXPECT_EQ(report->deliveries_pending, 1) << "of the handler that publishes";
+}
+
 TEST_F(StopTest, ConsumersReceiveNoMore) {
   Queue jobs = broker_.CreateQueue("jobs").value();
   int calls = 0;

@@ -586,6 +586,9 @@ TEST_F(ScheduleTest, BadNamesTargetsAndInputsAreRefused) {
   EXPECT_EQ(CodeOf(Refused(options)), "ValidationException");
   options.input.pop_back();
   EXPECT_THAT(Refused(options), IsOk());
+  options.input = "caf\xE9";
+  EXPECT_THAT(TextOf(Refused(options)), HasSubstr("well-formed UTF-8; byte 3 is not"));
+  options = Telling("rate(1 hour)");
   options.description = std::string(513, 'd');
   EXPECT_EQ(CodeOf(Refused(options)), "ValidationException");
   options = Telling("rate(1 hour)");  // its input is no JSON
