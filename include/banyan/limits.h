@@ -91,6 +91,10 @@ struct BANYAN_EXPORT Limits {
     absl::Duration retention_min = absl::Hours(24);
     absl::Duration retention_max = absl::Hours(8'760);
     absl::Duration iterator_life = absl::Minutes(5);
+    int64_t updates_per_day = 10;       // UpdateShardCount, in any 24 hours
+    int64_t shards_made_max = 100'000;  // over a stream's life: each costs some 500 bytes. Ours
+    // How long a stream is CREATING or UPDATING: a matter of seconds on AWS.
+    absl::Duration transition_time = absl::ZeroDuration();
   };
   struct Consumer {
     int64_t filters_max = 5;           // AWS: 10 by request

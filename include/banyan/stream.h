@@ -73,9 +73,11 @@ struct RecordHeader {
 static_assert(sizeof(RecordHeader) == 24);
 }  // namespace internal
 
+enum class StreamStatus { kCreating, kActive, kUpdating, kDeleting };
+
 struct StreamOptions {
-  // Shards, each over an equal range of hash keys. 1 to 10,000. More shards: more writers side by
-  // side, and less order, which holds within a shard only.
+  // Shards to begin with, each over an equal range of hash keys. 1 to 10,000. More shards: more
+  // writers side by side, and less order, which holds within a shard only. See SplitShard().
   int64_t shards = 1;
 
   // How long a record can be read. 24h to 365 days.
@@ -145,6 +147,10 @@ struct PutRequest {
   // X-Ray's trace header, or a W3C traceparent. At most 500 bytes of printable ASCII; not part of
   // the record's size.
   std::string_view trace_header = {};
+
+  // A number that the record's shall be above: that of the record before it with this key. It always
+  // is, and one that no record of this stream can have is refused. PutRecords does not look at it.
+  std::optional<SequenceNumber> sequence_number_for_ordering = {};
 };
 
 struct PutResult {
@@ -158,7 +164,49 @@ struct ShardInfo {
   std::string ending_hash_key;
   SequenceNumber starting_sequence;  // below the first record's
 
+  // What it was split from; or the two that were merged, the one that was named first.
+  std::optional<ShardId> parent = {};
+  std::optional<ShardId> adjacent_parent = {};
+
+  // Above all of its records. Unset: it is open.
+  std::optional<SequenceNumber> ending_sequence = {};
+
+  bool is_open() const { return !ending_sequence.has_value(); }
   friend bool operator==(const ShardInfo&, const ShardInfo&) = default;
+};
+
+// What ListShards() lists, in the order in which they were made.
+struct ShardFilter {
+  enum class Kind {
+    kFromTrimHorizon,  // all that can still be read
+    kAtTrimHorizon,    // those that were open when retention began to count, or were made first
+    kAtLatest,         // the open ones
+    kAtTimestamp,      // those that were open at `time`
+    kFromTimestamp,    // those, and all that were made later
+    kAfterShardId,     // all that can be read and were made after `shard`
+  };
+  Kind kind = Kind::kFromTrimHorizon;
+  ShardId shard = {};
+  absl::Time time = absl::InfinitePast();
+  int64_t max_results = 10'000;  // go on with kAfterShardId and the last one
+};
+
+// What a closed shard became: read on here.
+struct ChildShard {
+  ShardId id;
+  std::vector<ShardId> parents;
+  std::string starting_hash_key;
+  std::string ending_hash_key;
+
+  friend bool operator==(const ChildShard&, const ChildShard&) = default;
+};
+
+struct StreamDescription {
+  StreamStatus status = StreamStatus::kActive;
+  int64_t open_shards = 0;
+  absl::Duration retention;
+  int64_t record_bytes_max = 0;
+  absl::Time created;
 };
 
 // Where an iterator begins.
@@ -284,6 +332,9 @@ class BANYAN_EXPORT RecordBatch {
   // How long the oldest record not yet read has been waiting, in milliseconds; 0 if there is none.
   int64_t millis_behind_latest() const { return millis_behind_latest_; }
 
+  // With the answer that has no next(): what the shard became, for it was split or merged.
+  const std::vector<ChildShard>& child_shards() const { return child_shards_; }
+
  private:
   friend class internal::StreamCore;
 
@@ -291,6 +342,7 @@ class BANYAN_EXPORT RecordBatch {
   absl::Span<const Record> records_;
   std::optional<ShardIterator> next_;
   int64_t millis_behind_latest_ = 0;
+  std::vector<ChildShard> child_shards_;
 };
 
 // The stream's books, over all shards: accepted = expired + trimmed_early + resting.
@@ -328,7 +380,61 @@ class BANYAN_EXPORT Stream {
   absl::StatusOr<std::vector<absl::StatusOr<PutResult>>> PutRecords(
       absl::Span<const PutRequest> requests) const;
 
-  absl::StatusOr<std::vector<ShardInfo>> ListShards() const;
+  // Errors  kInvalidArgument: max_results below 1.
+  // Source  .../API_ListShards.html
+  absl::StatusOr<std::vector<ShardInfo>> ListShards(const ShardFilter& filter = {}) const;
+
+  // Closes a shard and makes two of its range, of which the second begins at
+  // `new_starting_hash_key` (decimal; empty: in the middle). Writers and readers go on meanwhile.
+  // What rests in the closed shard stays there: read it to its end, then its children, and equal
+  // keys keep their order. Done on return, and the stream active again, unless
+  // Limits::Stream::transition_time says otherwise.
+  //
+  // Errors  kNotFound: no such shard. kInvalidArgument: a key that is not well inside the range.
+  //         kFailedPrecondition (ResourceInUseException): the shard is closed; the stream is not
+  //         active. kResourceExhausted (LimitExceededException): too many shards.
+  // Source  .../API_SplitShard.html
+  absl::Status SplitShard(ShardId shard, std::string_view new_starting_hash_key = {}) const;
+  absl::Status SplitShard(std::string_view shard_id,
+                          std::string_view new_starting_hash_key = {}) const;
+
+  // Closes two open shards whose ranges touch, and makes one of both.
+  //
+  // Errors  as SplitShard(); kInvalidArgument: they do not touch.
+  // Source  .../API_MergeShards.html
+  absl::Status MergeShards(ShardId shard, ShardId adjacent_shard) const;
+  absl::Status MergeShards(std::string_view shard_id, std::string_view adjacent_shard_id) const;
+
+  // Splits and merges until so many equal ranges are open. Shards that only pass by on the way are
+  // closed before anything is put into them.
+  //
+  // Errors  as SplitShard(); kInvalidArgument: less than half, or more than twice as many as are
+  //         open. kResourceExhausted: more often than Limits::Stream::updates_per_day.
+  // Source  .../API_UpdateShardCount.html
+  absl::Status UpdateShardCount(int64_t target_shard_count) const;
+
+  // A longer life for what rests and what comes; what was trimmed does not come back. Or a shorter
+  // one, which ends what is older at once.
+  //
+  // Errors  kInvalidArgument: out of range; not longer, or not shorter, than it is.
+  //         kFailedPrecondition: the stream is not active.
+  // Source  .../API_IncreaseStreamRetentionPeriod.html, .../API_DecreaseStreamRetentionPeriod.html
+  absl::Status IncreaseRetention(absl::Duration retention) const;
+  absl::Status DecreaseRetention(absl::Duration retention) const;
+
+  // Errors  kInvalidArgument: not 1 to 10 MiB, or more than shard_bytes_max has room for.
+  //         kFailedPrecondition: the stream is not active.
+  // Source  .../API_UpdateMaxRecordSize.html
+  absl::Status UpdateMaxRecordSize(int64_t record_bytes_max) const;
+
+  // Ends what lies before a record of a shard, as retention would later. AWS has no such call; it
+  // is for tests, and for who has done with a part.
+  //
+  // Errors  kNotFound: no such shard. kInvalidArgument: not a number of that shard.
+  absl::Status TrimBefore(const SequenceNumber& sequence) const;
+
+  // Source  .../API_DescribeStreamSummary.html
+  absl::StatusOr<StreamDescription> Describe() const;
 
   // Errors  kNotFound: no such shard. kInvalidArgument: a sequence number of another shard or
   //         stream, or not given yet; a time in the future.
@@ -349,6 +455,7 @@ class BANYAN_EXPORT Stream {
   // Zero of everything when the stream is gone.
   StreamStats Stats() const;
 
+  // As it was created. Describe() says how it is now.
   absl::StatusOr<StreamOptions> Options() const;
   const Arn& arn() const;
   std::string_view name() const;

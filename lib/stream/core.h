@@ -2,9 +2,11 @@
 //
 // lib/stream/core.h -- floor 3, the stream room: one stream behind its handles.
 //
-//   Put --> validate --> tap --> shard map --> shard log (claim, copy, publish)
-//   GetShardIterator --> a position in one shard, stamped and named after this incarnation
+//   Put --> validate --> tap --> shards --> shard log (claim, copy, publish)   core_put.cc
+//   GetShardIterator --> a position in one shard, stamped and named after      core_read.cc
+//                        this incarnation
 //   GetRecords --> check the stamp --> read in place --> batch that pins what it shows
+//   SplitShard, UpdateShardCount, ... --> shards                               core_reshard.cc
 //
 // S1  A record is acknowledged only after it is published: whoever hears of its sequence number
 //     can read it.
@@ -14,6 +16,9 @@
 //     tip, so they cannot drift apart.
 // S4  With a journal, changes are made and reported under journal_mu_, per stream in the order in
 //     which they happened. Without one nobody pays for that order: puts take no lock.
+// S5  What shall run when there is something to read (WakeAt) waits in wakers_ before it asks the
+//     log (shard_log.h, L9); so who then finds the flag set finds it. It runs once, perhaps for
+//     nothing, on the Runtime.
 //
 // Retention is looked at when someone puts into a full segment, asks for an iterator or for
 // statistics; reads skip what has ended but is not yet trimmed. So an idle stream needs no timer,
@@ -26,12 +31,15 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -44,6 +52,7 @@
 #include "message/environment.h"
 #include "stream/shard_log.h"
 #include "stream/shard_map.h"
+#include "stream/shards.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -64,12 +73,22 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   absl::StatusOr<PutResult> Put(const PutRequest& request);
   absl::StatusOr<std::vector<absl::StatusOr<PutResult>>> PutRecords(
       absl::Span<const PutRequest> requests);
-  absl::StatusOr<std::vector<ShardInfo>> ListShards();
+  absl::StatusOr<std::vector<ShardInfo>> ListShards(const ShardFilter& filter);
   absl::StatusOr<ShardIterator> GetShardIterator(ShardId shard, const StartAt& start);
   absl::StatusOr<ShardIterator> GetShardIterator(std::string_view shard_id, const StartAt& start);
   absl::StatusOr<RecordBatch> GetRecords(const ShardIterator& iterator, int64_t limit);
+  absl::Status SplitShard(ShardId shard, std::string_view new_starting_hash_key);
+  absl::Status MergeShards(ShardId shard, ShardId adjacent);
+  absl::Status UpdateShardCount(int64_t target);
+  absl::Status SetRetention(absl::Duration retention, bool longer);
+  absl::Status UpdateMaxRecordSize(int64_t record_bytes_max);
+  absl::Status TrimBefore(const SequenceNumber& sequence);
+  absl::StatusOr<StreamDescription> Describe();
   StreamStats Stats();
   absl::StatusOr<StreamOptions> Options();
+
+  // Parses a shard id. Errors  kNotFound: it has not the form of one.
+  absl::StatusOr<ShardId> IdOf(std::string_view shard_id) const;
 
   // For deliveries from topics and buses: a record that was accepted elsewhere and keeps its event
   // id and trace. Not shown to the tap again. The caller is inside one of the broker's gates.
@@ -79,6 +98,10 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
 
   // What Deliver() would refuse whatever rests here.
   absl::Status Check(const PutRequest& request) const;
+
+  // Posts `wake` to the Runtime, once: when a record may be at `position` of the shard, or the shard
+  // or the stream has ended; it may be for nothing. `shard` is the index of one that was made.
+  void WakeAt(size_t shard, uint64_t position, Task wake);
 
   // Ends the stream: calls answer by `kind` from now on. Memory that no batch pins is given back.
   // Returns how many records rested here. Again: no effect.
@@ -91,9 +114,24 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
  private:
   StreamCore(std::shared_ptr<Environment> env, std::string name, StreamOptions options);
 
+  std::unique_ptr<ShardLog> MakeLog(int64_t index, int64_t created_second);
   absl::Status CheckOpen() const;
+  absl::Status CheckActive(const Instant& now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(settings_mu_);
+  StreamStatus StatusAt(const Instant& now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(settings_mu_);
+  void BeginUpdate(const Instant& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(settings_mu_);
+  absl::Status CheckRoomForShards(int64_t open, int64_t made) const;
   absl::Status NotFound() const;
+  absl::Status NoShard(ShardId shard) const;
+  absl::Status NotEligible(ShardId shard) const;
   Instant ReadClock();
+
+  // Errors  kNotFound: there is no such shard, or it has expired.
+  absl::StatusOr<Shard*> FindShard(ShardId shard, const Instant& now) const;
+  bool HasExpired(const Shard& shard, const Instant& now) const;
+  ShardInfo InfoOf(const Shard& shard) const;
+  std::vector<ChildShard> ChildrenOf(const Shard& shard) const;
+  void WakeReaders(size_t shard);
+  void WakeReadersOfClosedShards();
 
   // Validated; `hash` is its explicit hash key. `event_id` unset: the shard makes one.
   absl::StatusOr<PutResult> Store(const PutRequest& request,
@@ -106,6 +144,8 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   void JournalTrimmed(size_t shard, uint64_t first, uint64_t end);
   void Trim(ShardLog& log, Instant now);
 
+  absl::Status CheckOrdering(const SequenceNumber& sequence) const;
+
   absl::StatusOr<uint64_t> PositionOf(ShardLog& log, const StartAt& start, Instant now);
   absl::StatusOr<uint64_t> PositionOfSequence(const ShardLog& log, const StartAt& start) const;
   ShardIterator IssueIterator(uint64_t shard, uint64_t position, Instant now);
@@ -116,14 +156,25 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   const std::string arn_text_;
   const StreamOptions options_;
   const uint64_t incarnation_;  // S2
-  const ShardMap map_;
-  std::vector<std::unique_ptr<ShardLog>> logs_;  // by shard index; constant after construction
+  const Instant created_;
+  std::atomic<int64_t> record_bytes_max_;
+  std::atomic<int64_t> retention_ns_;
+  Shards shards_;
 
   enum class State : int { kOpen, kDeleted, kStopped };
   std::atomic<State> state_{State::kOpen};
   std::atomic<uint64_t> iterator_serial_{0};
   std::atomic<uint64_t> tap_sequence_{0};
   std::atomic<int64_t> rejected_{0};
+
+  // Held while shards change, so that one reshard is decided on after the other. Before the lock of
+  // shards_, and any shard's.
+  mutable Mutex settings_mu_;
+  int64_t busy_until_ns_ ABSL_GUARDED_BY(settings_mu_);           // uptime
+  std::deque<int64_t> updates_ns_ ABSL_GUARDED_BY(settings_mu_);  // UpdateShardCounts of this day
+
+  Mutex wakers_mu_;                                                         // a leaf
+  std::map<size_t, std::vector<Task>> wakers_ ABSL_GUARDED_BY(wakers_mu_);  // by shard; S5
 
   Mutex journal_mu_;  // S4; before any shard's lock
 };

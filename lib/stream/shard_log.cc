@@ -90,6 +90,13 @@ SequenceNumber ShardIdentity::StartingSequence() const {
           .shard_index = index};
 }
 
+SequenceNumber ShardIdentity::EndingSequence(int64_t unix_ns) const {
+  return {.number = kEndingNumber,
+          .second = std::max<int64_t>(unix_ns, 0) / 1'000'000'000,
+          .shard_created_second = created_second,
+          .shard_index = index};
+}
+
 Id ShardIdentity::EventId(uint64_t position) const {
   // The bits that make a UUID say "version 4, variant 1".
   return {(Mix64(event_seed + 2 * position) & ~uint64_t{0xF000}) | 0x4000,
@@ -156,7 +163,8 @@ ShardLog::AppendOutcome ShardLog::Append(const NewRecord& record, Instant now, u
         to = Put(to, record.partition_key);
         to = Put(to, record.trace_header);
         Put(to, record.data);
-        segment->slots[slot].store(offset + 1, std::memory_order_release);
+        // Nothing is there before; an exchange because it must be sequentially consistent (L9).
+        segment->slots[slot].exchange(offset + 1, std::memory_order_seq_cst);
         return AppendOutcome::kStored;
       }
     }
@@ -168,7 +176,7 @@ ShardLog::AppendOutcome ShardLog::Append(const NewRecord& record, Instant now, u
 ShardLog::AppendOutcome ShardLog::Turnover(const Segment* full, size_t need,
                                            int64_t now_uptime_ns) {
   MutexLock lock(&mu_);
-  if (closed_) return AppendOutcome::kClosed;
+  if (sealed_tip_.load(std::memory_order_relaxed) != kNotSealed) return AppendOutcome::kClosed;
   Segment* const old = current_.load(std::memory_order_relaxed);
   if (old != full) return AppendOutcome::kStored;  // somebody was quicker: try again there
 
@@ -201,7 +209,7 @@ ShardLog::AppendOutcome ShardLog::Turnover(const Segment* full, size_t need,
   const uint64_t end = end_.load(std::memory_order_relaxed);
   EntryAt(end).base.store(base, std::memory_order_release);
   EntryAt(end).segment.store(fresh, std::memory_order_release);
-  end_.store(end + 1, std::memory_order_release);
+  end_.store(end + 1, std::memory_order_seq_cst);  // L9
   fresh->tail.store(0, std::memory_order_release);
   current_.store(fresh, std::memory_order_release);
   return AppendOutcome::kStored;
@@ -294,8 +302,7 @@ bool ShardLog::UnlinkOldest() {
   return true;
 }
 
-void ShardLog::TrimExpired(int64_t now_uptime_ns) {
-  const int64_t expired = now_uptime_ns - retention_ns_;
+void ShardLog::TrimWhile(absl::FunctionRef<bool(const RecordHeader&, uint64_t)> is_over) {
   for (;;) {
     const uint64_t first = first_.load(std::memory_order_relaxed);
     if (first == end_.load(std::memory_order_relaxed)) return;
@@ -305,11 +312,25 @@ void ShardLog::TrimExpired(int64_t now_uptime_ns) {
     uint64_t horizon = horizon_.load(std::memory_order_relaxed);
     for (; horizon < end; ++horizon) {
       const uint32_t slot = oldest.slots[horizon - oldest.base].load(std::memory_order_acquire);
-      if (slot == 0 || HeaderAt(oldest.bytes + slot - 1).uptime_ns > expired) break;
+      if (slot == 0 || !is_over(HeaderAt(oldest.bytes + slot - 1), horizon)) break;
     }
     RaiseHorizon(horizon);
     if (horizon < end || !UnlinkOldest()) return;
   }
+}
+
+void ShardLog::TrimExpired(int64_t now_uptime_ns) {
+  const int64_t expired = now_uptime_ns - retention_ns_.load(std::memory_order_relaxed);
+  TrimWhile(
+      [expired](const RecordHeader& header, uint64_t) { return header.uptime_ns <= expired; });
+}
+
+void ShardLog::TrimTo(uint64_t position) {
+  MutexLock lock(&mu_);
+  const uint64_t before = horizon_.load(std::memory_order_relaxed);
+  TrimWhile([position](const RecordHeader&, uint64_t at) { return at < position; });
+  trimmed_early_ += static_cast<int64_t>(horizon_.load(std::memory_order_relaxed) - before);
+  ReleaseSpares(kSparesKept);
 }
 
 void ShardLog::Trim(int64_t now_uptime_ns) {
@@ -318,17 +339,25 @@ void ShardLog::Trim(int64_t now_uptime_ns) {
   ReleaseSpares(kSparesKept);
 }
 
+void ShardLog::SealLocked() {
+  if (sealed_tip_.load(std::memory_order_relaxed) != kNotSealed) return;
+  uint64_t tip = 0;
+  if (Segment* const last = current_.load(std::memory_order_relaxed); last != nullptr) {
+    tip = last->base + RecordsClaimed(last->tail.fetch_or(kClosed, std::memory_order_acq_rel));
+    current_.store(nullptr, std::memory_order_release);
+  }
+  sealed_tip_.store(tip, std::memory_order_seq_cst);  // L9: it ends a watcher's waiting, too
+}
+
+void ShardLog::Seal() {
+  MutexLock lock(&mu_);
+  SealLocked();
+}
+
 void ShardLog::Close() {
   MutexLock lock(&mu_);
-  if (!closed_) {
-    closed_ = true;
-    on_trimmed_ = nullptr;  // the stream ends as a whole, not record by record
-    if (Segment* const last = current_.load(std::memory_order_relaxed); last != nullptr) {
-      final_tip_ =
-          last->base + RecordsClaimed(last->tail.fetch_or(kClosed, std::memory_order_acq_rel));
-      current_.store(nullptr, std::memory_order_release);
-    }
-  }
+  SealLocked();
+  on_trimmed_ = nullptr;  // the stream ends as a whole, not record by record
   while (UnlinkOldest()) {
   }
   ReleaseSpares(0);
@@ -361,9 +390,31 @@ SegmentPin ShardLog::Find(uint64_t* position) const {
   }
 }
 
+bool ShardLog::Watch(uint64_t position) const {
+  watched_.store(true, std::memory_order_seq_cst);
+  const uint64_t end = end_.load(std::memory_order_seq_cst);  // Find() then sees as much
+  const uint64_t sealed_tip = sealed_tip_.load(std::memory_order_seq_cst);
+  position = std::max(position, horizon_.load(std::memory_order_acquire));
+  if (position >= sealed_tip) return false;
+  if (end == 0) return true;
+  const SegmentPin pin = Find(&position);
+  if (!pin || position - pin->base >= pin->slots_max) return true;
+  // Whatever the tail said: the slot itself has the last word.
+  return pin->slots[position - pin->base].load(std::memory_order_seq_cst) == 0;
+}
+
 ShardLog::ReadEnd ShardLog::Read(uint64_t position, const ReadLimits& limits, int64_t now_uptime_ns,
                                  BatchState* batch) const {
-  const int64_t expired = now_uptime_ns - retention_ns_;
+  ReadEnd end = ReadWhatIsThere(position, limits, now_uptime_ns, batch);
+  const uint64_t horizon = horizon_.load(std::memory_order_acquire);
+  if (!end.unread_uptime_ns.has_value()) end.position = std::max(end.position, horizon);
+  end.ended = end.position >= sealed_tip_.load(std::memory_order_acquire);
+  return end;
+}
+
+ShardLog::ReadEnd ShardLog::ReadWhatIsThere(uint64_t position, const ReadLimits& limits,
+                                            int64_t now_uptime_ns, BatchState* batch) const {
+  const int64_t expired = now_uptime_ns - retention_ns_.load(std::memory_order_relaxed);
   int64_t bytes = 0;
   int64_t records = 0;
   for (;;) {
@@ -437,7 +488,9 @@ ShardLog::Books ShardLog::GetBooks() const {
   MutexLock lock(&mu_);
   Books books;
   books.horizon = horizon_.load(std::memory_order_relaxed);
-  books.tip = final_tip_;
+  books.tip = sealed_tip_.load(std::memory_order_relaxed);
+  books.sealed = books.tip != kNotSealed;
+  if (!books.sealed) books.tip = 0;
   if (const Segment* last = current_.load(std::memory_order_relaxed); last != nullptr) {
     books.tip = last->base + RecordsClaimed(last->tail.load(std::memory_order_acquire));
   }

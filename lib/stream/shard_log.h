@@ -37,10 +37,15 @@
 //     any (its word was compared), and a reader finds out by the base.
 // L6  horizon_ only grows, and grows before what is below it is unlinked.
 // L7  bytes_held_ <= bytes_max, always.
+// L8  A sealed log takes no record any more, and its tip is final. Those who read on to the tip
+//     know that there is nothing behind it (ReadEnd::ended).
+// L9  Nobody sleeps beside a record. Who wants to be woken for one raises `watched_` and then looks
+//     whether the record is there; a writer publishes and then looks whether somebody watches.
+//     One of the two sees the other.
 //
 // Memory order
 //
-//   publish (release) -> slot load (acquire): a reader that sees the offset sees the record.
+//   publish (at least release) -> slot load (acquire): a reader that sees the offset sees the record.
 //   publish (release) -> slot load (acquire) under mu_ in Complete(): memory that is used again was
 //     left by its writers.
 //   unpin (release) -> holders load of 0 (acquire) in FindSpare(): and by its readers. Later pins
@@ -51,6 +56,13 @@
 //   end_, first_ (release) -> (acquire): a reader that sees a ring index sees the entry. An entry
 //     is used again only after first_ has passed it: a reader that saw the new content finds
 //     first_ changed, or the base wrong, and looks again (Find).
+//
+//   publish, then watched_ load; watched_ store, then end_ and slot loads; end_ store: all five are
+//     sequentially consistent (L9). In their one order either the slot's publish comes before the
+//     watcher's look at it, or the watcher's flag before the writer's look at that. With less, both
+//     might look before the other's store is seen. It makes publishing an exchange, 4 ns here.
+//   sealed_tip_ (release) -> (acquire): a reader that sees the end sees all that was written before
+//     sealing, the children of its shard above all.
 //
 // Why a compare-and-swap and not fetch_add: a claim that does not fit would have counted itself
 // already, and the segment's final count, which the next base needs, would be known to nobody until
@@ -77,12 +89,16 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "banyan/id.h"
 #include "banyan/mutex.h"
 #include "banyan/runtime.h"
 #include "banyan/stream.h"
 
 namespace banyan::inline v0_1::internal {
+
+// The number of a closed shard's ending sequence, as AWS writes it.
+inline constexpr uint64_t kEndingNumber = 0x7FFF'FFFF'FFFF'FFFF;
 
 // What every record of a shard has in common.
 struct ShardIdentity {
@@ -92,6 +108,7 @@ struct ShardIdentity {
 
   SequenceNumber Sequence(uint64_t position, int64_t unix_ns) const;
   SequenceNumber StartingSequence() const;
+  SequenceNumber EndingSequence(int64_t unix_ns) const;  // above all of its records
   Id EventId(uint64_t position) const;
 };
 
@@ -175,7 +192,7 @@ class ShardLog {
   enum class AppendOutcome {
     kStored,
     kFull,    // what batches pin leaves no room (L7)
-    kClosed,  // Close() was called
+    kClosed,  // Seal() or Close() was called
   };
   // Stores a record that arrived at `now`. When it returns kStored, every Read that begins later
   // can have it as soon as the records before it are published, too.
@@ -188,6 +205,7 @@ class ShardLog {
   struct ReadEnd {
     uint64_t position;                             // where to read on
     std::optional<int64_t> unread_uptime_ns = {};  // arrival of the record there, if there is one
+    bool ended = false;                            // L8: nothing will ever be there
   };
   // Adds to `batch` the records from `position` on, or from the trim horizon if that is later.
   ReadEnd Read(uint64_t position, const ReadLimits& limits, int64_t now_uptime_ns,
@@ -196,12 +214,31 @@ class ShardLog {
   // The first position whose record arrived at `unix_ns` or later; the tip if there is none.
   uint64_t FindTime(uint64_t position, int64_t unix_ns) const;
 
+  // Asks for a wake-up when a record is at `position` (slid to the trim horizon) or the log has
+  // ended. False: so it is already, and nothing was asked.
+  bool Watch(uint64_t position) const;
+  // Of who has just put or sealed: whether somebody asked. Answers true once for each time asked.
+  bool TakeWatch() const {
+    return watched_.load(std::memory_order_seq_cst) &&
+           watched_.exchange(false, std::memory_order_seq_cst);
+  }
+
+  // Takes no more records, and keeps those that are there until retention has ended them (L8).
+  void Seal() ABSL_LOCKS_EXCLUDED(mu_);
+  // How long records rest, from the next look on. What was trimmed does not come back.
+  void SetRetention(int64_t retention_ns) {
+    retention_ns_.store(retention_ns, std::memory_order_relaxed);
+  }
+  // Ends what lies before `position`, whatever its age.
+  void TrimTo(uint64_t position) ABSL_LOCKS_EXCLUDED(mu_);
+
   // Ends what retention has ended by now.
   void Trim(int64_t now_uptime_ns) ABSL_LOCKS_EXCLUDED(mu_);
 
   struct Books {
     uint64_t horizon = 0;  // first readable position
     uint64_t tip = 0;      // one past the last claimed
+    bool sealed = false;   // L8
     int64_t trimmed_early = 0;
     int64_t bytes_held = 0;
     int64_t bytes_pinned = 0;
@@ -222,6 +259,9 @@ class ShardLog {
   };
   Entry& EntryAt(uint64_t index) const { return ring_[index & ring_mask_]; }
 
+  ReadEnd ReadWhatIsThere(uint64_t position, const ReadLimits& limits, int64_t now_uptime_ns,
+                          BatchState* batch) const;
+
   // Pins the segment that holds `*position`, or the newest if the position is at the tip; slides
   // `*position` to the trim horizon first. Empty if the log is.
   SegmentPin Find(uint64_t* position) const;
@@ -230,6 +270,10 @@ class ShardLog {
   AppendOutcome Turnover(const Segment* full, size_t need, int64_t now_uptime_ns)
       ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Ends the oldest records for as long as `is_over` says so of their headers and positions.
+  void TrimWhile(absl::FunctionRef<bool(const RecordHeader&, uint64_t)> is_over)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void SealLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void TrimExpired(int64_t now_uptime_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Unlinks the oldest segment, unless it is open or incomplete (L3).
   bool UnlinkOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -244,7 +288,7 @@ class ShardLog {
 
   const ShardIdentity identity_;
   const int64_t bytes_max_;
-  const int64_t retention_ns_;
+  std::atomic<int64_t> retention_ns_;
   const uint32_t capacity_steady_;  // segments grow up to this
 
   // Made with the first segment; read by whoever has seen end_ above first_.
@@ -256,13 +300,15 @@ class ShardLog {
   std::atomic<uint64_t> end_{0};      // one past the newest
   std::atomic<uint64_t> horizon_{0};  // L6
 
+  static constexpr uint64_t kNotSealed = UINT64_MAX;
+  std::atomic<uint64_t> sealed_tip_{kNotSealed};  // L8
+  mutable std::atomic<bool> watched_{false};      // L9
+
   mutable Mutex mu_;
   std::vector<std::unique_ptr<Segment>> segments_ ABSL_GUARDED_BY(mu_);  // L5
   uint32_t capacity_next_ ABSL_GUARDED_BY(mu_);
   int64_t bytes_held_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t trimmed_early_ ABSL_GUARDED_BY(mu_) = 0;
-  uint64_t final_tip_ ABSL_GUARDED_BY(mu_) = 0;  // once closed
-  bool closed_ ABSL_GUARDED_BY(mu_) = false;
   OnTrimmed on_trimmed_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// lib/stream/shard_map.h -- floor 3, the stream room: which shard a key belongs to.
+// lib/stream/shard_map.h -- floor 3, the stream room: hash keys, and equal ranges of them.
 //
 //   0 ........ width - 1 | width ...... | 2 * width ........ 2^128 - 1
 //        shard 0              shard 1          shard 2 (and the remainder)
@@ -27,6 +27,17 @@ absl::uint128 HashKey(std::string_view partition_key);
 std::optional<absl::uint128> ParseHashKey(std::string_view decimal);
 std::string HashKeyText(absl::uint128 key);
 
+// Both bounds belong to it.
+struct HashRange {
+  absl::uint128 start = 0;
+  absl::uint128 end = absl::Uint128Max();
+
+  bool Contains(absl::uint128 key) const { return start <= key && key <= end; }
+  absl::uint128 Middle() const { return start + (end - start) / 2; }
+  friend bool operator==(const HashRange&, const HashRange&) = default;
+};
+
+// Equal ranges: those of a stream that was just made.
 class ShardMap {
  public:
   // `shards` equal ranges, at least 1; the last takes what the division leaves.
@@ -37,6 +48,7 @@ class ShardMap {
   size_t size() const { return starts_.size(); }
   absl::uint128 start(size_t shard) const { return starts_[shard]; }
   absl::uint128 end(size_t shard) const;  // inclusive
+  HashRange range(size_t shard) const { return {start(shard), end(shard)}; }
 
  private:
   std::vector<absl::uint128> starts_;  // ascending; the first is 0

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "base/status_macros.h"
 #include "message/errors.h"
 #include "message/message.h"
 #include "stream/core.h"
@@ -48,9 +49,64 @@ absl::StatusOr<std::vector<absl::StatusOr<PutResult>>> Stream::PutRecords(
   return core_->PutRecords(requests);
 }
 
-absl::StatusOr<std::vector<ShardInfo>> Stream::ListShards() const {
+absl::StatusOr<std::vector<ShardInfo>> Stream::ListShards(const ShardFilter& filter) const {
   if (core_ == nullptr) return NamesNoStream();
-  return core_->ListShards();
+  return core_->ListShards(filter);
+}
+
+absl::Status Stream::SplitShard(ShardId shard, std::string_view new_starting_hash_key) const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->SplitShard(shard, new_starting_hash_key);
+}
+
+absl::Status Stream::SplitShard(std::string_view shard_id,
+                                std::string_view new_starting_hash_key) const {
+  if (core_ == nullptr) return NamesNoStream();
+  BANYAN_ASSIGN_OR_RETURN(const ShardId shard, core_->IdOf(shard_id));
+  return core_->SplitShard(shard, new_starting_hash_key);
+}
+
+absl::Status Stream::MergeShards(ShardId shard, ShardId adjacent_shard) const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->MergeShards(shard, adjacent_shard);
+}
+
+absl::Status Stream::MergeShards(std::string_view shard_id,
+                                 std::string_view adjacent_shard_id) const {
+  if (core_ == nullptr) return NamesNoStream();
+  BANYAN_ASSIGN_OR_RETURN(const ShardId shard, core_->IdOf(shard_id));
+  BANYAN_ASSIGN_OR_RETURN(const ShardId adjacent, core_->IdOf(adjacent_shard_id));
+  return core_->MergeShards(shard, adjacent);
+}
+
+absl::Status Stream::UpdateShardCount(int64_t target_shard_count) const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->UpdateShardCount(target_shard_count);
+}
+
+absl::Status Stream::IncreaseRetention(absl::Duration retention) const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->SetRetention(retention, /*longer=*/true);
+}
+
+absl::Status Stream::DecreaseRetention(absl::Duration retention) const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->SetRetention(retention, /*longer=*/false);
+}
+
+absl::Status Stream::UpdateMaxRecordSize(int64_t record_bytes_max) const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->UpdateMaxRecordSize(record_bytes_max);
+}
+
+absl::Status Stream::TrimBefore(const SequenceNumber& sequence) const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->TrimBefore(sequence);
+}
+
+absl::StatusOr<StreamDescription> Stream::Describe() const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->Describe();
 }
 
 absl::StatusOr<ShardIterator> Stream::GetShardIterator(ShardId shard, const StartAt& start) const {

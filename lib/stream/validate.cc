@@ -97,6 +97,25 @@ absl::Status ValidateStreamName(std::string_view name, const Limits& limits) {
   return absl::OkStatus();
 }
 
+absl::Status ValidateRetention(absl::Duration retention, const Limits& limits) {
+  if (retention < limits.stream.retention_min) {
+    return Error(AwsError::kStreamInvalidArgument, "Minimum allowed retention period is ",
+                 HoursText(limits.stream.retention_min), ". Requested retention period (",
+                 HoursText(retention), ") is too short.");
+  }
+  if (retention > limits.stream.retention_max) {
+    return Error(AwsError::kStreamInvalidArgument, "Maximum allowed retention period is ",
+                 HoursText(limits.stream.retention_max), ". Requested retention period (",
+                 HoursText(retention), ") is too long.");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ValidateRecordBytesMax(int64_t record_bytes_max, const Limits& limits) {
+  return CheckMember("record_bytes_max", record_bytes_max, limits.stream.record_bytes_floor,
+                     std::min(limits.stream.record_bytes_max, kRecordBytesCeiling));
+}
+
 absl::Status ValidateStreamOptions(const StreamOptions& options, const Limits& limits) {
   if (options.shards < 1) {
     return ConstraintError(StrCat(options.shards), "shardCount",
@@ -107,25 +126,14 @@ absl::Status ValidateStreamOptions(const StreamOptions& options, const Limits& l
                  "This request would exceed the shard limit for the account. shardCount ",
                  options.shards, ", limit ", limits.stream.shards_max, ".");
   }
-  if (options.retention < limits.stream.retention_min) {
-    return Error(AwsError::kStreamInvalidArgument, "Minimum allowed retention period is ",
-                 HoursText(limits.stream.retention_min), ". Requested retention period (",
-                 HoursText(options.retention), ") is too short.");
-  }
-  if (options.retention > limits.stream.retention_max) {
-    return Error(AwsError::kStreamInvalidArgument, "Maximum allowed retention period is ",
-                 HoursText(limits.stream.retention_max), ". Requested retention period (",
-                 HoursText(options.retention), ") is too long.");
-  }
-  BANYAN_RETURN_IF_ERROR(
-      CheckMember("record_bytes_max", options.record_bytes_max, limits.stream.record_bytes_floor,
-                  std::min(limits.stream.record_bytes_max, kRecordBytesCeiling)));
+  BANYAN_RETURN_IF_ERROR(ValidateRetention(options.retention, limits));
+  BANYAN_RETURN_IF_ERROR(ValidateRecordBytesMax(options.record_bytes_max, limits));
   return CheckMember("shard_bytes_max", options.shard_bytes_max,
                      ShardLog::LeastBytesMax(options.record_bytes_max), kShardBytesCeiling);
 }
 
 absl::StatusOr<std::optional<absl::uint128>> ValidatePut(const PutRequest& request,
-                                                         const StreamOptions& options,
+                                                         int64_t record_bytes_max,
                                                          const Limits& limits,
                                                          std::optional<size_t> index) {
   const std::string_view key = request.partition_key;
@@ -146,11 +154,11 @@ absl::StatusOr<std::optional<absl::uint128>> ValidatePut(const PutRequest& reque
         StrCat("have length less than or equal to ", limits.stream.partition_key_max));
   }
   const size_t bytes = key.size() + request.data.size();
-  if (bytes > static_cast<size_t>(options.record_bytes_max)) {
+  if (bytes > static_cast<size_t>(record_bytes_max)) {
     return Error(AwsError::kStreamValidation, "1 validation error detected: Value at '",
                  FieldName("data", index),
                  "' failed to satisfy constraint: Member must have length less than or equal to ",
-                 options.record_bytes_max, "; with its partition key it has ", bytes);
+                 record_bytes_max, "; with its partition key it has ", bytes);
   }
   if (const std::string rule = BrokenTraceRule(request.trace_header); !rule.empty()) {
     return Error(AwsError::kStreamValidation, "1 validation error detected: Value at '",

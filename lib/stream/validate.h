@@ -26,9 +26,13 @@ absl::Status ValidateStreamOptions(const StreamOptions& options, const Limits& l
 // A request's explicit hash key, or nothing if it has none; or what is wrong with the request.
 // `index` is its place in a PutRecords call, for the text.
 absl::StatusOr<std::optional<absl::uint128>> ValidatePut(const PutRequest& request,
-                                                         const StreamOptions& options,
+                                                         int64_t record_bytes_max,
                                                          const Limits& limits,
                                                          std::optional<size_t> index);
+
+// The parts of ValidateStreamOptions() that can be set later.
+absl::Status ValidateRetention(absl::Duration retention, const Limits& limits);
+absl::Status ValidateRecordBytesMax(int64_t record_bytes_max, const Limits& limits);
 
 // "1 validation error detected: Value 'V' at 'FIELD' failed to satisfy constraint: Member must
 // RULE"

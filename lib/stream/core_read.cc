@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stream/core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/nanoseconds.h"
+#include "base/status_macros.h"
+#include "base/strings.h"
+#include "message/errors.h"
+#include "stream/validate.h"
+
+namespace banyan::inline v0_1::internal {
+
+namespace {
+
+constexpr int64_t kNsPerMs = 1'000'000;
+
+// As AWS writes the times of an expired iterator.
+std::string DateText(int64_t unix_ns) {
+  return absl::FormatTime("%a %b %d %H:%M:%S UTC %Y", absl::FromUnixNanos(unix_ns),
+                          absl::UTCTimeZone());
+}
+
+}  // namespace
+
+absl::StatusOr<ShardId> StreamCore::IdOf(std::string_view shard_id) const {
+  const std::optional<ShardId> shard = ShardId::Parse(shard_id);
+  if (shard.has_value()) return *shard;
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  BANYAN_RETURN_IF_ERROR(CheckOpen());
+  return Error(AwsError::kStreamResourceNotFound, "Could not find shard ", shard_id, " in stream ",
+               name_, " under account ", env_->account, ".");
+}
+
+absl::StatusOr<ShardIterator> StreamCore::GetShardIterator(std::string_view shard_id,
+                                                           const StartAt& start) {
+  BANYAN_ASSIGN_OR_RETURN(const ShardId shard, IdOf(shard_id));
+  return GetShardIterator(shard, start);
+}
+
+absl::StatusOr<ShardIterator> StreamCore::GetShardIterator(ShardId shard, const StartAt& start) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  BANYAN_RETURN_IF_ERROR(CheckOpen());
+  const Instant now = env_->runtime.Read();
+  BANYAN_ASSIGN_OR_RETURN(const Shard* found, FindShard(shard, now));
+  Trim(found->log(), now);
+  BANYAN_ASSIGN_OR_RETURN(const uint64_t position, PositionOf(found->log(), start, now));
+  return IssueIterator(static_cast<uint64_t>(shard.index), position, now);
+}
+
+absl::StatusOr<uint64_t> StreamCore::PositionOf(ShardLog& log, const StartAt& start, Instant now) {
+  switch (start.kind()) {
+    case StartAt::Kind::kTrimHorizon:
+      return 0;  // slides to the horizon at each read
+    case StartAt::Kind::kLatest:
+      return log.GetBooks().tip;
+    case StartAt::Kind::kAtSequence:
+    case StartAt::Kind::kAfterSequence:
+      return PositionOfSequence(log, start);
+    case StartAt::Kind::kAtTimestamp:
+      break;
+  }
+  if (start.time() > now.time()) {
+    const int64_t now_ms = absl::ToUnixMillis(now.time());
+    return Error(AwsError::kStreamInvalidArgument,
+                 "The timestampInMillis parameter cannot be greater than the "
+                 "currentTimestampInMillis. timestampInMillis: ",
+                 absl::ToUnixMillis(start.time()), ", currentTimestampInMillis: ", now_ms);
+  }
+  return log.FindTime(log.GetBooks().horizon, absl::ToUnixNanos(start.time()));
+}
+
+absl::StatusOr<uint64_t> StreamCore::PositionOfSequence(const ShardLog& log,
+                                                        const StartAt& start) const {
+  const SequenceNumber& sequence = start.sequence();
+  const ShardIdentity& identity = log.identity();
+  const std::string here = ShardId{identity.index}.ToString();
+  // What a wrong number came from is told by its creation time first: shards of another stream may
+  // have the same index.
+  if (sequence.shard_created_second == identity.created_second &&
+      sequence.shard_index != identity.index) {
+    return Error(AwsError::kStreamInvalidArgument, "Invalid StartingSequenceNumber. It encodes ",
+                 ShardId{sequence.shard_index}.ToString(),
+                 ", while it was used in a call to a shard with ", here);
+  }
+  const ShardLog::Books books = log.GetBooks();
+  const bool is_ending = books.sealed && sequence.number == kEndingNumber;
+  if (sequence.shard_created_second == identity.created_second && is_ending) return books.tip;
+  if (sequence.shard_created_second != identity.created_second || sequence.number > books.tip) {
+    return Error(AwsError::kStreamInvalidArgument, "StartingSequenceNumber ", sequence.ToString(),
+                 " used in GetShardIterator on shard ", here, " in stream ", name_,
+                 " under account ", env_->account,
+                 " is invalid because it did not come from this stream.");
+  }
+  // Number n is position n - 1, so just after it is position n. The shard's starting number, 0,
+  // has no record: at it and after it are the same place.
+  if (start.kind() == StartAt::Kind::kAfterSequence || sequence.number == 0) {
+    return sequence.number;
+  }
+  return sequence.number - 1;
+}
+
+ShardIterator StreamCore::IssueIterator(uint64_t shard, uint64_t position, Instant now) {
+  ShardIterator iterator;
+  iterator.stream_ = incarnation_;
+  iterator.shard_ = shard;
+  iterator.position_ = position;
+  iterator.serial_ = iterator_serial_.fetch_add(1, std::memory_order_relaxed) + 1;
+  iterator.issued_uptime_ns_ = now.uptime_ns;
+  iterator.issued_unix_ns_ = now.unix_ns;
+  return iterator;
+}
+
+absl::StatusOr<RecordBatch> StreamCore::GetRecords(const ShardIterator& iterator, int64_t limit) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  BANYAN_RETURN_IF_ERROR(CheckOpen());
+  const Limits::Stream& limits = env_->limits.stream;
+  if (limit < 1) {
+    return ConstraintError(StrCat(limit), "limit", "have value greater than or equal to 1");
+  }
+  if (limit > limits.get_records_max) {
+    return ConstraintError(StrCat(limit), "limit",
+                           StrCat("have value less than or equal to ", limits.get_records_max));
+  }
+  if (iterator.stream_ != incarnation_ || iterator.shard_ >= shards_.size()) {  // S2
+    return Error(AwsError::kStreamInvalidArgument,
+                 "Invalid ShardIterator. It was not issued by the stream ", name_,
+                 " under account ", env_->account, " as it is now.");
+  }
+  const Instant now = env_->runtime.Read();
+  if (now.uptime_ns - iterator.issued_uptime_ns_ > CeilNanoseconds(limits.iterator_life)) {
+    return Error(
+        AwsError::kStreamExpiredIterator, "Iterator expired. The iterator was created at time ",
+        DateText(iterator.issued_unix_ns_), " while right now it is ", DateText(now.unix_ns),
+        " which is further in the future than the tolerated delay of ",
+        absl::ToInt64Milliseconds(limits.iterator_life), " milliseconds.");
+  }
+
+  auto state = std::make_shared<BatchState>();
+  const Shard& shard = shards_[iterator.shard_];
+  const ShardLog::ReadEnd end = shard.log().Read(iterator.position_, {limit, limits.get_bytes_max},
+                                                 now.uptime_ns, state.get());
+  RecordBatch batch;
+  if (end.ended && shard.ending() != nullptr) {
+    batch.child_shards_ = ChildrenOf(shard);
+  } else {
+    batch.next_ = IssueIterator(iterator.shard_, end.position, now);
+  }
+  if (end.unread_uptime_ns.has_value()) {
+    // Never 0 while something is unread: readers take 0 for "caught up".
+    batch.millis_behind_latest_ =
+        std::max<int64_t>(1, (now.uptime_ns - *end.unread_uptime_ns) / kNsPerMs);
+  }
+  if (!state->records.empty()) {
+    state->core = shared_from_this();
+    batch.records_ = state->records;
+    batch.state_ = std::move(state);
+  }
+  return batch;
+}
+
+void StreamCore::WakeAt(size_t shard, uint64_t position, Task wake) {
+  {
+    MutexLock lock(&wakers_mu_);
+    wakers_[shard].push_back(std::move(wake));
+  }
+  if (!shards_[shard].log().Watch(position) || !CheckOpen().ok()) WakeReaders(shard);
+}
+
+}  // namespace banyan::inline v0_1::internal

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Writers, readers and a resharder on threads of their own. Each key's records are read once and in
+// their order, by whoever reads parents before children.
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "banyan/runtime.h"
+#include "fixture.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "message/close_kind.h"
+
+namespace banyan::testing {
+namespace {
+
+#ifdef BANYAN_SANITIZER
+constexpr int kRecordsPerWriter = 3'000;
+#else
+constexpr int kRecordsPerWriter = 40'000;
+#endif
+constexpr int kWriters = 3;
+constexpr int kKeysPerWriter = 8;
+constexpr int64_t kShards = 2;
+
+// Reads all shards of a stream, parents before children, until told that nobody writes any more
+// and everything open is read to its tip.
+class Follower {
+ public:
+  explicit Follower(const Stream& stream) : stream_(stream) {
+    for (int64_t i = 0; i < kShards; ++i) Begin({i});
+  }
+
+  void Run(const std::atomic<bool>& writers_are_done) {
+    for (;;) {
+      const bool done = writers_are_done;
+      bool all_at_tip = true;
+      for (auto at = reading_.begin(); at != reading_.end();) {
+        const RecordBatch batch = stream_.GetRecords(at->second, 500).value();
+        for (const Record& record : batch) Take(record);
+        if (batch.next().has_value()) {
+          if (!batch.empty()) all_at_tip = false;
+          at->second = *batch.next();
+          ++at;
+          continue;
+        }
+        all_at_tip = false;
+        ended_.insert(at->first);
+        for (const ChildShard& child : batch.child_shards()) {
+          bool ready = true;
+          for (const ShardId parent : child.parents) ready &= ended_.contains(parent.index);
+          if (ready) born_.push_back(child.id);
+        }
+        at = reading_.erase(at);
+      }
+      for (const ShardId shard : born_) Begin(shard);
+      born_.clear();
+      if (done && all_at_tip) return;
+      std::this_thread::yield();
+    }
+  }
+
+  int64_t records() const { return records_; }
+
+ private:
+  void Begin(ShardId shard) {
+    reading_[shard.index] = stream_.GetShardIterator(shard, StartAt::TrimHorizon()).value();
+  }
+  void Take(const Record& record) {
+    int& expected = next_[std::string(record.partition_key())];
+    ASSERT_EQ(record.data(), std::to_string(expected)) << "of key " << record.partition_key();
+    ++expected;
+    ++records_;
+  }
+
+  const Stream stream_;
+  std::map<int64_t, ShardIterator> reading_;
+  std::set<int64_t> ended_;
+  std::vector<ShardId> born_;
+  std::map<std::string, int> next_;
+  int64_t records_ = 0;
+};
+
+TEST(ReshardStressTest, EachKeysRecordsAreReadOnceAndInOrder) {
+  const auto seed = static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed()) + 1;
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  const std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime({.threads = 0});
+  const auto env = std::make_shared<internal::Environment>(*runtime, Limits::Relaxed(), seed);
+  const Stream stream(internal::StreamCore::Create(env, "stress", {.shards = kShards}));
+
+  std::atomic<int> writing{kWriters};
+  std::vector<std::thread> threads;
+  for (int writer = 0; writer < kWriters; ++writer) {
+    threads.emplace_back([&, writer] {
+      std::mt19937_64 random(seed * kWriters + static_cast<uint64_t>(writer));
+      std::vector<int> next(kKeysPerWriter);
+      for (int i = 0; i < kRecordsPerWriter; ++i) {
+        const size_t key = random() % kKeysPerWriter;
+        const std::string name = std::to_string(writer) + '-' + std::to_string(key);
+        const std::string data = std::to_string(next[key]++);
+        if (i % 32 == 0) std::this_thread::yield();  // let the others at the few cores
+        if (i % 16 == 0) {
+          const PutRequest batch[] = {{.partition_key = name, .data = data}};
+          ASSERT_TRUE(stream.PutRecords(batch).value()[0].ok());
+        } else {
+          ASSERT_TRUE(stream.Put({.partition_key = name, .data = data}).ok());
+        }
+      }
+      --writing;
+    });
+  }
+  int64_t reshards = 0;
+  threads.emplace_back([&] {
+    std::mt19937_64 random(seed);
+    while (writing > 0) {
+      const std::vector<ShardInfo> open =
+          stream.ListShards({.kind = ShardFilter::Kind::kAtLatest}).value();
+      const ShardInfo& shard = open[random() % open.size()];
+      if (random() % 20 == 0) {
+        const auto count = static_cast<int64_t>(open.size());
+        reshards += stream.UpdateShardCount(std::clamp<int64_t>(count, 1, 6)).ok();
+      } else if (open.size() < 8 && random() % 2 == 0) {
+        reshards += stream.SplitShard(shard.id).ok();
+      } else {
+        for (const ShardInfo& other : open) {
+          if (stream.MergeShards(shard.id, other.id).ok()) {
+            ++reshards;
+            break;
+          }
+        }
+      }
+      std::this_thread::yield();
+    }
+  });
+  std::atomic<bool> done{false};
+  Follower followers[] = {Follower(stream), Follower(stream)};
+  std::vector<std::thread> readers;
+  for (Follower& follower : followers) {
+    readers.emplace_back([&follower, &done] { follower.Run(done); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  done = true;
+  for (std::thread& reader : readers) reader.join();
+  for (const Follower& follower : followers) {
+    EXPECT_EQ(follower.records(), kWriters * kRecordsPerWriter);
+  }
+  EXPECT_GT(reshards, 0);
+  RecordProperty("reshards", static_cast<int>(reshards));
+  stream.core()->CheckInvariants();
+  stream.core()->Close(internal::CloseKind::kStopped);
+}
+
+// A sleeper is woken for each record: nobody sleeps beside one (shard_log.h, L9).
+TEST(ReshardStressTest, NoWakeUpIsLost) {
+  const std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime({.threads = 1});
+  const auto env = std::make_shared<internal::Environment>(*runtime, Limits::Relaxed(), 7);
+  const Stream stream(internal::StreamCore::Create(env, "stress", {}));
+  constexpr uint64_t kRecords = kRecordsPerWriter / 2;
+  std::atomic<uint64_t> wanted{0};  // the next record of the sleeper
+  std::thread writer([&] {
+    for (uint64_t i = 0; i < kRecords; ++i) {
+      while (wanted < i) std::this_thread::yield();  // it has heard of the one before
+      ASSERT_TRUE(stream.Put({.partition_key = "k", .data = "x"}).ok());
+    }
+  });
+  for (uint64_t i = 0; i < kRecords; ++i) {
+    const auto woken = std::make_shared<std::atomic<bool>>(false);
+    wanted = i;
+    stream.core()->WakeAt(0, i, [woken] { *woken = true; });
+    while (!*woken) std::this_thread::yield();  // for ever, if the wake-up is lost
+  }
+  wanted = kRecords;
+  writer.join();
+  stream.core()->Close(internal::CloseKind::kStopped);
+}
+
+}  // namespace
+}  // namespace banyan::testing
