@@ -91,6 +91,13 @@ struct BANYAN_EXPORT Limits {
     absl::Duration retention_min = absl::Hours(24);
     absl::Duration retention_max = absl::Hours(8'760);
     absl::Duration iterator_life = absl::Minutes(5);
+    // Of one shard, where StreamOptions::shard_limits has them looked at.
+    int64_t shard_write_records_per_second = 1'000;
+    int64_t shard_write_bytes_per_second = 1'048'576;
+    int64_t shard_read_bytes_per_second = 2'097'152;
+    int64_t shard_reads_per_second = 5;
+    int64_t shard_iterators_per_second = 5;
+    int64_t mode_switches_per_day = 2;  // UpdateStreamMode, in any 24 hours
     int64_t updates_per_day = 10;       // UpdateShardCount, in any 24 hours
     int64_t shards_made_max = 100'000;  // over a stream's life: each costs some 500 bytes. Ours
     // How long a stream is CREATING or UPDATING: a matter of seconds on AWS.

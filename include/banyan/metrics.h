@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Metrics: what queues, topics and buses have done and how they are, under CloudWatch's names
-// (namespaces AWS/SQS, AWS/SNS and AWS/Events).
+// Metrics: what queues, topics, buses and streams have done and how they are, under CloudWatch's
+// names (namespaces AWS/SQS, AWS/SNS, AWS/Events and AWS/Kinesis).
 //
 //   const QueueMetrics jobs = queue.Metrics().value();
 //   if (jobs.approximate_age_of_oldest_message > absl::Minutes(5)) Alarm();
@@ -23,7 +23,8 @@
 // Units    Sizes are bytes.
 // Source   docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html,
 //          docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html,
-//          docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+//          docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html,
+//          docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
 #ifndef BANYAN_METRICS_H_
 #define BANYAN_METRICS_H_
 
@@ -181,11 +182,40 @@ struct EventBusMetrics {
   std::vector<RuleMetrics> rules = {};  // by name
 };
 
+// One stream (dimension StreamName). Counters, but for the gauges at the end. Latencies are not measured.
+struct StreamMetrics {
+  std::string stream_name = {};
+
+  int64_t incoming_records = 0;  // PutRecord, PutRecords and deliveries from topics and buses
+  int64_t incoming_bytes = 0;    // keys and data
+  int64_t put_record_bytes = 0;
+  int64_t put_record_success = 0;
+  int64_t put_records_bytes = 0;
+  int64_t put_records_success = 0;  // calls that stored anything
+  int64_t put_records_total_records = 0;
+  int64_t put_records_successful_records = 0;
+  int64_t put_records_failed_records = 0;
+  int64_t put_records_throttled_records = 0;
+  int64_t get_records_success = 0;  // calls
+  int64_t get_records_records = 0;
+  int64_t get_records_bytes = 0;
+  // Of each call: how long ago its last record had come; 0 if it read up to the tip.
+  StatisticSet get_records_iterator_age_milliseconds = {};
+  int64_t write_provisioned_throughput_exceeded = 0;  // of ShardLimits::kReport, too
+  int64_t read_provisioned_throughput_exceeded = 0;
+
+  // Banyan's own, gauges.
+  int64_t open_shards = 0;
+  int64_t records_resting = 0;
+  int64_t bytes_held = 0;
+};
+
 // Of one broker. They are asked one after another.
 struct BrokerMetrics {
   std::vector<QueueMetrics> queues = {};  // by name
   std::vector<TopicMetrics> topics = {};
   std::vector<EventBusMetrics> buses = {};
+  std::vector<StreamMetrics> streams = {};
   PutEventsMetrics put_events = {};
 };
 
@@ -204,13 +234,14 @@ struct Metric {
 // Those that apply to this kind of queue, or topic. The views live for ever.
 BANYAN_EXPORT std::vector<Metric> ListMetrics(const QueueMetrics& metrics);
 BANYAN_EXPORT std::vector<Metric> ListMetrics(const TopicMetrics& metrics);
+BANYAN_EXPORT std::vector<Metric> ListMetrics(const StreamMetrics& metrics);
 BANYAN_EXPORT std::vector<Metric> ListMetrics(const PutEventsMetrics& metrics);
 BANYAN_EXPORT std::vector<Metric> ListMetrics(const EventBusMetrics& metrics);  // not its rules'
 BANYAN_EXPORT std::vector<Metric> ListMetrics(const RuleMetrics& metrics);
 
 // In Prometheus' text format, version 0.0.4 (Content-Type "text/plain; version=0.0.4"). The names
-// follow from those above by rule: AWS's in snake_case behind "banyan_sqs_", "banyan_sns_" or
-// "banyan_events_", Banyan's own as they are; then "_seconds" or "_bytes", then "_total" for a counter:
+// follow from those above by rule: AWS's in snake_case behind "banyan_sqs_", "banyan_sns_",
+// "banyan_events_" or "banyan_kinesis_", Banyan's own as they are; then "_seconds" or "_bytes", then "_total" for a counter:
 //
 //   NumberOfMessagesSent               banyan_sqs_number_of_messages_sent_total{queue="jobs"}
 //   ApproximateAgeOfOldestMessage      banyan_sqs_approximate_age_of_oldest_message_seconds{...}

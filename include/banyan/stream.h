@@ -43,6 +43,7 @@
 #include "banyan/arn.h"
 #include "banyan/export.h"
 #include "banyan/id.h"
+#include "banyan/metrics.h"
 #include "banyan/runtime.h"
 
 namespace banyan::inline v0_1 {
@@ -75,6 +76,36 @@ static_assert(sizeof(RecordHeader) == 24);
 
 enum class StreamStatus { kCreating, kActive, kUpdating, kDeleting };
 
+// Who decides on the number of shards: the user, or the load.
+enum class StreamMode { kProvisioned, kOnDemand };
+
+// What a shard of Kinesis would not take: more than Limits::Stream allows a second, in records and
+// bytes put, bytes and calls read, and iterators. Off: a shard takes what the machine can. Report:
+// it takes all, and StreamMetrics counts what was beyond. Strict: it refuses that, with
+// ProvisionedThroughputExceededException, as AWS does.
+enum class ShardLimits { kOff, kReport, kStrict };
+
+// What a Put does when shard_bytes_max is reached.
+enum class WhenShardFull {
+  kTrimOldest,  // ends the oldest records before their time; see StreamOptions::shard_bytes_max
+  kThrottle,    // is refused, until retention has ended the oldest
+};
+
+// How a stream on demand sizes itself: each `check_interval` it looks at the highest load of one
+// interval in the last `peak_memory`, and splits or merges until it has shards for `headroom` times
+// that. It at most doubles or halves in one look.
+struct OnDemandOptions {
+  double headroom = 2;                                // 1 to 100
+  absl::Duration peak_memory = absl::Hours(24 * 30);  // check_interval to 365 days
+  absl::Duration check_interval = absl::Minutes(1);   // 1s to 1 day
+  int64_t shard_bytes_per_second = 1'048'576;         // what one shard is there for
+  int64_t shard_records_per_second = 1'000;
+  int64_t shards_min = 4;  // it begins with these
+  int64_t shards_max = 200;
+
+  friend bool operator==(const OnDemandOptions&, const OnDemandOptions&) = default;
+};
+
 struct StreamOptions {
   // Shards to begin with, each over an equal range of hash keys. 1 to 10,000. More shards: more
   // writers side by side, and less order, which holds within a shard only. See SplitShard().
@@ -94,6 +125,13 @@ struct StreamOptions {
   // missed. Only if batches that readers hold on to pin so much that trimming cannot make room is
   // a Put refused, with kResourceExhausted (ProvisionedThroughputExceededException).
   int64_t shard_bytes_max = int64_t{256} << 20;
+  WhenShardFull when_full = WhenShardFull::kTrimOldest;
+
+  ShardLimits shard_limits = ShardLimits::kOff;
+
+  // On demand, `shards` is not looked at, and nobody but the stream reshards it.
+  StreamMode mode = StreamMode::kProvisioned;
+  OnDemandOptions on_demand = {};
 
   friend bool operator==(const StreamOptions&, const StreamOptions&) = default;
 };
@@ -203,6 +241,7 @@ struct ChildShard {
 
 struct StreamDescription {
   StreamStatus status = StreamStatus::kActive;
+  StreamMode mode = StreamMode::kProvisioned;
   int64_t open_shards = 0;
   absl::Duration retention;
   int64_t record_bytes_max = 0;
@@ -366,7 +405,7 @@ class BANYAN_EXPORT Stream {
   //
   // Errors  kInvalidArgument: no partition key, or not 1 to 256 characters of UTF-8; key and data
   //         larger than record_bytes_max; explicit_hash_key not a number below 2^128.
-  //         kResourceExhausted: see StreamOptions::shard_bytes_max.
+  //         kResourceExhausted: see StreamOptions::shard_bytes_max, when_full and shard_limits.
   // Source  .../API_PutRecord.html
   absl::StatusOr<PutResult> Put(const PutRequest& request) const;
 
@@ -413,6 +452,13 @@ class BANYAN_EXPORT Stream {
   // Source  .../API_UpdateShardCount.html
   absl::Status UpdateShardCount(int64_t target_shard_count) const;
 
+  // Hands the number of shards over to the load, or back to the user.
+  //
+  // Errors  kFailedPrecondition: the stream is not active. kResourceExhausted: more often than
+  //         Limits::Stream::mode_switches_per_day.
+  // Source  .../API_UpdateStreamMode.html
+  absl::Status UpdateStreamMode(StreamMode mode) const;
+
   // A longer life for what rests and what comes; what was trimmed does not come back. Or a shorter
   // one, which ends what is older at once.
   //
@@ -448,12 +494,16 @@ class BANYAN_EXPORT Stream {
   //
   // Errors  kInvalidArgument: the limit; an iterator of another stream, also of an earlier one of
   //         the same name. kOutOfRange (ExpiredIteratorException): older than five minutes.
+  //         kResourceExhausted: StreamOptions::shard_limits; the iterator stays good.
   // Source  .../API_GetRecords.html
   absl::StatusOr<RecordBatch> GetRecords(const ShardIterator& iterator,
                                          int64_t limit = 10'000) const;
 
   // Zero of everything when the stream is gone.
   StreamStats Stats() const;
+
+  // Under CloudWatch's names; see banyan/metrics.h.
+  absl::StatusOr<StreamMetrics> Metrics() const;
 
   // As it was created. Describe() says how it is now.
   absl::StatusOr<StreamOptions> Options() const;

@@ -71,7 +71,11 @@ bool HasDifference(const StreamOptions& asked, const StreamOptions& stored) {
   return Differs(asked, stored, &StreamOptions::shards) ||
          Differs(asked, stored, &StreamOptions::retention) ||
          Differs(asked, stored, &StreamOptions::record_bytes_max) ||
-         Differs(asked, stored, &StreamOptions::shard_bytes_max);
+         Differs(asked, stored, &StreamOptions::shard_bytes_max) ||
+         Differs(asked, stored, &StreamOptions::when_full) ||
+         Differs(asked, stored, &StreamOptions::shard_limits) ||
+         Differs(asked, stored, &StreamOptions::mode) ||
+         Differs(asked, stored, &StreamOptions::on_demand);
 }
 
 absl::Status NoBus(std::string_view name) {

@@ -8,6 +8,7 @@
 #include "queue/core.h"
 #include "route/event_bus_core.h"
 #include "route/topic_core.h"
+#include "stream/core.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -20,6 +21,10 @@ BrokerMetrics BrokerCore::Metrics() const {
   for (const auto& bus : List(&Registry::buses, {})) {
     absl::StatusOr<EventBusMetrics> its = bus->Metrics();
     if (its.ok()) metrics.buses.push_back(*std::move(its));
+  }
+  for (const auto& stream : List(&Registry::streams, {})) {
+    absl::StatusOr<StreamMetrics> its = stream->Metrics();
+    if (its.ok()) metrics.streams.push_back(*std::move(its));
   }
   const Environment::PutEventsBooks& puts = env_->put_events;
   metrics.put_events = {.approximate_failed_count = puts.failed_calls.load(),

@@ -38,6 +38,7 @@ using enum Metric::Kind;
 constexpr std::string_view kCount = "Count";
 constexpr std::string_view kBytes = "Bytes";
 constexpr std::string_view kSeconds = "Seconds";
+constexpr std::string_view kMilliseconds = "Milliseconds";
 
 constexpr auto kFifo = [](const auto& of) { return of.fifo; };
 constexpr auto kStandard = [](const auto& of) { return !of.fifo; };
@@ -159,6 +160,52 @@ constexpr Row<TopicMetrics> kTopicRows[] = {
      "Attempts that a subscription's endpoint refused.", BANYAN_COUNT(failed_attempts)},
 };
 
+// --- Streams: AWS/Kinesis
+
+constexpr Row<StreamMetrics> kStreamRows[] = {
+    {"IncomingRecords", kCounter, kCount, "Records stored.", BANYAN_COUNT(incoming_records)},
+    {"IncomingBytes", kCounter, kBytes, "Their partition keys and data.",
+     BANYAN_COUNT(incoming_bytes)},
+    {"PutRecord.Success", kCounter, kCount, "Records stored one by one.",
+     BANYAN_COUNT(put_record_success)},
+    {"PutRecord.Bytes", kCounter, kBytes, "Their partition keys and data.",
+     BANYAN_COUNT(put_record_bytes)},
+    {"PutRecords.Success", kCounter, kCount, "Calls of PutRecords that stored anything.",
+     BANYAN_COUNT(put_records_success)},
+    {"PutRecords.Bytes", kCounter, kBytes, "Partition keys and data of what they stored.",
+     BANYAN_COUNT(put_records_bytes)},
+    {"PutRecords.TotalRecords", kCounter, kCount, "Records in calls of PutRecords.",
+     BANYAN_COUNT(put_records_total_records)},
+    {"PutRecords.SuccessfulRecords", kCounter, kCount, "Of these, stored.",
+     BANYAN_COUNT(put_records_successful_records)},
+    {"PutRecords.FailedRecords", kCounter, kCount, "Of these, refused for another reason.",
+     BANYAN_COUNT(put_records_failed_records)},
+    {"PutRecords.ThrottledRecords", kCounter, kCount, "Of these, refused for want of throughput.",
+     BANYAN_COUNT(put_records_throttled_records)},
+    {"GetRecords.Success", kCounter, kCount, "Calls of GetRecords answered.",
+     BANYAN_COUNT(get_records_success)},
+    {"GetRecords.Records", kCounter, kCount, "Records they gave.",
+     BANYAN_COUNT(get_records_records)},
+    {"GetRecords.Bytes", kCounter, kBytes, "Partition keys and data of these.",
+     BANYAN_COUNT(get_records_bytes)},
+    {"GetRecords.IteratorAgeMilliseconds", kStatistics, kMilliseconds,
+     "Age of the last record of each call that left others unread; 0 of one that left none.",
+     BANYAN_COUNT(get_records_iterator_age_milliseconds.sum), nullptr,
+     [](const StreamMetrics& of) { return of.get_records_iterator_age_milliseconds; }},
+    {"WriteProvisionedThroughputExceeded", kCounter, kCount,
+     "Records beyond what a shard takes in a second, refused or reported.",
+     BANYAN_COUNT(write_provisioned_throughput_exceeded)},
+    {"ReadProvisionedThroughputExceeded", kCounter, kCount,
+     "Calls beyond what a shard gives in a second, refused or reported.",
+     BANYAN_COUNT(read_provisioned_throughput_exceeded)},
+
+    {"banyan_stream_open_shards", kGauge, kCount, "Shards that take records.",
+     BANYAN_COUNT(open_shards)},
+    {"banyan_stream_records_resting", kGauge, kCount, "Records that can be read.",
+     BANYAN_COUNT(records_resting)},
+    {"banyan_stream_held", kGauge, kBytes, "Memory taken for records.", BANYAN_COUNT(bytes_held)},
+};
+
 // --- Buses and rules: AWS/Events
 
 constexpr Row<PutEventsMetrics> kPutEventsRows[] = {
@@ -248,11 +295,11 @@ std::string PrometheusName(const Row<T>& row, std::string_view service) {
   for (const char c : row.name) {
     const bool upper = c >= 'A' && c <= 'Z';
     if (upper) name += '_';
-    if (c == '-') continue;
+    if (c == '-' || c == '.') continue;
     name += upper ? static_cast<char>(c - 'A' + 'a') : c;
   }
   if (row.unit == kSeconds) name += "_seconds";
-  if (row.unit == kBytes) name += "_bytes";
+  if (row.unit == kBytes && !name.ends_with("_bytes")) name += "_bytes";
   if (row.kind == kCounter) name += "_total";
   return name;
 }
@@ -293,6 +340,7 @@ std::string Label(std::string_view name, std::string_view value) {
 std::string LabelsOf(const PutEventsMetrics&) { return {}; }
 std::string LabelsOf(const QueueMetrics& of) { return Label("queue", of.queue_name); }
 std::string LabelsOf(const TopicMetrics& of) { return Label("topic", of.topic_name); }
+std::string LabelsOf(const StreamMetrics& of) { return Label("stream", of.stream_name); }
 std::string LabelsOf(const EventBusMetrics& of) { return Label("event_bus", of.event_bus_name); }
 std::string LabelsOf(const RuleMetrics& of) {
   return StrCat(Label("event_bus", of.event_bus_name), ",", Label("rule", of.rule_name));
@@ -343,6 +391,9 @@ std::vector<Metric> ListMetrics(const QueueMetrics& metrics) {
 std::vector<Metric> ListMetrics(const TopicMetrics& metrics) {
   return internal::List<TopicMetrics>(internal::kTopicRows, metrics);
 }
+std::vector<Metric> ListMetrics(const StreamMetrics& metrics) {
+  return internal::List<StreamMetrics>(internal::kStreamRows, metrics);
+}
 std::vector<Metric> ListMetrics(const PutEventsMetrics& metrics) {
   return internal::List<PutEventsMetrics>(internal::kPutEventsRows, metrics);
 }
@@ -358,6 +409,8 @@ std::string PrometheusText(const BrokerMetrics& metrics) {
   for (const QueueMetrics& queue : metrics.queues) queues.push_back(&queue);
   std::vector<const TopicMetrics*> topics;
   for (const TopicMetrics& topic : metrics.topics) topics.push_back(&topic);
+  std::vector<const StreamMetrics*> streams;
+  for (const StreamMetrics& stream : metrics.streams) streams.push_back(&stream);
   std::vector<const EventBusMetrics*> buses;
   std::vector<const RuleMetrics*> rules;
   for (const EventBusMetrics& bus : metrics.buses) {
@@ -367,6 +420,7 @@ std::string PrometheusText(const BrokerMetrics& metrics) {
   std::string text;
   internal::AppendFamilies<QueueMetrics>(internal::kQueueRows, "sqs", queues, &text);
   internal::AppendFamilies<TopicMetrics>(internal::kTopicRows, "sns", topics, &text);
+  internal::AppendFamilies<StreamMetrics>(internal::kStreamRows, "kinesis", streams, &text);
   const PutEventsMetrics* const puts = &metrics.put_events;
   if (puts->approximate_call_count > 0) {
     internal::AppendFamilies<PutEventsMetrics>(internal::kPutEventsRows, "events", {&puts, 1},

@@ -19,7 +19,12 @@ constexpr int64_t kNsPerMs = 1'000'000;
 
 std::shared_ptr<StreamCore> StreamCore::Create(std::shared_ptr<Environment> env, std::string name,
                                                StreamOptions options) {
-  return std::shared_ptr<StreamCore>(new StreamCore(std::move(env), std::move(name), options));
+  std::shared_ptr<StreamCore> core(new StreamCore(std::move(env), std::move(name), options));
+  if (options.mode == StreamMode::kOnDemand) {
+    MutexLock lock(&core->settings_mu_);
+    core->BeginScaling(core->created_);
+  }
+  return core;
 }
 
 StreamCore::StreamCore(std::shared_ptr<Environment> env, std::string name, StreamOptions options)
@@ -32,7 +37,8 @@ StreamCore::StreamCore(std::shared_ptr<Environment> env, std::string name, Strea
       created_(env_->runtime.Read()),
       record_bytes_max_(options.record_bytes_max),
       retention_ns_(CeilNanoseconds(options.retention)),
-      shards_(options.shards, created_,
+      shards_(options.mode == StreamMode::kOnDemand ? options.on_demand.shards_min : options.shards,
+              created_, env_->limits.stream,
               [this](int64_t index, int64_t second) { return MakeLog(index, second); }),
       busy_until_ns_(created_.uptime_ns + CeilNanoseconds(env_->limits.stream.transition_time)) {}
 
@@ -48,7 +54,7 @@ std::unique_ptr<ShardLog> StreamCore::MakeLog(int64_t index, int64_t created_sec
                                   .event_seed = env_->ids.Next().hi};
   return std::make_unique<ShardLog>(identity, options_.shard_bytes_max,
                                     retention_ns_.load(std::memory_order_relaxed),
-                                    std::move(on_trimmed));
+                                    std::move(on_trimmed), options_.when_full);
 }
 
 StreamCore::~StreamCore() = default;
@@ -108,6 +114,46 @@ StreamStats StreamCore::Stats() {
   return stats;
 }
 
+absl::StatusOr<StreamMetrics> StreamCore::Metrics() {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  BANYAN_RETURN_IF_ERROR(CheckOpen());
+  StreamMetrics metrics;
+  metrics.stream_name = name_;
+  const auto read = [](const std::atomic<int64_t>& number) {
+    return number.load(std::memory_order_relaxed);
+  };
+  // Before the totals, which may only be higher then.
+  metrics.put_records_bytes = read(calls_.batch_bytes);
+  metrics.put_records_successful_records = read(calls_.batch_stored);
+  const Instant now = env_->runtime.Read();
+  for (size_t i = 0; i < shards_.size(); ++i) {
+    const Shard& shard = shards_[i];
+    Trim(shard.log(), now);
+    const ShardLog::Books books = shard.log().GetBooks();
+    metrics.incoming_records += static_cast<int64_t>(books.tip);
+    metrics.incoming_bytes += shard.meter().bytes_put();
+    metrics.write_provisioned_throughput_exceeded += shard.meter().writes_exceeded();
+    metrics.read_provisioned_throughput_exceeded += shard.meter().reads_exceeded();
+    metrics.records_resting += static_cast<int64_t>(books.tip - books.horizon);
+    metrics.bytes_held += books.bytes_held;
+    if (shard.ending() == nullptr) ++metrics.open_shards;
+  }
+  metrics.put_record_success = metrics.incoming_records - metrics.put_records_successful_records;
+  metrics.put_record_bytes = metrics.incoming_bytes - metrics.put_records_bytes;
+  metrics.put_records_success = read(calls_.batch_calls);
+  metrics.put_records_total_records = read(calls_.batch_records);
+  metrics.put_records_throttled_records = read(calls_.batch_throttled);
+  metrics.put_records_failed_records = std::max<int64_t>(
+      0, metrics.put_records_total_records - metrics.put_records_successful_records -
+             metrics.put_records_throttled_records);
+  metrics.get_records_success = read(calls_.gets);
+  metrics.get_records_records = read(calls_.get_records);
+  metrics.get_records_bytes = read(calls_.get_bytes);
+  metrics.get_records_iterator_age_milliseconds = calls_.iterator_age_ms.Read();
+  return metrics;
+}
+
 absl::StatusOr<StreamOptions> StreamCore::Options() {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
@@ -122,6 +168,8 @@ int64_t StreamCore::Close(CloseKind kind) {
   int64_t resting = 0;
   // A reshard that is under way would make new ones.
   MutexLock lock(&settings_mu_);
+  // A stopped broker's runtime may be gone, and with it the timer.
+  if (kind == CloseKind::kDeleted) EndScaling();
   for (size_t i = 0; i < shards_.size(); ++i) {
     ShardLog& log = shards_[i].log();
     const ShardLog::Books books = log.GetBooks();

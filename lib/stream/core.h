@@ -48,13 +48,18 @@
 #include "banyan/mutex.h"
 #include "banyan/runtime.h"
 #include "banyan/stream.h"
+#include "message/atomic_statistics.h"
 #include "message/close_kind.h"
 #include "message/environment.h"
+#include "stream/on_demand.h"
 #include "stream/shard_log.h"
 #include "stream/shard_map.h"
 #include "stream/shards.h"
 
 namespace banyan::inline v0_1::internal {
+
+// Whether one more may happen when `most` may in any 24 hours; notes it in `times_ns` if so.
+bool TakeOneOfDay(int64_t most, const Instant& now, std::deque<int64_t>* times_ns);
 
 class StreamCore : public std::enable_shared_from_this<StreamCore> {
  public:
@@ -84,7 +89,9 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   absl::Status UpdateMaxRecordSize(int64_t record_bytes_max);
   absl::Status TrimBefore(const SequenceNumber& sequence);
   absl::StatusOr<StreamDescription> Describe();
+  absl::Status UpdateStreamMode(StreamMode mode);
   StreamStats Stats();
+  absl::StatusOr<StreamMetrics> Metrics();
   absl::StatusOr<StreamOptions> Options();
 
   // Parses a shard id. Errors  kNotFound: it has not the form of one.
@@ -130,6 +137,8 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   bool HasExpired(const Shard& shard, const Instant& now) const;
   ShardInfo InfoOf(const Shard& shard) const;
   std::vector<ChildShard> ChildrenOf(const Shard& shard) const;
+  absl::Status CheckProvisioned() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(settings_mu_);
+  absl::Status RateExceeded(const Shard& shard) const;
   void WakeReaders(size_t shard);
   void WakeReadersOfClosedShards();
 
@@ -143,6 +152,13 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
                                            Instant now, uint64_t* position);
   void JournalTrimmed(size_t shard, uint64_t first, uint64_t end);
   void Trim(ShardLog& log, Instant now);
+
+  // On demand (core_scaling.cc).
+  void BeginScaling(const Instant& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(settings_mu_);
+  void EndScaling() ABSL_EXCLUSIVE_LOCKS_REQUIRED(settings_mu_);
+  void SetScalingTimer(const Instant& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(settings_mu_);
+  void Scale(uint64_t generation);
+  std::vector<OnDemandScaler::Load> TakeLoads() ABSL_EXCLUSIVE_LOCKS_REQUIRED(settings_mu_);
 
   absl::Status CheckOrdering(const SequenceNumber& sequence) const;
 
@@ -167,11 +183,35 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   std::atomic<uint64_t> tap_sequence_{0};
   std::atomic<int64_t> rejected_{0};
 
+  // For metrics; a shard's meter has the rest. Each number is right by itself.
+  struct CallBooks {
+    std::atomic<int64_t> batch_calls{0};
+    std::atomic<int64_t> batch_bytes{0};
+    std::atomic<int64_t> batch_records{0};
+    std::atomic<int64_t> batch_stored{0};
+    std::atomic<int64_t> batch_throttled{0};
+    std::atomic<int64_t> gets{0};
+    std::atomic<int64_t> get_records{0};
+    std::atomic<int64_t> get_bytes{0};
+    AtomicStatistics iterator_age_ms;
+  };
+  CallBooks calls_;
+
   // Held while shards change, so that one reshard is decided on after the other. Before the lock of
   // shards_, and any shard's.
   mutable Mutex settings_mu_;
   int64_t busy_until_ns_ ABSL_GUARDED_BY(settings_mu_);           // uptime
   std::deque<int64_t> updates_ns_ ABSL_GUARDED_BY(settings_mu_);  // UpdateShardCounts of this day
+
+  struct Scaling {
+    OnDemandScaler scaler;
+    int64_t looked_ns;                                      // uptime
+    std::map<int64_t, std::pair<int64_t, int64_t>> before;  // bytes and records by shard
+    TimerId timer = TimerId::kNone;
+  };
+  std::optional<Scaling> scaling_ ABSL_GUARDED_BY(settings_mu_);   // none: provisioned
+  uint64_t scaling_generation_ ABSL_GUARDED_BY(settings_mu_) = 0;  // a timer is for one of them
+  std::deque<int64_t> switches_ns_ ABSL_GUARDED_BY(settings_mu_);
 
   Mutex wakers_mu_;                                                         // a leaf
   std::map<size_t, std::vector<Task>> wakers_ ABSL_GUARDED_BY(wakers_mu_);  // by shard; S5

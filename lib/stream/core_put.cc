@@ -18,6 +18,11 @@ namespace {
 // The journal's name for a record: it says shard and position, so a replay can put it back.
 Id RecordId(size_t shard, uint64_t position) { return {shard, position}; }
 
+// What counts for AWS's limits.
+int64_t BytesOf(const PutRequest& request) {
+  return static_cast<int64_t>(request.partition_key.size() + request.data.size());
+}
+
 }  // namespace
 
 absl::StatusOr<PutResult> StreamCore::Put(const PutRequest& request) {
@@ -64,8 +69,23 @@ absl::StatusOr<std::vector<absl::StatusOr<PutResult>>> StreamCore::PutRecords(
   const Instant now = ReadClock();
   std::vector<absl::StatusOr<PutResult>> results;
   results.reserve(requests.size());
+  int64_t stored = 0, stored_bytes = 0, throttled = 0;
   for (size_t i = 0; i < requests.size(); ++i) {
-    results.push_back(ShowAndStore(requests[i], hashes[i], now));
+    const absl::StatusOr<PutResult>& result =
+        results.emplace_back(ShowAndStore(requests[i], hashes[i], now));
+    if (!result.ok()) {
+      if (result.status().code() == absl::StatusCode::kResourceExhausted) ++throttled;
+    } else if (result->sequence.number > 0) {  // 0: a tap has it
+      ++stored;
+      stored_bytes += BytesOf(requests[i]);
+    }
+  }
+  calls_.batch_records.fetch_add(static_cast<int64_t>(requests.size()), std::memory_order_relaxed);
+  calls_.batch_throttled.fetch_add(throttled, std::memory_order_relaxed);
+  if (stored > 0) {
+    calls_.batch_calls.fetch_add(1, std::memory_order_relaxed);
+    calls_.batch_stored.fetch_add(stored, std::memory_order_relaxed);
+    calls_.batch_bytes.fetch_add(stored_bytes, std::memory_order_relaxed);
   }
   return results;
 }
@@ -127,21 +147,25 @@ absl::StatusOr<PutResult> StreamCore::Store(const PutRequest& request,
   for (;;) {
     const Shard& shard = shards_.Find(key);
     ShardLog& log = shard.log();
+    if (options_.shard_limits != ShardLimits::kOff) {
+      const bool strict = options_.shard_limits == ShardLimits::kStrict;
+      if (!shard.meter().MayWrite(BytesOf(request), now.uptime_ns, strict) && strict) {
+        return RateExceeded(shard);
+      }
+    }
     uint64_t position = 0;
     const ShardLog::AppendOutcome outcome = env_->journal == nullptr
                                                 ? log.Append(record, now, &position)
                                                 : AppendJournalled(log, record, now, &position);
-    const ShardId shard_id = {shard.index()};
     switch (outcome) {
       case ShardLog::AppendOutcome::kStored:
+        shard.meter().CountPut(BytesOf(request));
         if (log.TakeWatch()) WakeReaders(static_cast<size_t>(shard.index()));
-        return PutResult{.shard_id = shard_id,
+        return PutResult{.shard_id = {shard.index()},
                          .sequence = log.identity().Sequence(position, now.unix_ns)};
       case ShardLog::AppendOutcome::kFull:
         rejected_.fetch_add(1, std::memory_order_relaxed);
-        return Error(AwsError::kStreamThroughputExceeded, "Rate exceeded for shard ",
-                     shard_id.ToString(), " in stream ", name_, " under account ", env_->account,
-                     ".");
+        return RateExceeded(shard);
       case ShardLog::AppendOutcome::kClosed:
         break;
     }
@@ -149,6 +173,12 @@ absl::StatusOr<PutResult> StreamCore::Store(const PutRequest& request,
     BANYAN_RETURN_IF_ERROR(CheckOpen());
     shards_.AwaitReshard();
   }
+}
+
+absl::Status StreamCore::RateExceeded(const Shard& shard) const {
+  return Error(AwsError::kStreamThroughputExceeded, "Rate exceeded for shard ",
+               ShardId{shard.index()}.ToString(), " in stream ", name_, " under account ",
+               env_->account, ".");
 }
 
 absl::Status StreamCore::CheckOrdering(const SequenceNumber& sequence) const {

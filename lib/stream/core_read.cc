@@ -46,6 +46,12 @@ absl::StatusOr<ShardIterator> StreamCore::GetShardIterator(ShardId shard, const 
   BANYAN_RETURN_IF_ERROR(CheckOpen());
   const Instant now = env_->runtime.Read();
   BANYAN_ASSIGN_OR_RETURN(const Shard* found, FindShard(shard, now));
+  if (options_.shard_limits != ShardLimits::kOff) {
+    const bool strict = options_.shard_limits == ShardLimits::kStrict;
+    if (!found->meter().MayGetIterator(now.uptime_ns, strict) && strict) {
+      return RateExceeded(*found);
+    }
+  }
   Trim(found->log(), now);
   BANYAN_ASSIGN_OR_RETURN(const uint64_t position, PositionOf(found->log(), start, now));
   return IssueIterator(static_cast<uint64_t>(shard.index), position, now);
@@ -140,10 +146,25 @@ absl::StatusOr<RecordBatch> StreamCore::GetRecords(const ShardIterator& iterator
         absl::ToInt64Milliseconds(limits.iterator_life), " milliseconds.");
   }
 
-  auto state = std::make_shared<BatchState>();
   const Shard& shard = shards_[iterator.shard_];
+  const bool limited = options_.shard_limits != ShardLimits::kOff;
+  if (limited) {
+    const bool strict = options_.shard_limits == ShardLimits::kStrict;
+    if (!shard.meter().MayRead(now.uptime_ns, strict) && strict) return RateExceeded(shard);
+  }
+  auto state = std::make_shared<BatchState>();
   const ShardLog::ReadEnd end = shard.log().Read(iterator.position_, {limit, limits.get_bytes_max},
                                                  now.uptime_ns, state.get());
+  if (limited) shard.meter().HasRead(end.bytes);
+  calls_.gets.fetch_add(1, std::memory_order_relaxed);
+  calls_.get_records.fetch_add(static_cast<int64_t>(state->records.size()),
+                               std::memory_order_relaxed);
+  calls_.get_bytes.fetch_add(end.bytes, std::memory_order_relaxed);
+  if (!state->records.empty()) {
+    const int64_t age_ns =
+        end.unread_uptime_ns.has_value() ? now.uptime_ns - end.last_uptime_ns : 0;
+    calls_.iterator_age_ms.Add(std::max<int64_t>(0, age_ns / kNsPerMs));
+  }
   RecordBatch batch;
   if (end.ended && shard.ending() != nullptr) {
     batch.child_shards_ = ChildrenOf(shard);

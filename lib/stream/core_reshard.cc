@@ -15,8 +15,6 @@ namespace banyan::inline v0_1::internal {
 
 namespace {
 
-constexpr int64_t kDayNs = int64_t{86'400} * 1'000'000'000;
-
 std::optional<ShardId> IdOfIndex(const std::optional<int64_t>& index) {
   if (!index.has_value()) return std::nullopt;
   return ShardId{*index};
@@ -132,6 +130,7 @@ absl::StatusOr<StreamDescription> StreamCore::Describe() {
   MutexLock lock(&settings_mu_);
   return StreamDescription{
       .status = StatusAt(env_->runtime.Read()),
+      .mode = scaling_.has_value() ? StreamMode::kOnDemand : StreamMode::kProvisioned,
       .open_shards = static_cast<int64_t>(shards_.Open().size()),
       .retention = absl::Nanoseconds(retention_ns_.load(std::memory_order_relaxed)),
       .record_bytes_max = record_bytes_max_.load(std::memory_order_relaxed),
@@ -175,6 +174,7 @@ absl::Status StreamCore::SplitShard(ShardId id, std::string_view new_starting_ha
     MutexLock lock(&settings_mu_);
     const Instant now = env_->runtime.Read();
     BANYAN_RETURN_IF_ERROR(CheckActive(now));
+    BANYAN_RETURN_IF_ERROR(CheckProvisioned());
     BANYAN_ASSIGN_OR_RETURN(Shard* const shard, FindShard(id, now));
     const HashRange& range = shard->range();
     std::optional<absl::uint128> second_start = range.Middle() + 1;
@@ -208,6 +208,7 @@ absl::Status StreamCore::MergeShards(ShardId id, ShardId adjacent_id) {
     MutexLock lock(&settings_mu_);
     const Instant now = env_->runtime.Read();
     BANYAN_RETURN_IF_ERROR(CheckActive(now));
+    BANYAN_RETURN_IF_ERROR(CheckProvisioned());
     BANYAN_ASSIGN_OR_RETURN(Shard* const shard, FindShard(id, now));
     BANYAN_ASSIGN_OR_RETURN(Shard* const adjacent, FindShard(adjacent_id, now));
     if (shard->ending() != nullptr) return NotEligible(id);
@@ -242,6 +243,7 @@ absl::Status StreamCore::UpdateShardCount(int64_t target) {
     MutexLock lock(&settings_mu_);
     const Instant now = env_->runtime.Read();
     BANYAN_RETURN_IF_ERROR(CheckActive(now));
+    BANYAN_RETURN_IF_ERROR(CheckProvisioned());
     const auto open = static_cast<int64_t>(shards_.Open().size());
     if (target > 2 * open || 2 * target < open) {
       return Error(AwsError::kStreamInvalidArgument, "UpdateShardCount cannot scale ",
@@ -252,15 +254,11 @@ absl::Status StreamCore::UpdateShardCount(int64_t target) {
     // At most: each open shard is cut at each bound inside it, and all pieces but one a range are
     // merged away.
     BANYAN_RETURN_IF_ERROR(CheckRoomForShards(target, 3 * (open + target)));
-    while (!updates_ns_.empty() && now.uptime_ns - updates_ns_.front() >= kDayNs) {
-      updates_ns_.pop_front();
-    }
-    if (static_cast<int64_t>(updates_ns_.size()) >= env_->limits.stream.updates_per_day) {
+    if (!TakeOneOfDay(env_->limits.stream.updates_per_day, now, &updates_ns_)) {
       return Error(AwsError::kStreamLimitExceeded, "Rate of UpdateShardCount exceeded for stream ",
                    name_, " under account ", env_->account, ": at most ",
                    env_->limits.stream.updates_per_day, " in 24 hours.");
     }
-    updates_ns_.push_back(now.uptime_ns);
     shards_.Rescale(target, now);
     BeginUpdate(now);
   }

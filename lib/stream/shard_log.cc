@@ -110,10 +110,11 @@ int64_t ShardLog::LeastBytesMax(int64_t record_bytes_max) {
 }
 
 ShardLog::ShardLog(const ShardIdentity& identity, int64_t bytes_max, int64_t retention_ns,
-                   OnTrimmed on_trimmed)
+                   OnTrimmed on_trimmed, WhenShardFull when_full)
     : identity_(identity),
       bytes_max_(bytes_max),
       retention_ns_(retention_ns),
+      when_full_(when_full),
       capacity_steady_(static_cast<uint32_t>(std::bit_floor(static_cast<uint64_t>(
           std::clamp<int64_t>(bytes_max / 16, kCapacityFirst, kCapacitySteadyMax))))),
       capacity_next_(kCapacityFirst),
@@ -236,6 +237,7 @@ Segment* ShardLog::Obtain(uint32_t capacity) {
       GiveMemory(bare);
       return bare;
     }
+    if (when_full_ == WhenShardFull::kThrottle) return nullptr;
     // Do not trim what would not help: then the records are worth more than the refusal.
     if (!CouldMakeRoom(footprint) || !UnlinkOldest()) return nullptr;
   }
@@ -415,42 +417,42 @@ ShardLog::ReadEnd ShardLog::Read(uint64_t position, const ReadLimits& limits, in
 ShardLog::ReadEnd ShardLog::ReadWhatIsThere(uint64_t position, const ReadLimits& limits,
                                             int64_t now_uptime_ns, BatchState* batch) const {
   const int64_t expired = now_uptime_ns - retention_ns_.load(std::memory_order_relaxed);
-  int64_t bytes = 0;
+  ReadEnd end = {position};
   int64_t records = 0;
   for (;;) {
-    SegmentPin pin = Find(&position);
-    if (!pin) return {position};
+    SegmentPin pin = Find(&end.position);
+    if (!pin) return end;
     const uint64_t tail = pin->tail.load(std::memory_order_acquire);
     const uint64_t claimed = pin->base + RecordsClaimed(tail);
-    const uint64_t from = position;
+    const uint64_t from = end.position;
     const int64_t records_before = records;
-    std::optional<int64_t> unread;
-    for (; position < claimed; ++position) {
-      const uint32_t slot = pin->slots[position - pin->base].load(std::memory_order_acquire);
+    for (; end.position < claimed; ++end.position) {
+      const uint32_t slot = pin->slots[end.position - pin->base].load(std::memory_order_acquire);
       if (slot == 0) break;  // L2: claimed, not published; so nothing behind it may be shown
       const char* const at = pin->bytes + slot - 1;
       const RecordHeader header = HeaderAt(at);
       if (records == 0 && header.uptime_ns <= expired) continue;  // ended, not yet trimmed
       const int64_t size = int64_t{header.key_bytes} + int64_t{header.data_bytes};
-      if (records == limits.records_max || (records > 0 && bytes + size > limits.bytes_max)) {
-        unread = header.uptime_ns;
+      if (records == limits.records_max || (records > 0 && end.bytes + size > limits.bytes_max)) {
+        end.unread_uptime_ns = header.uptime_ns;
         break;
       }
       if (records == 0) {
         const uint64_t here =
-            std::min<uint64_t>(claimed - position, static_cast<uint64_t>(limits.records_max));
+            std::min<uint64_t>(claimed - end.position, static_cast<uint64_t>(limits.records_max));
         batch->records.reserve(static_cast<size_t>(here));
       }
-      batch->records.push_back(Record(at, position, &identity_));
+      batch->records.push_back(Record(at, end.position, &identity_));
       ++records;
-      bytes += size;
+      end.bytes += size;
+      end.last_uptime_ns = header.uptime_ns;
     }
-    const bool stopped = position < claimed;
+    const bool stopped = end.position < claimed;
     if (records > records_before) batch->pins.push_back(std::move(pin));
-    if (stopped) return {position, unread};
+    if (stopped) return end;
     // At the segment's end as it was seen. Go on if its successor is there already; an open
     // segment, and one that gave nothing, have none to speak of.
-    if (!IsClosed(tail) || position == from) return {position};
+    if (!IsClosed(tail) || end.position == from) return end;
   }
 }
 

@@ -176,7 +176,7 @@ class ShardLog {
   static int64_t LeastBytesMax(int64_t record_bytes_max);
 
   ShardLog(const ShardIdentity& identity, int64_t bytes_max, int64_t retention_ns,
-           OnTrimmed on_trimmed = nullptr);
+           OnTrimmed on_trimmed = nullptr, WhenShardFull when_full = WhenShardFull::kTrimOldest);
   ShardLog(const ShardLog&) = delete;
   ShardLog& operator=(const ShardLog&) = delete;
   ~ShardLog();
@@ -191,7 +191,7 @@ class ShardLog {
   };
   enum class AppendOutcome {
     kStored,
-    kFull,    // what batches pin leaves no room (L7)
+    kFull,    // there is no room (L7): batches pin too much, or nothing is to be trimmed for it
     kClosed,  // Seal() or Close() was called
   };
   // Stores a record that arrived at `now`. When it returns kStored, every Read that begins later
@@ -206,6 +206,8 @@ class ShardLog {
     uint64_t position;                             // where to read on
     std::optional<int64_t> unread_uptime_ns = {};  // arrival of the record there, if there is one
     bool ended = false;                            // L8: nothing will ever be there
+    int64_t bytes = 0;                             // keys and data of what was read
+    int64_t last_uptime_ns = 0;                    // arrival of the last of it
   };
   // Adds to `batch` the records from `position` on, or from the trim horizon if that is later.
   ReadEnd Read(uint64_t position, const ReadLimits& limits, int64_t now_uptime_ns,
@@ -289,6 +291,7 @@ class ShardLog {
   const ShardIdentity identity_;
   const int64_t bytes_max_;
   std::atomic<int64_t> retention_ns_;
+  const WhenShardFull when_full_;
   const uint32_t capacity_steady_;  // segments grow up to this
 
   // Made with the first segment; read by whoever has seen end_ above first_.

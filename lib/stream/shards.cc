@@ -14,7 +14,8 @@ int64_t SecondOf(const Instant& at) { return std::max<int64_t>(at.unix_ns, 0) / 
 
 }  // namespace
 
-Shards::Shards(int64_t count, Instant now, MakeLog make_log) : make_log_(std::move(make_log)) {
+Shards::Shards(int64_t count, Instant now, const Limits::Stream& limits, MakeLog make_log)
+    : limits_(limits), make_log_(std::move(make_log)) {
   const ShardMap map(count);
   Routing routing;
   routing.reserve(map.size());
@@ -57,7 +58,7 @@ Shard& Shards::Make(Shard::Origin origin) {
     const Shard& from = all_[static_cast<size_t>(*parent)];
     second = std::max(second, from.log().identity().created_second + 1);
   }
-  return all_.Add(std::make_unique<Shard>(origin, make_log_(origin.index, second)));
+  return all_.Add(std::make_unique<Shard>(origin, make_log_(origin.index, second), limits_));
 }
 
 std::vector<Shards::Route> Shards::Replace(const std::vector<Shard*>& parents,

@@ -42,6 +42,7 @@
 #include "base/epoch.h"
 #include "stream/shard_log.h"
 #include "stream/shard_map.h"
+#include "stream/shard_meter.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -61,13 +62,14 @@ class Shard {
     std::vector<int64_t> children;
   };
 
-  Shard(const Origin& origin, std::unique_ptr<ShardLog> log)
-      : origin_(origin), log_(std::move(log)) {}
+  Shard(const Origin& origin, std::unique_ptr<ShardLog> log, const Limits::Stream& limits)
+      : origin_(origin), log_(std::move(log)), meter_(limits) {}
 
   int64_t index() const { return origin_.index; }
   const HashRange& range() const { return origin_.range; }
   const Origin& origin() const { return origin_; }
   ShardLog& log() const { return *log_; }
+  ShardMeter& meter() const { return meter_; }
 
   // Null while it is open.
   const Ending* ending() const { return ending_.load(std::memory_order_acquire); }
@@ -76,6 +78,7 @@ class Shard {
   friend class Shards;
   const Origin origin_;
   const std::unique_ptr<ShardLog> log_;
+  mutable ShardMeter meter_;
   std::unique_ptr<const Ending> ending_storage_;
   std::atomic<const Ending*> ending_{nullptr};
 };
@@ -86,7 +89,8 @@ class Shards {
   using MakeLog =
       absl::AnyInvocable<std::unique_ptr<ShardLog>(int64_t index, int64_t created_second)>;
 
-  Shards(int64_t count, Instant now, MakeLog make_log);
+  // `limits` live as long.
+  Shards(int64_t count, Instant now, const Limits::Stream& limits, MakeLog make_log);
   Shards(const Shards&) = delete;
   Shards& operator=(const Shards&) = delete;
   ~Shards();
@@ -128,6 +132,7 @@ class Shards {
   }
   Routing::const_iterator RouteOf(const Shard& shard) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
+  const Limits::Stream& limits_;
   MakeLog make_log_ ABSL_GUARDED_BY(mu_);
   AppendList<Shard> all_;
   Epochs<NoScratch> epochs_;

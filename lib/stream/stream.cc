@@ -84,6 +84,16 @@ absl::Status Stream::UpdateShardCount(int64_t target_shard_count) const {
   return core_->UpdateShardCount(target_shard_count);
 }
 
+absl::Status Stream::UpdateStreamMode(StreamMode mode) const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->UpdateStreamMode(mode);
+}
+
+absl::StatusOr<StreamMetrics> Stream::Metrics() const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->Metrics();
+}
+
 absl::Status Stream::IncreaseRetention(absl::Duration retention) const {
   if (core_ == nullptr) return NamesNoStream();
   return core_->SetRetention(retention, /*longer=*/true);

@@ -116,6 +116,37 @@ absl::Status ValidateRecordBytesMax(int64_t record_bytes_max, const Limits& limi
                      std::min(limits.stream.record_bytes_max, kRecordBytesCeiling));
 }
 
+namespace {
+
+absl::Status ValidateOnDemand(const OnDemandOptions& options, const Limits& limits) {
+  const auto check_time = [](std::string_view field, absl::Duration value, absl::Duration least,
+                             absl::Duration most) {
+    if (value >= least && value <= most) return absl::OkStatus();
+    return Error(AwsError::kStreamInvalidArgument, "Invalid value ", absl::FormatDuration(value),
+                 " of ", field, ": must be ", absl::FormatDuration(least), " to ",
+                 absl::FormatDuration(most), ".");
+  };
+  if (!(options.headroom >= 1 && options.headroom <= 100)) {
+    return Error(AwsError::kStreamInvalidArgument, "Invalid value ", options.headroom,
+                 " of on_demand.headroom: must be 1 to 100.");
+  }
+  BANYAN_RETURN_IF_ERROR(check_time("on_demand.check_interval", options.check_interval,
+                                    absl::Seconds(1), absl::Hours(24)));
+  BANYAN_RETURN_IF_ERROR(check_time("on_demand.peak_memory", options.peak_memory,
+                                    options.check_interval, absl::Hours(8'760)));
+  constexpr int64_t kRateMax = int64_t{1} << 40;
+  BANYAN_RETURN_IF_ERROR(
+      CheckMember("on_demand.shard_bytes_per_second", options.shard_bytes_per_second, 1, kRateMax));
+  BANYAN_RETURN_IF_ERROR(CheckMember("on_demand.shard_records_per_second",
+                                     options.shard_records_per_second, 1, kRateMax));
+  BANYAN_RETURN_IF_ERROR(
+      CheckMember("on_demand.shards_min", options.shards_min, 1, limits.stream.shards_max));
+  return CheckMember("on_demand.shards_max", options.shards_max, options.shards_min,
+                     limits.stream.shards_max);
+}
+
+}  // namespace
+
 absl::Status ValidateStreamOptions(const StreamOptions& options, const Limits& limits) {
   if (options.shards < 1) {
     return ConstraintError(StrCat(options.shards), "shardCount",
@@ -126,6 +157,7 @@ absl::Status ValidateStreamOptions(const StreamOptions& options, const Limits& l
                  "This request would exceed the shard limit for the account. shardCount ",
                  options.shards, ", limit ", limits.stream.shards_max, ".");
   }
+  BANYAN_RETURN_IF_ERROR(ValidateOnDemand(options.on_demand, limits));
   BANYAN_RETURN_IF_ERROR(ValidateRetention(options.retention, limits));
   BANYAN_RETURN_IF_ERROR(ValidateRecordBytesMax(options.record_bytes_max, limits));
   return CheckMember("shard_bytes_max", options.shard_bytes_max,
