@@ -189,7 +189,7 @@ class World {
   friend class Explorer;
 
   static constexpr int kThreadsMax = 6;
-  static constexpr int kAtomicsMax = 48;
+  static constexpr int kAtomicsMax = 32;
 
   enum Phase { kBefore, kTogether, kAfter };
 

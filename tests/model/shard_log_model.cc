@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shard_log_model.h"
+
+#include <algorithm>
+
+namespace banyan::model {
+
+namespace {
+
+constexpr Order kRelaxed = Order::kRelaxed;
+constexpr Order kAcquire = Order::kAcquire;
+
+// A reader that was sent back so often has tried what there is to try.
+constexpr int kRoundsMax = 2;
+
+}  // namespace
+
+ShardLogModel::ShardLogModel(World* world, const Orders& orders, const Shape& shape)
+    : w_(*world),
+      orders_(orders),
+      shape_(shape),
+      mu_(w_.NewMutex()),
+      current_(w_.NewAtomic("current", 0, mu_)),
+      first_(w_.NewAtomic("first", 0, mu_)),
+      end_(w_.NewAtomic("end", 0, mu_)),
+      horizon_(w_.NewAtomic("horizon", 0, mu_)),
+      ring_made_(w_.NewPlain("the ring")) {
+  for (int i = 0; i < shape.ring; ++i) {
+    const std::string n = std::to_string(i);
+    ring_.push_back({w_.NewAtomic("entry " + n + " base", 0, mu_),
+                     w_.NewAtomic("entry " + n + " segment", 0, mu_)});
+  }
+  // One more than have memory at a time: the last reader of a spare may leave it so late that its
+  // memory is given back, and another segment made.
+  for (int i = 0; i < shape.segments_max + 1; ++i) {
+    const std::string name(1, static_cast<char>('A' + i));
+    Segment s = {.name = name,
+                 .object = w_.NewPlain(name),
+                 .block = w_.NewPlain(name + "'s block"),
+                 .base = w_.NewPlain(name + "'s base"),
+                 .tail = w_.NewAtomic(name + "'s tail", kClosed),
+                 .holders = w_.NewAtomic(name + "'s holders")};
+    for (int slot = 0; slot < shape.slots; ++slot) {
+      const std::string n = std::to_string(slot);
+      s.slots.push_back(w_.NewAtomic(name + "'s slot " + n));
+      s.first_halves.push_back(w_.NewPlain(name + "'s record " + n));
+      s.second_halves.push_back(w_.NewPlain(name + "'s record " + n + ", second half"));
+    }
+    segments_.push_back(std::move(s));
+  }
+}
+
+ShardLogModel::Segment* ShardLogModel::Follow(Value address) {
+  if (!w_.Check(address != 0, "a null pointer is followed")) return nullptr;
+  Segment& segment = segments_[static_cast<size_t>(address) - 1];
+  w_.Read(segment.object);
+  return &segment;
+}
+
+// --- Writers -------------------------------------------------------------------------------------
+
+Task<ShardLogModel::AppendOutcome> ShardLogModel::Append(Value record) {
+  for (;;) {
+    const Value current = co_await w_.Load(current_, orders_[Site::kCurrentLoad]);
+    if (current != 0) {
+      Segment& s = *Follow(current);
+      Value tail = co_await w_.Load(s.tail, kRelaxed);
+      while (!IsClosed(tail) && RecordsClaimed(tail) < shape_.slots) {
+        const bool claimed =
+            co_await w_.CompareExchange(s.tail, &tail, tail + 1, orders_[Site::kClaim], kRelaxed);
+        if (!claimed) continue;
+        const size_t slot = static_cast<size_t>(RecordsClaimed(tail));
+        const Value position = w_.Read(s.base) + static_cast<Value>(slot);
+        w_.Check(records_.emplace(position, record).second, "L1: a number is given twice");
+        w_.Check(w_.Read(s.block) == 1, "L3: claimed in a segment without memory");
+        w_.Write(s.first_halves[slot], record);
+        w_.Write(s.second_halves[slot], record);
+        co_await w_.Store(s.slots[slot], static_cast<Value>(slot) + 1, orders_[Site::kPublish]);
+        ++stored_;
+        co_return AppendOutcome::kStored;
+      }
+    }
+    co_await w_.Lock(mu_);
+    const AppendOutcome turned = co_await Turnover(current);
+    w_.Unlock(mu_);
+    if (turned != AppendOutcome::kStored) co_return turned;
+  }
+}
+
+Task<ShardLogModel::AppendOutcome> ShardLogModel::Turnover(Value full) {
+  if (closed_) co_return AppendOutcome::kClosed;
+  const Value old = co_await w_.Load(current_, kRelaxed);
+  if (old != full) co_return AppendOutcome::kStored;
+  if (!has_ring_) {
+    has_ring_ = true;
+    w_.Write(ring_made_, 1);
+  }
+  co_await TrimExpired();
+  const Value address = co_await Obtain();
+  if (address == 0) co_return AppendOutcome::kFull;
+  Segment& fresh = *Follow(address);
+
+  Value base = 0;
+  if (old != 0) {
+    Segment& before = *Follow(old);
+    const Value tail = co_await w_.FetchOr(before.tail, kClosed, orders_[Site::kClose]);
+    base = w_.Read(before.base) + RecordsClaimed(tail);
+  }
+  const Value last_use = co_await w_.Load(fresh.tail, kRelaxed);
+  for (size_t i = 0; i < static_cast<size_t>(RecordsClaimed(last_use)); ++i) {
+    co_await w_.Store(fresh.slots[i], 0, kRelaxed);
+  }
+  co_await w_.Store(fresh.tail, kClosed, kRelaxed);
+  w_.Write(fresh.base, base);
+  co_await w_.Store(fresh.holders, 1, orders_[Site::kLink]);
+
+  const Value end = co_await w_.Load(end_, kRelaxed);
+  co_await w_.Store(EntryAt(end).base, base, orders_[Site::kEntryBaseStore]);
+  co_await w_.Store(EntryAt(end).segment, address, orders_[Site::kEntrySegmentStore]);
+  co_await w_.Store(end_, end + 1, orders_[Site::kEndStore]);
+  co_await w_.Store(fresh.tail, 0, orders_[Site::kOpen]);
+  co_await w_.Store(current_, address, orders_[Site::kCurrentStore]);
+  co_return AppendOutcome::kStored;
+}
+
+Task<Value> ShardLogModel::Obtain() {
+  for (;;) {
+    const Value end = co_await w_.Load(end_, kRelaxed);
+    const Value first = co_await w_.Load(first_, kRelaxed);
+    const bool ring_has_room = end - first < shape_.ring;
+    Value bare = 0;
+    for (size_t i = 0; i < segments_.size() && segments_[i].made; ++i) {
+      const Value holders = co_await w_.Load(segments_[i].holders, orders_[Site::kSpare]);
+      if (holders != 0) continue;
+      if (segments_[i].memory && ring_has_room) co_return static_cast<Value>(i) + 1;
+      bare = static_cast<Value>(i) + 1;
+    }
+    if (held_ + 1 > shape_.segments_max) co_await ReleaseSpares(0);
+    if (held_ + 1 <= shape_.segments_max && ring_has_room) {
+      for (size_t i = 0; i < segments_.size() && bare == 0; ++i) {
+        if (segments_[i].made) continue;
+        segments_[i].made = true;
+        w_.Write(segments_[i].object, 1);
+        bare = static_cast<Value>(i) + 1;
+      }
+      if (!w_.Check(bare != 0, "the scenario needs more segments")) co_return 0;
+      co_await GiveMemory(&segments_[static_cast<size_t>(bare) - 1]);
+      co_return bare;
+    }
+    const bool could = co_await CouldMakeRoom();
+    if (!could) co_return 0;
+    const bool unlinked = co_await UnlinkOldest();
+    if (!unlinked) co_return 0;
+  }
+}
+
+Task<bool> ShardLogModel::CouldMakeRoom() {
+  if (held_ < shape_.segments_max) co_return true;
+  const Value end = co_await w_.Load(end_, kRelaxed);
+  const Value first = co_await w_.Load(first_, kRelaxed);
+  for (Value i = first; i < end - 1; ++i) {
+    const Value address = co_await w_.Load(EntryAt(i).segment, kRelaxed);
+    const Value holders = co_await w_.Load(Follow(address)->holders, kRelaxed);
+    if (holders == 1) co_return true;
+  }
+  co_return false;
+}
+
+Task<> ShardLogModel::GiveMemory(Segment* segment) {
+  const bool new_cells = w_.Read(segment->block) == 0;
+  w_.Check(new_cells, "memory is given twice");
+  w_.Write(segment->block, 1);
+  for (const Atomic slot : segment->slots) {
+    const Value old = w_.Known(slot);
+    if (old != 0) co_await w_.Store(slot, 0, kRelaxed);
+  }
+  co_await w_.Store(segment->tail, kClosed, kRelaxed);
+  segment->memory = true;
+  ++held_;
+}
+
+void ShardLogModel::TakeMemory(Segment* segment) {
+  for (const Plain cell : segment->first_halves) w_.Write(cell, -1);
+  for (const Plain cell : segment->second_halves) w_.Write(cell, -1);
+  w_.Write(segment->block, 0);
+  segment->memory = false;
+  --held_;
+}
+
+Task<> ShardLogModel::ReleaseSpares(int keep) {
+  for (Segment& segment : segments_) {
+    if (!segment.memory) continue;
+    const Value holders = co_await w_.Load(segment.holders, orders_[Site::kGiveBack]);
+    if (holders != 0) continue;
+    if (keep-- <= 0) TakeMemory(&segment);
+  }
+}
+
+// --- Trimming ------------------------------------------------------------------------------------
+
+Task<> ShardLogModel::RaiseHorizon(Value horizon) {
+  const Value before = co_await w_.Load(horizon_, kRelaxed);
+  if (horizon <= before) co_return;
+  co_await w_.Store(horizon_, horizon, orders_[Site::kHorizonStore]);
+}
+
+Task<bool> ShardLogModel::Complete(Segment* segment) {
+  const Value tail = co_await w_.Load(segment->tail, orders_[Site::kTailUnderLock]);
+  for (size_t i = 0; i < static_cast<size_t>(RecordsClaimed(tail)); ++i) {
+    const Value slot = co_await w_.Load(segment->slots[i], orders_[Site::kCompleteSlot]);
+    if (slot == 0) co_return false;
+  }
+  co_return true;
+}
+
+Task<bool> ShardLogModel::UnlinkOldest() {
+  const Value first = co_await w_.Load(first_, kRelaxed);
+  const Value end = co_await w_.Load(end_, kRelaxed);
+  if (first == end) co_return false;
+  const Value address = co_await w_.Load(EntryAt(first).segment, kRelaxed);
+  Segment& segment = *Follow(address);
+  const Value tail = co_await w_.Load(segment.tail, orders_[Site::kTailUnderLock]);
+  if (!IsClosed(tail)) co_return false;
+  const bool complete = co_await Complete(&segment);
+  if (!complete) co_return false;
+
+  co_await RaiseHorizon(w_.Read(segment.base) + RecordsClaimed(tail));
+  co_await w_.Store(first_, first + 1, orders_[Site::kFirstStore]);
+  co_await w_.FetchAdd(segment.holders, -1, orders_[Site::kUnlink]);
+  co_return true;
+}
+
+Task<> ShardLogModel::TrimExpired() {
+  for (;;) {
+    const Value first = co_await w_.Load(first_, kRelaxed);
+    const Value ring_end = co_await w_.Load(end_, kRelaxed);
+    if (first == ring_end) co_return;
+    const Value address = co_await w_.Load(EntryAt(first).segment, kRelaxed);
+    Segment& oldest = *Follow(address);
+    const Value tail = co_await w_.Load(oldest.tail, orders_[Site::kTailUnderLock]);
+    const Value base = w_.Read(oldest.base);
+    const Value end = base + RecordsClaimed(tail);
+    Value horizon = co_await w_.Load(horizon_, kRelaxed);
+    for (; horizon < end; ++horizon) {
+      const size_t at = static_cast<size_t>(horizon - base);
+      const Value slot = co_await w_.Load(oldest.slots[at], orders_[Site::kTrimSlot]);
+      if (slot == 0 || w_.Read(oldest.first_halves[at]) >= shape_.retained_from) break;
+    }
+    co_await RaiseHorizon(horizon);
+    if (horizon < end) co_return;
+    const bool unlinked = co_await UnlinkOldest();
+    if (!unlinked) co_return;
+  }
+}
+
+Task<> ShardLogModel::Trim(int spares_kept) {
+  co_await w_.Lock(mu_);
+  co_await TrimExpired();
+  co_await ReleaseSpares(spares_kept);
+  w_.Unlock(mu_);
+}
+
+Task<> ShardLogModel::Close() {
+  co_await w_.Lock(mu_);
+  closed_ = true;
+  const Value last = co_await w_.Load(current_, kRelaxed);
+  if (last != 0) {
+    co_await w_.FetchOr(Follow(last)->tail, kClosed, orders_[Site::kClose]);
+    co_await w_.Store(current_, 0, orders_[Site::kCurrentClear]);
+  }
+  for (bool more = true; more;) more = co_await UnlinkOldest();
+  co_await ReleaseSpares(0);
+  w_.Unlock(mu_);
+}
+
+// --- Readers -------------------------------------------------------------------------------------
+
+Task<bool> ShardLogModel::TryPin(Segment* segment) {
+  const Order refused = shape_.refused_pin_acquires ? kAcquire : kRelaxed;
+  Value holders = co_await w_.Load(segment->holders, refused);
+  for (;;) {
+    if (holders == 0) co_return false;
+    const bool pinned = co_await w_.CompareExchange(segment->holders, &holders, holders + 1,
+                                                    orders_[Site::kPin], refused);
+    if (pinned) co_return true;
+  }
+}
+
+Task<> ShardLogModel::Unpin(Value address) {
+  co_await w_.FetchAdd(segments_[static_cast<size_t>(address) - 1].holders, -1,
+                       orders_[Site::kUnpin]);
+}
+
+void ShardLogModel::CheckLookingAgain(Value first, Value end, Value horizon) {
+  const bool changed =
+      w_.Known(first_) != first || w_.Known(end_) != end || w_.Known(horizon_) != horizon;
+  w_.Check(changed, "F2: Find looks again, and may find nothing changed");
+}
+
+Task<Value> ShardLogModel::Find(Value* position, bool* gave_up) {
+  for (int round = 0; round < kRoundsMax; ++round) {
+    const Value first = co_await w_.Load(first_, orders_[Site::kFirstLoad]);
+    const Value end = co_await w_.Load(end_, orders_[Site::kEndLoad]);
+    if (first >= end) {
+      w_.Check(first == 0 || closed_, "F1: Find calls a log empty that is not");
+      co_return 0;
+    }
+    const Value horizon = co_await w_.Load(horizon_, orders_[Site::kHorizonLoad]);
+    *position = std::max(*position, horizon);
+
+    w_.Read(ring_made_);
+    Value low = first;
+    Value high = end;
+    while (high - low > 1) {
+      const Value middle = low + (high - low) / 2;
+      const Value base = co_await w_.Load(EntryAt(middle).base, orders_[Site::kEntryBaseLoad]);
+      (base <= *position ? low : high) = middle;
+    }
+    const Value address = co_await w_.Load(EntryAt(low).segment, orders_[Site::kEntrySegmentLoad]);
+    Segment* const segment = Follow(address);
+    if (segment == nullptr) co_return 0;
+    const bool pinned = co_await TryPin(segment);
+    if (!pinned) {
+      if (shape_.refused_pin_acquires) CheckLookingAgain(first, end, horizon);
+      continue;
+    }
+    const Value base = w_.Read(segment->base);
+    if (base > *position) {
+      CheckLookingAgain(first, end, horizon);
+      co_await Unpin(address);
+      continue;
+    }
+    const Value tail = co_await w_.Load(segment->tail, orders_[Site::kTailOfPinned]);
+    if (*position < base + RecordsClaimed(tail)) co_return address;
+    const Value end_now = co_await w_.Load(end_, orders_[Site::kEndAgain]);
+    if (low + 1 == end_now) co_return address;
+    CheckLookingAgain(first, end, horizon);
+    co_await Unpin(address);
+  }
+  *gave_up = true;
+  co_return 0;
+}
+
+Task<Value> ShardLogModel::Read(Value position, size_t records_max, Batch* batch) {
+  for (;;) {
+    const Value before = position;
+    const Value address = co_await Find(&position, &batch->gave_up);
+    if (address == 0) co_return position;
+    w_.Check(position == before || position <= w_.Known(horizon_), "L2: a gap above the horizon");
+    Segment& s = segments_[static_cast<size_t>(address) - 1];
+    const Value tail = co_await w_.Load(s.tail, orders_[Site::kTailOfPinned]);
+    const Value base = w_.Read(s.base);
+    const Value claimed = base + RecordsClaimed(tail);
+    const Value from = position;
+    const size_t records_before = batch->records.size();
+    for (; position < claimed; ++position) {
+      const size_t at = static_cast<size_t>(position - base);
+      w_.Check(w_.Read(s.block) == 1, "L4: a pinned segment has no memory");
+      const Value slot = co_await w_.Load(s.slots[at], orders_[Site::kReadSlot]);
+      if (slot == 0) break;
+      w_.Check(slot == static_cast<Value>(at) + 1, "L2: a slot of another record");
+      const Value record = w_.Read(s.first_halves[at]);
+      w_.Check(record == w_.Read(s.second_halves[at]), "L2: a torn record");
+      w_.Check(records_.count(position) != 0 && records_.at(position) == record,
+               "L2: not the record of this number");
+      if (batch->records.empty() && record < shape_.retained_from) continue;
+      if (batch->records.size() == records_max) break;
+      batch->records.push_back({position, record, s.first_halves[at], s.second_halves[at]});
+    }
+    const bool stopped = position < claimed;
+    if (batch->records.size() > records_before) {
+      batch->pins.push_back(address);
+    } else {
+      co_await Unpin(address);
+    }
+    if (stopped || !IsClosed(tail) || position == from) co_return position;
+  }
+}
+
+Task<> ShardLogModel::LetGo(Batch* batch) {
+  for (const Seen& seen : batch->records) {
+    w_.Check(w_.Read(seen.first_half) == seen.record && w_.Read(seen.second_half) == seen.record,
+             "L4: a record changed while it was held");
+  }
+  for (const Value address : batch->pins) co_await Unpin(address);
+  *batch = {};
+}
+
+// --- Threads -------------------------------------------------------------------------------------
+
+Task<> ShardLogModel::Appends(std::vector<Value> records) {
+  for (const Value record : records) {
+    const AppendOutcome outcome = co_await Append(record);
+    if (outcome == AppendOutcome::kClosed) co_return;
+  }
+}
+
+Task<> ShardLogModel::Reads(Value position, int times, size_t records_max) {
+  const Value there_before = static_cast<Value>(stored_);  // nobody has done a step beside us yet
+  const Value from = position;
+  Batch held;
+  bool gave_up = false;
+  for (int i = 0; i < times && !gave_up; ++i) {
+    Batch next;
+    position = co_await Read(position, records_max, &next);
+    gave_up = next.gave_up;
+    co_await LetGo(&held);
+    held = std::move(next);
+  }
+  co_await LetGo(&held);
+  if (gave_up || closed_) co_return;
+  w_.Check(position >= std::min(there_before, from + static_cast<Value>(records_max) * times),
+           "a record that was there before is not read");
+}
+
+Task<> ShardLogModel::AppendsAndHoldsTheFirst(std::vector<Value> records) {
+  co_await Appends(std::move(records));
+  co_await Read(0, 1, &held_for_all_);
+}
+
+Task<> ShardLogModel::AppendsThenReads(std::vector<Value> records) {
+  for (const Value record : records) {
+    co_await Append(record);
+    Batch batch;
+    const Value all = static_cast<Value>(stored_);  // this thread's and those before it
+    const Value position = co_await Read(0, 100, &batch);
+    if (!batch.gave_up) w_.Check(position == all, "what is acknowledged is not read");
+    co_await LetGo(&batch);
+  }
+}
+
+Task<> ShardLogModel::CheckTheEnd() {
+  w_.Check(stored_ == records_.size(), "L3: claimed, not published");
+  w_.Check(records_.empty() || records_.rbegin()->first + 1 == static_cast<Value>(stored_),
+           "L1: numbers are not dense");
+  Batch batch;
+  co_await Read(0, 100, &batch);
+  w_.Check(!batch.gave_up, "nobody is there, and Find finds nothing");
+  const Value horizon = w_.Known(horizon_);
+  w_.Check(horizon <= static_cast<Value>(stored_), "L6: the horizon is past the tip");
+  if (!closed_) {
+    auto seen = batch.records.begin();
+    for (const auto& [position, record] : records_) {
+      if (position < horizon || record < shape_.retained_from) continue;
+      if (seen == batch.records.end() || seen->position != position) {
+        co_return w_.Fail("a stored record is not read in its place");
+      }
+      ++seen;
+    }
+    w_.Check(seen == batch.records.end(), "a record is read twice");
+  }
+  co_await LetGo(&batch);
+  co_await LetGo(&held_for_all_);
+
+  const Value first = co_await w_.Load(first_, kRelaxed);
+  const Value end = co_await w_.Load(end_, kRelaxed);
+  std::vector<Value> held(segments_.size());
+  for (Value i = first; i < end; ++i) {
+    const Value address = co_await w_.Load(EntryAt(i).segment, kRelaxed);
+    ++held[static_cast<size_t>(address) - 1];
+  }
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    const Value holders = co_await w_.Load(segments_[i].holders, kRelaxed);
+    w_.Check(holders == held[i], "L4: holders are miscounted");
+  }
+}
+
+}  // namespace banyan::model

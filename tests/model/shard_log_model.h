@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// tests/model/shard_log_model.h -- the protocol of stream/shard_log.h, step by step, for the
+// explorer. Functions bear the names they have there.
+//
+// Left out, as it decides no order: sizes in bytes (a segment has so many records, memory so many
+// segments), growing capacities, FindTime (it goes over a pinned segment as Read does; the one
+// thing it writes is a relaxed number), GetBooks and CheckInvariants (numbers, under mu_).
+// A record is two plain cells with the same value, so that a torn one shows. Retention is a number:
+// records of a lower value have ended.
+//
+// Checked at every step, besides data races and null pointers:
+//   L1  a number is given once, and in the end the numbers are dense
+//   L2  a reader gets records in order, gaps only below the trim horizon, and none torn or false
+//   L4  what a pin holder has read is the same when it lets go, and its memory still there
+//   L6  the horizon grows
+//   F1  Find calls the log empty only if it is
+//   F2  Find looks again only when it will find first_, end_ or horizon_ changed. This makes the
+//       rounds of a reader as few as the turnovers and trims beside it. A refused pin is the
+//       exception, see `refused_pin_acquires`.
+#ifndef BANYAN_TESTS_MODEL_SHARD_LOG_MODEL_H_
+#define BANYAN_TESTS_MODEL_SHARD_LOG_MODEL_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "explorer.h"
+#include "sites.h"
+
+namespace banyan::model {
+
+struct Shape {
+  int segments_max = 2;  // that have memory at one time
+  int slots = 1;         // of a segment
+  int ring = 4;          // entries
+  Value retained_from = 0;
+  // If it did (it does not), F2 would hold for refused pins, too.
+  bool refused_pin_acquires = false;
+};
+
+class ShardLogModel {
+ public:
+  ShardLogModel(World* world, const Orders& orders, const Shape& shape);
+
+  enum class AppendOutcome { kStored, kFull, kClosed };
+  Task<AppendOutcome> Append(Value record);
+
+  struct Seen {
+    Value position;
+    Value record;
+    Plain first_half;
+    Plain second_half;
+  };
+  struct Batch {
+    std::vector<Value> pins;
+    std::vector<Seen> records;
+    bool gave_up = false;  // after so many rounds of Find: a run has to end
+  };
+  // Where to read on.
+  Task<Value> Read(Value position, size_t records_max, Batch* batch);
+  Task<> LetGo(Batch* batch);
+
+  Task<> Trim(int spares_kept);
+  Task<> Close();
+
+  // --- Threads ---
+
+  Task<> Appends(std::vector<Value> records);
+  // So many reads, each going on where the last ended; lets go of each batch after the next read.
+  Task<> Reads(Value position, int times, size_t records_max);
+  Task<> AppendsAndHoldsTheFirst(std::vector<Value> records);
+  Task<> AppendsThenReads(std::vector<Value> records);
+  Task<> Trims() { return Trim(0); }
+  Task<> Closes() { return Close(); }
+  // After all others.
+  Task<> CheckTheEnd();
+
+ private:
+  struct Segment {
+    std::string name;
+    bool made = false;    // guarded by mu_
+    bool memory = false;  // guarded by mu_
+    Plain object;         // written when made, read whenever its address is followed
+    Plain block;          // 1: has memory
+    Plain base;
+    Atomic tail;
+    Atomic holders;
+    std::vector<Atomic> slots = {};
+    std::vector<Plain> first_halves = {};
+    std::vector<Plain> second_halves = {};
+  };
+  struct Entry {
+    Atomic base;
+    Atomic segment;
+  };
+
+  static constexpr Value kClosed = 1 << 8;
+  static bool IsClosed(Value tail) { return (tail & kClosed) != 0; }
+  static Value RecordsClaimed(Value tail) { return tail & ~kClosed; }
+
+  // The address of a segment is its number from 1; 0 is null.
+  Segment* Follow(Value address);
+  Entry& EntryAt(Value index) { return ring_[static_cast<size_t>(index % shape_.ring)]; }
+
+  Task<Value> Find(Value* position, bool* gave_up);
+  Task<bool> TryPin(Segment* segment);
+  Task<> Unpin(Value address);
+  void CheckLookingAgain(Value first, Value end, Value horizon);
+
+  Task<AppendOutcome> Turnover(Value full);
+  Task<Value> Obtain();
+  Task<bool> CouldMakeRoom();
+  Task<> ReleaseSpares(int keep);
+  Task<> GiveMemory(Segment* segment);
+  void TakeMemory(Segment* segment);
+
+  Task<> TrimExpired();
+  Task<bool> UnlinkOldest();
+  Task<bool> Complete(Segment* segment);
+  Task<> RaiseHorizon(Value horizon);
+
+  World& w_;
+  const Orders orders_;
+  const Shape shape_;
+
+  Mutex mu_;
+  Atomic current_;
+  Atomic first_;
+  Atomic end_;
+  Atomic horizon_;
+  Plain ring_made_;
+  std::vector<Entry> ring_;
+  std::vector<Segment> segments_;
+
+  // Guarded by mu_.
+  bool closed_ = false;
+  bool has_ring_ = false;
+  int held_ = 0;
+
+  // What the checks know.
+  std::map<Value, Value> records_;  // by position, from the claim on
+  size_t stored_ = 0;
+  Batch held_for_all_;
+};
+
+}  // namespace banyan::model
+
+#endif  // BANYAN_TESTS_MODEL_SHARD_LOG_MODEL_H_

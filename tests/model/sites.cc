@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sites.h"
+
+namespace banyan::model {
+
+const std::vector<SiteInfo>& Sites() {
+  constexpr Order kRelaxed = Order::kRelaxed;
+  constexpr Order kAcquire = Order::kAcquire;
+  constexpr Order kRelease = Order::kRelease;
+  constexpr Order kAcqRel = Order::kAcqRel;
+  static const auto& sites = *new std::vector<SiteInfo>{
+      {Site::kPublish, "publish", kRelease, {kRelaxed}, {}},
+      {Site::kReadSlot, "read slot", kAcquire, {kRelaxed}, {}},
+      {Site::kTrimSlot, "trim slot", kAcquire, {kRelaxed}, {}},
+      {Site::kCompleteSlot, "complete slot", kAcquire, {kRelaxed}, {}},
+      {Site::kUnpin, "unpin", kRelease, {kRelaxed}, {}},
+      {Site::kSpare, "spare", kAcquire, {kRelaxed}, {}},
+      {Site::kGiveBack, "give back", kAcquire, {kRelaxed}, {}},
+      {Site::kLink, "link", kRelease, {kRelaxed}, {}},
+      {Site::kPin, "pin", kAcquire, {kRelaxed}, {}},
+      {Site::kOpen, "open", kRelease, {kRelaxed}, {}},
+      {Site::kClaim, "claim", kAcquire, {kRelaxed}, {}},
+      {Site::kCurrentStore, "current", kRelease, {kRelaxed}, {}},
+      {Site::kCurrentLoad, "look at current", kAcquire, {kRelaxed}, {}},
+      {Site::kEndStore, "end", kRelease, {kRelaxed}, {}},
+      {Site::kEndLoad, "look at end", kAcquire, {kRelaxed}, {}},
+      {Site::kEntrySegmentStore, "entry segment", kRelease, {kRelaxed}, {}},
+      {Site::kEntrySegmentLoad, "look at entry segment", kAcquire, {kRelaxed}, {}},
+      {Site::kEntryBaseStore, "entry base", kRelease, {kRelaxed}, {}},
+      {Site::kEntryBaseLoad, "look at entry base", kAcquire, {kRelaxed}, {}},
+      {Site::kFirstStore, "first", kRelease, {kRelaxed}, {}},
+      {Site::kFirstLoad, "look at first", kAcquire, {kRelaxed}, {}},
+
+      {Site::kEndAgain,
+       "look at end again",
+       kAcquire,
+       {kRelaxed},
+       "Only the number counts; the next round of Find acquires anew."},
+      {Site::kHorizonStore,
+       "horizon",
+       kRelease,
+       {kRelaxed},
+       "Only the number counts: what lies below it is kept from readers by first_ and holders."},
+      {Site::kHorizonLoad,
+       "look at horizon",
+       kAcquire,
+       {kRelaxed},
+       "As above; and who has acquired first_ can read no older horizon."},
+      {Site::kUnlink,
+       "unlink",
+       kRelease,
+       {kRelaxed},
+       "Whoever finds holders at 0 and acts on it holds mu_, as did whoever unlinked. A reader "
+       "that "
+       "is refused a pin reads the 0 relaxed."},
+      {Site::kClose,
+       "close",
+       kAcqRel,
+       {kAcquire, kRelease, kRelaxed},
+       "That it is one step makes the count final. Who closed before held mu_; claims release "
+       "nothing; and a writer that finds the flag goes through mu_."},
+      {Site::kCurrentClear,
+       "clear current",
+       kRelease,
+       {kRelaxed},
+       "A null pointer is not followed."},
+      {Site::kTailUnderLock,
+       "tail under mu_",
+       kAcquire,
+       {kRelaxed},
+       "Segments are opened and closed under mu_, and claims release nothing. Records are acquired "
+       "slot by slot."},
+      {Site::kTailOfPinned,
+       "tail of a pinned segment",
+       kAcquire,
+       {kRelaxed},
+       "The pin has acquired base and cleared slots; records are acquired slot by slot."},
+  };
+  return sites;
+}
+
+Orders::Orders() {
+  orders_.fill(Order::kRelaxed);
+  for (const SiteInfo& info : Sites()) Set(info.site, info.order);
+}
+
+}  // namespace banyan::model
