@@ -108,8 +108,9 @@ void World::RunPhase(Phase phase, Explorer* explorer) {
     }
     if (all_done) return;
     if (able.empty()) return Fail("deadlock");
-    if (phase == kTogether && explorer->SeenBefore(StateHash()))
-      return;  // R3; the caller sees that not all are done
+    if (phase == kTogether && explorer->OnNewGround() && explorer->SeenBefore(StateHash())) {
+      return;  // R3: our caller sees that not all are done
+    }
     const int next = able[static_cast<size_t>(explorer->Choose(static_cast<int>(able.size())))];
     Do(next, threads_[static_cast<size_t>(next)].next);
     if (!failed()) Advance(next);
@@ -202,19 +203,19 @@ void World::TakeFrom(int thread, const Op& op) {
   const Order order = fails ? op.failure : op.order;
 
   me.log = Mix(me.log, static_cast<uint64_t>(me.steps));
-  me.log = Mix(me.log,
-               static_cast<uint64_t>(taken.thread + 1) << 32 | static_cast<uint64_t>(taken.step));
+  me.log = Mix(me.log, taken.name());
   Time& seen = me.view.seen[static_cast<size_t>(op.id)];
   seen = std::max(seen, taken.time);
   if (Acquires(order)) me.view.Join(taken.view);
-  if (order == Order::kSeqCst) a.in_order_s = std::max(a.in_order_s, taken.time);
+  if (order == Order::kSeqCst) a.SawInOrderS(taken);
   result_ = {old, !fails};
 
   if (op.kind == Op::kLoad || fails) {
     const bool newest = i + 1 == a.writes.size();
-    if (tracing())
+    if (tracing()) {
       Trace(thread, a.name + ": " + std::to_string(old) + (fails ? " is not expected" : "") +
                         (newest ? "" : " (not the newest)") + ", " + ToString(order));
+    }
     return;
   }
   Value made = op.operand;
@@ -224,9 +225,10 @@ void World::TakeFrom(int thread, const Op& op) {
   taken.taken = true;
   const size_t place = Insert(thread, &a, i, made, order);
   a.writes[place].view.Join(handed_on);  // the release sequence goes on
-  if (tracing())
+  if (tracing()) {
     Trace(thread, a.name + ": " + std::to_string(old) + " -> " + std::to_string(made) + ", " +
                       ToString(order));
+  }
 }
 
 size_t World::Insert(int thread, AtomicState* a, size_t after, Value value, Order order) {
@@ -244,8 +246,10 @@ size_t World::Insert(int thread, AtomicState* a, size_t after, Value value, Orde
     ++me.view.clock[static_cast<size_t>(thread)];
   }
   write.view.seen[id] = time;
-  if (order == Order::kSeqCst) a->in_order_s = time;
   a->writes.insert(a->writes.begin() + static_cast<std::ptrdiff_t>(after) + 1, write);
+  a->log = 0;
+  for (const WriteEvent& each : a->writes) a->log = Mix(a->log, each.name());
+  if (order == Order::kSeqCst) a->SawInOrderS(a->writes[after + 1]);
   return after + 1;
 }
 
@@ -313,12 +317,8 @@ uint64_t World::StateHash() const {
   }
   for (const MutexState& mutex : mutexes_) hash = Mix(hash, mutex.log);
   for (const AtomicState& a : atomics_) {
-    for (const WriteEvent& write : a.writes) {
-      hash = Mix(hash, static_cast<uint64_t>(write.thread + 1) << 33 |
-                           static_cast<uint64_t>(write.step) << 1 |
-                           static_cast<uint64_t>(write.time <= a.in_order_s));
-    }
-    hash = Mix(hash, a.writes.size());
+    hash = Mix(hash, a.log);
+    if (a.in_order_s > 0) hash = Mix(hash, a.in_order_s_log);
   }
   return hash;
 }
@@ -339,10 +339,7 @@ int Explorer::Choose(int n) {
   return script_[at_++].taken;
 }
 
-bool Explorer::SeenBefore(uint64_t state) {
-  // Where the script still leads, this run goes again where an earlier one was.
-  return at_ == script_.size() && !tracing_ && !states_.insert(state).second;
-}
+bool Explorer::SeenBefore(uint64_t state) { return !states_.insert(state).second; }
 
 bool Explorer::NextScript() {
   while (!script_.empty() && script_.back().taken + 1 == script_.back().of) script_.pop_back();

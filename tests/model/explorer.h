@@ -208,12 +208,22 @@ class World {
     int step;
     bool taken;  // a read-modify-write took it and is next to it for ever
     View view;
+    uint64_t name() const {
+      return static_cast<uint64_t>(thread + 1) << 32 | static_cast<uint64_t>(step);
+    }
   };
   struct AtomicState {
     std::string name;
     int writers;
     std::vector<WriteEvent> writes;  // in modification order
+    uint64_t log = 0;                // their names
     Time in_order_s = 0;             // the newest that a seq_cst step took or made
+    uint64_t in_order_s_log = 0;     // its name
+    void SawInOrderS(const WriteEvent& write) {
+      if (write.time < in_order_s) return;
+      in_order_s = write.time;
+      in_order_s_log = write.name();
+    }
   };
   struct PlainState {
     std::string name;
@@ -292,6 +302,8 @@ class Explorer {
   };
   // One of 0 .. n-1: as the script says, then 0 and on from there in later runs.
   int Choose(int n);
+  // Whether no earlier run has been here: the script does not lead any further.
+  bool OnNewGround() const { return at_ == script_.size() && !tracing_; }
   bool SeenBefore(uint64_t state);  // and remembers it
   bool NextScript();
   std::string RunOnce(const Program& program, std::string* trace);

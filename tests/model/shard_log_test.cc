@@ -113,5 +113,23 @@ TEST(ShardLogProtocol, HoldsInEveryScenario) {
   }
 }
 
+TEST(ShardLogProtocol, EveryOrder) {
+  for (const SiteInfo& site : Sites()) {
+    for (const Order weaker : site.weaker) {
+      Orders orders;
+      orders.Set(site.site, weaker);
+      for (const Scenario& scenario : Scenarios()) {
+    const auto began = std::chrono::steady_clock::now();
+        const Outcome outcome = Explore(scenario, orders);
+        if (!outcome.passed()) 
+        std::cout << site.tag << " " << ToString(weaker) << " in " << scenario.name << ": "
+                  << outcome.failure << " " << outcome.runs << " " 
+              << std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count()
+                  << std::endl;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace banyan::model
