@@ -10,8 +10,8 @@ namespace {
 constexpr Order kRelaxed = Order::kRelaxed;
 constexpr Order kAcquire = Order::kAcquire;
 
-// A reader that was sent back so often has tried what there is to try.
-constexpr int kRoundsMax = 2;
+// As strong as `order`, but not more than a release.
+Order AtMostRelease(Order order) { return Releases(order) ? Order::kRelease : order; }
 
 }  // namespace
 
@@ -24,6 +24,9 @@ ShardLogModel::ShardLogModel(World* world, const Orders& orders, const Shape& sh
       first_(w_.NewAtomic("first", 0, mu_)),
       end_(w_.NewAtomic("end", 0, mu_)),
       horizon_(w_.NewAtomic("horizon", 0, mu_)),
+      sealed_tip_(w_.NewAtomic("sealed tip", kNotSealed, mu_)),
+      watched_(w_.NewAtomic("watched")),
+      children_(w_.NewPlain("children")),
       ring_made_(w_.NewPlain("the ring")) {
   for (int i = 0; i < shape.ring; ++i) {
     const std::string n = std::to_string(i);
@@ -75,7 +78,12 @@ Task<ShardLogModel::AppendOutcome> ShardLogModel::Append(Value record) {
         w_.Check(w_.Read(s.block) == 1, "L3: claimed in a segment without memory");
         w_.Write(s.first_halves[slot], record);
         w_.Write(s.second_halves[slot], record);
-        co_await w_.Store(s.slots[slot], static_cast<Value>(slot) + 1, orders_[Site::kPublish]);
+        const Value there = static_cast<Value>(slot) + 1;
+        if (shape_.watched) {
+          co_await w_.Exchange(s.slots[slot], there, orders_[Site::kPublish]);
+        } else {
+          co_await w_.Store(s.slots[slot], there, AtMostRelease(orders_[Site::kPublish]));
+        }
         ++stored_;
         co_return AppendOutcome::kStored;
       }
@@ -88,7 +96,8 @@ Task<ShardLogModel::AppendOutcome> ShardLogModel::Append(Value record) {
 }
 
 Task<ShardLogModel::AppendOutcome> ShardLogModel::Turnover(Value full) {
-  if (closed_) co_return AppendOutcome::kClosed;
+  const Value sealed_tip = co_await w_.Load(sealed_tip_, kRelaxed);
+  if (sealed_tip != kNotSealed) co_return AppendOutcome::kClosed;
   const Value old = co_await w_.Load(current_, kRelaxed);
   if (old != full) co_return AppendOutcome::kStored;
   if (!has_ring_) {
@@ -117,7 +126,8 @@ Task<ShardLogModel::AppendOutcome> ShardLogModel::Turnover(Value full) {
   const Value end = co_await w_.Load(end_, kRelaxed);
   co_await w_.Store(EntryAt(end).base, base, orders_[Site::kEntryBaseStore]);
   co_await w_.Store(EntryAt(end).segment, address, orders_[Site::kEntrySegmentStore]);
-  co_await w_.Store(end_, end + 1, orders_[Site::kEndStore]);
+  const Order end_order = orders_[Site::kEndStore];
+  co_await w_.Store(end_, end + 1, shape_.watched ? end_order : AtMostRelease(end_order));
   co_await w_.Store(fresh.tail, 0, orders_[Site::kOpen]);
   co_await w_.Store(current_, address, orders_[Site::kCurrentStore]);
   co_return AppendOutcome::kStored;
@@ -260,14 +270,30 @@ Task<> ShardLogModel::Trim(int spares_kept) {
   w_.Unlock(mu_);
 }
 
-Task<> ShardLogModel::Close() {
-  co_await w_.Lock(mu_);
-  closed_ = true;
-  const Value last = co_await w_.Load(current_, kRelaxed);
-  if (last != 0) {
-    co_await w_.FetchOr(Follow(last)->tail, kClosed, orders_[Site::kClose]);
+Task<> ShardLogModel::SealLocked() {
+  const Value sealed_tip = co_await w_.Load(sealed_tip_, kRelaxed);
+  if (sealed_tip != kNotSealed) co_return;
+  Value tip = 0;
+  const Value current = co_await w_.Load(current_, kRelaxed);
+  if (current != 0) {
+    Segment& last = *Follow(current);
+    const Value tail = co_await w_.FetchOr(last.tail, kClosed, orders_[Site::kClose]);
+    tip = w_.Read(last.base) + RecordsClaimed(tail);
     co_await w_.Store(current_, 0, orders_[Site::kCurrentClear]);
   }
+  co_await w_.Store(sealed_tip_, tip, orders_[Site::kSeal]);
+}
+
+Task<> ShardLogModel::Seal() {
+  co_await w_.Lock(mu_);
+  co_await SealLocked();
+  w_.Unlock(mu_);
+}
+
+Task<> ShardLogModel::Close() {
+  co_await w_.Lock(mu_);
+  co_await SealLocked();
+  closed_ = true;
   for (bool more = true; more;) more = co_await UnlinkOldest();
   co_await ReleaseSpares(0);
   w_.Unlock(mu_);
@@ -298,7 +324,7 @@ void ShardLogModel::CheckLookingAgain(Value first, Value end, Value horizon) {
 }
 
 Task<Value> ShardLogModel::Find(Value* position, bool* gave_up) {
-  for (int round = 0; round < kRoundsMax; ++round) {
+  for (int round = 0; round < shape_.rounds; ++round) {
     const Value first = co_await w_.Load(first_, orders_[Site::kFirstLoad]);
     const Value end = co_await w_.Load(end_, orders_[Site::kEndLoad]);
     if (first >= end) {
@@ -341,7 +367,48 @@ Task<Value> ShardLogModel::Find(Value* position, bool* gave_up) {
   co_return 0;
 }
 
-Task<Value> ShardLogModel::Read(Value position, size_t records_max, Batch* batch) {
+Task<bool> ShardLogModel::Watch(Value position) {
+  co_await w_.Store(watched_, 1, orders_[Site::kWatch]);
+  const Value end = co_await w_.Load(end_, orders_[Site::kWatchEnd]);
+  const Value sealed_tip = co_await w_.Load(sealed_tip_, orders_[Site::kWatchSeal]);
+  const Value horizon = co_await w_.Load(horizon_, orders_[Site::kHorizonLoad]);
+  position = std::max(position, horizon);
+  if (position >= sealed_tip) co_return false;
+  if (end == 0) co_return true;
+  bool gave_up = false;
+  const Value address = co_await Find(&position, &gave_up);
+  if (gave_up) co_return false;
+  if (address == 0) co_return true;
+  Segment& s = segments_[static_cast<size_t>(address) - 1];
+  const Value at = position - w_.Read(s.base);
+  Value slot = 0;
+  if (at < shape_.slots) {
+    slot = co_await w_.Load(s.slots[static_cast<size_t>(at)], orders_[Site::kWatchSlot]);
+  }
+  co_await Unpin(address);
+  co_return slot == 0;
+}
+
+Task<> ShardLogModel::WakeIfWatched() {
+  const Value watched = co_await w_.Load(watched_, orders_[Site::kLookForWatch]);
+  if (watched == 0) co_return;
+  const Value taken = co_await w_.Exchange(watched_, 0, orders_[Site::kTakeWatch]);
+  if (taken != 0) woken_ = true;
+}
+
+Task<ShardLogModel::ReadEnd> ShardLogModel::Read(Value position, size_t records_max, Batch* batch) {
+  ReadEnd end;
+  end.position = co_await ReadWhatIsThere(position, records_max, batch);
+  if (!shape_.sealed) co_return end;
+  const Value horizon = co_await w_.Load(horizon_, orders_[Site::kHorizonLoad]);
+  if (batch->records.size() < records_max) end.position = std::max(end.position, horizon);
+  const Value sealed_tip = co_await w_.Load(sealed_tip_, orders_[Site::kSealLoad]);
+  end.ended = end.position >= sealed_tip;
+  if (end.ended) w_.Check(w_.Read(children_) == 1, "L8: the end is seen, not the children");
+  co_return end;
+}
+
+Task<Value> ShardLogModel::ReadWhatIsThere(Value position, size_t records_max, Batch* batch) {
   for (;;) {
     const Value before = position;
     const Value address = co_await Find(&position, &batch->gave_up);
@@ -392,7 +459,13 @@ Task<> ShardLogModel::Appends(std::vector<Value> records) {
   for (const Value record : records) {
     const AppendOutcome outcome = co_await Append(record);
     if (outcome == AppendOutcome::kClosed) co_return;
+    if (shape_.watched) co_await WakeIfWatched();
   }
+}
+
+Task<> ShardLogModel::AppendsAndHoldsTheFirst(std::vector<Value> records) {
+  co_await Appends(std::move(records));
+  co_await Read(0, 1, &held_for_all_);
 }
 
 Task<> ShardLogModel::Reads(Value position, int times, size_t records_max) {
@@ -402,7 +475,8 @@ Task<> ShardLogModel::Reads(Value position, int times, size_t records_max) {
   bool gave_up = false;
   for (int i = 0; i < times && !gave_up; ++i) {
     Batch next;
-    position = co_await Read(position, records_max, &next);
+    const ReadEnd end = co_await Read(position, records_max, &next);
+    position = end.position;
     gave_up = next.gave_up;
     co_await LetGo(&held);
     held = std::move(next);
@@ -413,20 +487,32 @@ Task<> ShardLogModel::Reads(Value position, int times, size_t records_max) {
            "a record that was there before is not read");
 }
 
-Task<> ShardLogModel::AppendsAndHoldsTheFirst(std::vector<Value> records) {
-  co_await Appends(std::move(records));
-  co_await Read(0, 1, &held_for_all_);
-}
-
 Task<> ShardLogModel::AppendsThenReads(std::vector<Value> records) {
   for (const Value record : records) {
     co_await Append(record);
     Batch batch;
     const Value all = static_cast<Value>(stored_);  // this thread's and those before it
-    const Value position = co_await Read(0, 100, &batch);
-    if (!batch.gave_up) w_.Check(position == all, "what is acknowledged is not read");
+    const ReadEnd end = co_await Read(0, 100, &batch);
+    if (!batch.gave_up) w_.Check(end.position == all, "what is acknowledged is not read");
     co_await LetGo(&batch);
   }
+}
+
+Task<> ShardLogModel::Closes() {
+  w_.Write(children_, 1);
+  co_await Close();
+  if (shape_.watched) co_await WakeIfWatched();
+}
+
+Task<> ShardLogModel::Seals() {
+  w_.Write(children_, 1);
+  co_await Seal();
+  if (shape_.watched) co_await WakeIfWatched();
+}
+
+Task<> ShardLogModel::Sleeps(Value position) {
+  const bool sleeps = co_await Watch(position);
+  if (sleeps) asleep_at_ = position;
 }
 
 Task<> ShardLogModel::CheckTheEnd() {
@@ -434,7 +520,7 @@ Task<> ShardLogModel::CheckTheEnd() {
   w_.Check(records_.empty() || records_.rbegin()->first + 1 == static_cast<Value>(stored_),
            "L1: numbers are not dense");
   Batch batch;
-  co_await Read(0, 100, &batch);
+  const ReadEnd read = co_await Read(0, 100, &batch);
   w_.Check(!batch.gave_up, "nobody is there, and Find finds nothing");
   const Value horizon = w_.Known(horizon_);
   w_.Check(horizon <= static_cast<Value>(stored_), "L6: the horizon is past the tip");
@@ -448,6 +534,9 @@ Task<> ShardLogModel::CheckTheEnd() {
       ++seen;
     }
     w_.Check(seen == batch.records.end(), "a record is read twice");
+  }
+  if (asleep_at_ >= 0 && !woken_) {
+    w_.Check(asleep_at_ >= read.position && !read.ended, "L9: somebody sleeps beside a record");
   }
   co_await LetGo(&batch);
   co_await LetGo(&held_for_all_);

@@ -5,7 +5,8 @@
 //
 // Left out, as it decides no order: sizes in bytes (a segment has so many records, memory so many
 // segments), growing capacities, FindTime (it goes over a pinned segment as Read does; the one
-// thing it writes is a relaxed number), GetBooks and CheckInvariants (numbers, under mu_).
+// thing it writes is a relaxed number), TrimTo (another reason for the same steps), GetBooks and
+// CheckInvariants (numbers, under mu_).
 // A record is two plain cells with the same value, so that a torn one shows. Retention is a number:
 // records of a lower value have ended.
 //
@@ -14,6 +15,8 @@
 //   L2  a reader gets records in order, gaps only below the trim horizon, and none torn or false
 //   L4  what a pin holder has read is the same when it lets go, and its memory still there
 //   L6  the horizon grows
+//   L8  who is told that the log has ended sees what was written before it was sealed
+//   L9  nobody sleeps beside a record, or beside the end
 //   F1  Find calls the log empty only if it is
 //   F2  Find looks again only when it will find first_, end_ or horizon_ changed. This makes the
 //       rounds of a reader as few as the turnovers and trims beside it. A refused pin is the
@@ -35,6 +38,11 @@ struct Shape {
   int slots = 1;         // of a segment
   int ring = 4;          // entries
   Value retained_from = 0;
+  int rounds = 2;  // of one Find; then the reader gives up, as a run has to end
+  // Without watchers publishing and end_ need be no more than releases, and are no more: what holds
+  // then holds with seq_cst. Without a seal readers do not look for one.
+  bool watched = false;
+  bool sealed = false;
   // If it did (it does not), F2 would hold for refused pins, too.
   bool refused_pin_acquires = false;
 };
@@ -55,13 +63,20 @@ class ShardLogModel {
   struct Batch {
     std::vector<Value> pins;
     std::vector<Seen> records;
-    bool gave_up = false;  // after so many rounds of Find: a run has to end
+    bool gave_up = false;
   };
-  // Where to read on.
-  Task<Value> Read(Value position, size_t records_max, Batch* batch);
+  struct ReadEnd {
+    Value position = 0;
+    bool ended = false;
+  };
+  Task<ReadEnd> Read(Value position, size_t records_max, Batch* batch);
   Task<> LetGo(Batch* batch);
 
+  Task<bool> Watch(Value position);
+  Task<> WakeIfWatched();  // TakeWatch, and what its caller does then
+
   Task<> Trim(int spares_kept);
+  Task<> Seal();
   Task<> Close();
 
   // --- Threads ---
@@ -72,7 +87,10 @@ class ShardLogModel {
   Task<> AppendsAndHoldsTheFirst(std::vector<Value> records);
   Task<> AppendsThenReads(std::vector<Value> records);
   Task<> Trims() { return Trim(0); }
-  Task<> Closes() { return Close(); }
+  Task<> Closes();
+  Task<> Seals();
+  // Has read up to `position`, and goes to sleep unless Watch says that it need not.
+  Task<> Sleeps(Value position);
   // After all others.
   Task<> CheckTheEnd();
 
@@ -95,6 +113,7 @@ class ShardLogModel {
     Atomic segment;
   };
 
+  static constexpr Value kNotSealed = 1 << 16;
   static constexpr Value kClosed = 1 << 8;
   static bool IsClosed(Value tail) { return (tail & kClosed) != 0; }
   static Value RecordsClaimed(Value tail) { return tail & ~kClosed; }
@@ -103,6 +122,7 @@ class ShardLogModel {
   Segment* Follow(Value address);
   Entry& EntryAt(Value index) { return ring_[static_cast<size_t>(index % shape_.ring)]; }
 
+  Task<Value> ReadWhatIsThere(Value position, size_t records_max, Batch* batch);
   Task<Value> Find(Value* position, bool* gave_up);
   Task<bool> TryPin(Segment* segment);
   Task<> Unpin(Value address);
@@ -115,6 +135,7 @@ class ShardLogModel {
   Task<> GiveMemory(Segment* segment);
   void TakeMemory(Segment* segment);
 
+  Task<> SealLocked();
   Task<> TrimExpired();
   Task<bool> UnlinkOldest();
   Task<bool> Complete(Segment* segment);
@@ -129,19 +150,24 @@ class ShardLogModel {
   Atomic first_;
   Atomic end_;
   Atomic horizon_;
+  Atomic sealed_tip_;
+  Atomic watched_;
+  Plain children_;  // of the shard: written by whoever seals, before
   Plain ring_made_;
   std::vector<Entry> ring_;
   std::vector<Segment> segments_;
 
   // Guarded by mu_.
-  bool closed_ = false;
   bool has_ring_ = false;
   int held_ = 0;
 
   // What the checks know.
   std::map<Value, Value> records_;  // by position, from the claim on
   size_t stored_ = 0;
+  bool closed_ = false;
   Batch held_for_all_;
+  Value asleep_at_ = -1;
+  bool woken_ = false;
 };
 
 }  // namespace banyan::model

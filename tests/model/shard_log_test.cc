@@ -69,7 +69,7 @@ const std::vector<Scenario>& Scenarios() {
          w->Spawn("slow writer", log->Appends({21}));
        }},
       {"TheRingGoesRoundBesideAReader",
-       {.segments_max = 3, .slots = 1, .ring = 2},
+       {.segments_max = 3, .slots = 1, .ring = 2, .rounds = 1},
        [](World* w, ShardLogModel* log) {
          w->Initially(log->AppendsAndHoldsTheFirst({1, 2}));
          w->Spawn("writer", log->Appends({3, 4}));
@@ -90,12 +90,55 @@ const std::vector<Scenario>& Scenarios() {
          w->Spawn("trimmer", log->Trims());
        }},
       {"CloseBesideAWriterAndAReader",
-       {.slots = 2},
+       {.slots = 2, .sealed = true},
        [](World* w, ShardLogModel* log) {
          w->Initially(log->Appends({1}));
          w->Spawn("writer", log->Appends({2}));
          w->Spawn("reader", log->Reads(0, 1, 9));
          w->Spawn("closer", log->Closes());
+       }},
+      {"SealBesideAWriterAndAReader",
+       {.slots = 2, .sealed = true},
+       [](World* w, ShardLogModel* log) {
+         w->Initially(log->Appends({1}));
+         w->Spawn("writer", log->Appends({2}));
+         w->Spawn("reader", log->Reads(0, 1, 9));
+         w->Spawn("sealer", log->Seals());
+       }},
+      {"ASleeperBesideAWriter",
+       {.slots = 2, .watched = true, .sealed = true},
+       [](World* w, ShardLogModel* log) {
+         w->Initially(log->Appends({1}));
+         w->Spawn("writer", log->Appends({2}));
+         w->Spawn("sleeper", log->Sleeps(1));
+       }},
+      {"ASleeperBesideATurnover",
+       {.slots = 1, .watched = true, .sealed = true},
+       [](World* w, ShardLogModel* log) {
+         w->Initially(log->Appends({1}));
+         w->Spawn("writer", log->Appends({2}));
+         w->Spawn("sleeper", log->Sleeps(1));
+       }},
+      {"ASleeperBesideTheFirstRecord",
+       {.slots = 1, .watched = true, .sealed = true},
+       [](World* w, ShardLogModel* log) {
+         w->Spawn("writer", log->Appends({1}));
+         w->Spawn("sleeper", log->Sleeps(0));
+       }},
+      {"ASleeperBesideASealer",
+       {.slots = 2, .watched = true, .sealed = true},
+       [](World* w, ShardLogModel* log) {
+         w->Initially(log->Appends({1}));
+         w->Spawn("sealer", log->Seals());
+         w->Spawn("sleeper", log->Sleeps(1));
+       }},
+      {"ASleeperBesideAWriterAndASealer",
+       {.slots = 2, .watched = true, .sealed = true},
+       [](World* w, ShardLogModel* log) {
+         w->Initially(log->Appends({1}));
+         w->Spawn("writer", log->Appends({2}));
+         w->Spawn("sealer", log->Seals());
+         w->Spawn("sleeper", log->Sleeps(1));
        }},
   };
   return scenarios;
@@ -119,13 +162,14 @@ TEST(ShardLogProtocol, EveryOrder) {
       Orders orders;
       orders.Set(site.site, weaker);
       for (const Scenario& scenario : Scenarios()) {
-    const auto began = std::chrono::steady_clock::now();
+        const auto began = std::chrono::steady_clock::now();
         const Outcome outcome = Explore(scenario, orders);
-        if (!outcome.passed()) 
-        std::cout << site.tag << " " << ToString(weaker) << " in " << scenario.name << ": "
-                  << outcome.failure << " " << outcome.runs << " " 
+        if (!outcome.passed())
+          std::cout
+              << site.tag << " " << ToString(weaker) << " in " << scenario.name << ": "
+              << outcome.failure << " " << outcome.runs << " "
               << std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count()
-                  << std::endl;
+              << std::endl;
       }
     }
   }

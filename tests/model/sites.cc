@@ -8,8 +8,9 @@ const std::vector<SiteInfo>& Sites() {
   constexpr Order kAcquire = Order::kAcquire;
   constexpr Order kRelease = Order::kRelease;
   constexpr Order kAcqRel = Order::kAcqRel;
+  constexpr Order kSeqCst = Order::kSeqCst;
   static const auto& sites = *new std::vector<SiteInfo>{
-      {Site::kPublish, "publish", kRelease, {kRelaxed}, {}},
+      {Site::kPublish, "publish", kSeqCst, {kAcqRel, kRelaxed}, {}},
       {Site::kReadSlot, "read slot", kAcquire, {kRelaxed}, {}},
       {Site::kTrimSlot, "trim slot", kAcquire, {kRelaxed}, {}},
       {Site::kCompleteSlot, "complete slot", kAcquire, {kRelaxed}, {}},
@@ -22,7 +23,7 @@ const std::vector<SiteInfo>& Sites() {
       {Site::kClaim, "claim", kAcquire, {kRelaxed}, {}},
       {Site::kCurrentStore, "current", kRelease, {kRelaxed}, {}},
       {Site::kCurrentLoad, "look at current", kAcquire, {kRelaxed}, {}},
-      {Site::kEndStore, "end", kRelease, {kRelaxed}, {}},
+      {Site::kEndStore, "end", kSeqCst, {kRelease, kRelaxed}, {}},
       {Site::kEndLoad, "look at end", kAcquire, {kRelaxed}, {}},
       {Site::kEntrySegmentStore, "entry segment", kRelease, {kRelaxed}, {}},
       {Site::kEntrySegmentLoad, "look at entry segment", kAcquire, {kRelaxed}, {}},
@@ -31,6 +32,19 @@ const std::vector<SiteInfo>& Sites() {
       {Site::kFirstStore, "first", kRelease, {kRelaxed}, {}},
       {Site::kFirstLoad, "look at first", kAcquire, {kRelaxed}, {}},
 
+      {Site::kSeal, "seal", kSeqCst, {kRelease, kRelaxed}, {}},
+      {Site::kSealLoad, "look at seal", kAcquire, {kRelaxed}, {}},
+      {Site::kWatch, "watch", kSeqCst, {kRelease, kRelaxed}, {}},
+      {Site::kWatchEnd, "watch end", kSeqCst, {kAcquire, kRelaxed}, {}},
+      {Site::kWatchSeal, "watch seal", kSeqCst, {kAcquire, kRelaxed}, {}},
+      {Site::kWatchSlot, "watch slot", kSeqCst, {kAcquire, kRelaxed}, {}},
+      {Site::kLookForWatch, "look for watch", kSeqCst, {kAcquire, kRelaxed}, {}},
+
+      {Site::kTakeWatch,
+       "take watch",
+       kSeqCst,
+       {kRelaxed},
+       "The load before it has looked; this one step only decides which of several wakes."},
       {Site::kEndAgain,
        "look at end again",
        kAcquire,

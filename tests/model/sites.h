@@ -40,7 +40,17 @@ enum class Site {
   kEntryBaseLoad,
   kFirstStore,
   kFirstLoad,
+  // The end.
+  kSeal,
+  kSealLoad,
+  // Who sleeps and who wakes.
+  kWatch,
+  kWatchEnd,
+  kWatchSeal,
+  kWatchSlot,
+  kLookForWatch,
   // Orders that the code has and the model finds nobody to need.
+  kTakeWatch,
   kEndAgain,
   kHorizonStore,
   kHorizonLoad,
