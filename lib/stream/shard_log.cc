@@ -41,8 +41,10 @@ bool Fits(const Segment& segment, uint64_t tail, size_t need) {
 
 // L3: every claim is published. Acquires from each writer, so that the memory may be used again.
 bool Complete(const Segment& segment) {
+  // order: tail under mu_
   const uint32_t claimed = RecordsClaimed(segment.tail.load(std::memory_order_acquire));
   for (uint32_t i = 0; i < claimed; ++i) {
+    // order: complete slot
     if (segment.slots[i].load(std::memory_order_acquire) == 0) return false;
   }
   return true;
@@ -53,6 +55,7 @@ bool TryPin(Segment* segment) {
   int64_t holders = segment->holders.load(std::memory_order_relaxed);
   do {
     if (holders == 0) return false;
+    // order: pin
   } while (!segment->holders.compare_exchange_weak(holders, holders + 1, std::memory_order_acquire,
                                                    std::memory_order_relaxed));
   return true;
@@ -140,12 +143,12 @@ ShardLog::AppendOutcome ShardLog::Append(const NewRecord& record, Instant now, u
   const size_t need = sizeof(header) + header.event_id_bytes() + header.key_bytes +
                       header.trace_bytes() + header.data_bytes;
   for (;;) {
-    Segment* segment = current_.load(std::memory_order_acquire);
+    Segment* segment = current_.load(std::memory_order_acquire);  // order: look at current
     if (segment != nullptr) {
       uint64_t tail = segment->tail.load(std::memory_order_relaxed);
       while (Fits(*segment, tail, need)) {
         if (!segment->tail.compare_exchange_weak(tail, tail + kOneRecord + need,
-                                                 std::memory_order_acquire,
+                                                 std::memory_order_acquire,  // order: claim
                                                  std::memory_order_relaxed)) {
           continue;
         }
@@ -165,7 +168,7 @@ ShardLog::AppendOutcome ShardLog::Append(const NewRecord& record, Instant now, u
         to = Put(to, record.trace_header);
         Put(to, record.data);
         // Nothing is there before; an exchange because it must be sequentially consistent (L9).
-        segment->slots[slot].exchange(offset + 1, std::memory_order_seq_cst);
+        segment->slots[slot].exchange(offset + 1, std::memory_order_seq_cst);  // order: publish
         return AppendOutcome::kStored;
       }
     }
@@ -197,6 +200,7 @@ ShardLog::AppendOutcome ShardLog::Turnover(const Segment* full, size_t need,
   uint64_t base = 0;
   if (old != nullptr) {
     // L1: after this no claim succeeds there, and the count is final.
+    // order: close
     base = old->base + RecordsClaimed(old->tail.fetch_or(kClosed, std::memory_order_acq_rel));
   }
   // L4: nobody holds it, so these writes are seen by nobody before the two release stores.
@@ -205,14 +209,14 @@ ShardLog::AppendOutcome ShardLog::Turnover(const Segment* full, size_t need,
   fresh->tail.store(kClosed, std::memory_order_relaxed);
   fresh->base = base;
   fresh->newest_unix_ns.store(Segment::kUnknown, std::memory_order_relaxed);
-  fresh->holders.store(1, std::memory_order_release);
+  fresh->holders.store(1, std::memory_order_release);  // order: link
 
   const uint64_t end = end_.load(std::memory_order_relaxed);
-  EntryAt(end).base.store(base, std::memory_order_release);
-  EntryAt(end).segment.store(fresh, std::memory_order_release);
-  end_.store(end + 1, std::memory_order_seq_cst);  // L9
-  fresh->tail.store(0, std::memory_order_release);
-  current_.store(fresh, std::memory_order_release);
+  EntryAt(end).base.store(base, std::memory_order_release);      // order: entry base
+  EntryAt(end).segment.store(fresh, std::memory_order_release);  // order: entry segment
+  end_.store(end + 1, std::memory_order_seq_cst);                // order: end. L9
+  fresh->tail.store(0, std::memory_order_release);               // order: open
+  current_.store(fresh, std::memory_order_release);              // order: current
   return AppendOutcome::kStored;
 }
 
@@ -225,7 +229,7 @@ Segment* ShardLog::Obtain(uint32_t capacity) {
     Segment* bare = nullptr;  // of that capacity, without memory
     for (const std::unique_ptr<Segment>& segment : segments_) {
       if (segment->capacity != capacity) continue;
-      if (segment->holders.load(std::memory_order_acquire) != 0) continue;
+      if (segment->holders.load(std::memory_order_acquire) != 0) continue;  // order: spare
       if (segment->slots != nullptr && ring_has_room) return segment.get();
       bare = segment.get();
     }
@@ -274,7 +278,7 @@ void ShardLog::TakeMemory(Segment* segment) {
 void ShardLog::ReleaseSpares(int64_t keep) {
   for (const std::unique_ptr<Segment>& segment : segments_) {
     if (segment->slots == nullptr) continue;
-    if (segment->holders.load(std::memory_order_acquire) != 0) continue;
+    if (segment->holders.load(std::memory_order_acquire) != 0) continue;  // order: give back
     if (keep-- <= 0) TakeMemory(segment.get());
   }
 }
@@ -284,7 +288,7 @@ void ShardLog::ReleaseSpares(int64_t keep) {
 void ShardLog::RaiseHorizon(uint64_t horizon) {
   const uint64_t before = horizon_.load(std::memory_order_relaxed);
   if (horizon <= before) return;
-  horizon_.store(horizon, std::memory_order_release);
+  horizon_.store(horizon, std::memory_order_release);  // order: horizon
   if (on_trimmed_) on_trimmed_(before, horizon);
 }
 
@@ -292,15 +296,15 @@ bool ShardLog::UnlinkOldest() {
   const uint64_t first = first_.load(std::memory_order_relaxed);
   if (first == end_.load(std::memory_order_relaxed)) return false;
   Segment* const segment = EntryAt(first).segment.load(std::memory_order_relaxed);
-  const uint64_t tail = segment->tail.load(std::memory_order_acquire);
+  const uint64_t tail = segment->tail.load(std::memory_order_acquire);  // order: tail under mu_
   if (!IsClosed(tail) || !Complete(*segment)) return false;
 
   const uint64_t end = segment->base + RecordsClaimed(tail);
   const uint64_t horizon = horizon_.load(std::memory_order_relaxed);
   if (horizon < end) trimmed_early_ += static_cast<int64_t>(end - horizon);
-  RaiseHorizon(end);  // L6: before it goes
-  first_.store(first + 1, std::memory_order_release);
-  segment->holders.fetch_sub(1, std::memory_order_release);
+  RaiseHorizon(end);                                         // L6: before it goes
+  first_.store(first + 1, std::memory_order_release);        // order: first
+  segment->holders.fetch_sub(1, std::memory_order_release);  // order: unlink
   return true;
 }
 
@@ -309,10 +313,11 @@ void ShardLog::TrimWhile(absl::FunctionRef<bool(const RecordHeader&, uint64_t)> 
     const uint64_t first = first_.load(std::memory_order_relaxed);
     if (first == end_.load(std::memory_order_relaxed)) return;
     const Segment& oldest = *EntryAt(first).segment.load(std::memory_order_relaxed);
-    const uint64_t tail = oldest.tail.load(std::memory_order_acquire);
+    const uint64_t tail = oldest.tail.load(std::memory_order_acquire);  // order: tail under mu_
     const uint64_t end = oldest.base + RecordsClaimed(tail);
     uint64_t horizon = horizon_.load(std::memory_order_relaxed);
     for (; horizon < end; ++horizon) {
+      // order: trim slot
       const uint32_t slot = oldest.slots[horizon - oldest.base].load(std::memory_order_acquire);
       if (slot == 0 || !is_over(HeaderAt(oldest.bytes + slot - 1), horizon)) break;
     }
@@ -345,9 +350,11 @@ void ShardLog::SealLocked() {
   if (sealed_tip_.load(std::memory_order_relaxed) != kNotSealed) return;
   uint64_t tip = 0;
   if (Segment* const last = current_.load(std::memory_order_relaxed); last != nullptr) {
+    // order: close
     tip = last->base + RecordsClaimed(last->tail.fetch_or(kClosed, std::memory_order_acq_rel));
-    current_.store(nullptr, std::memory_order_release);
+    current_.store(nullptr, std::memory_order_release);  // order: clear current
   }
+  // order: seal
   sealed_tip_.store(tip, std::memory_order_seq_cst);  // L9: it ends a watcher's waiting, too
 }
 
@@ -369,9 +376,10 @@ void ShardLog::Close() {
 
 SegmentPin ShardLog::Find(uint64_t* position) const {
   for (;;) {
-    uint64_t low = first_.load(std::memory_order_acquire);
-    const uint64_t end = end_.load(std::memory_order_acquire);
+    uint64_t low = first_.load(std::memory_order_acquire);      // order: look at first
+    const uint64_t end = end_.load(std::memory_order_acquire);  // order: look at end
     if (low >= end) return {};
+    // order: look at horizon
     *position = std::max(*position, horizon_.load(std::memory_order_acquire));
 
     // The last linked segment that begins at or before the position. While we look, trimming and
@@ -379,38 +387,45 @@ SegmentPin ShardLog::Find(uint64_t* position) const {
     uint64_t high = end;
     while (high - low > 1) {
       const uint64_t middle = low + (high - low) / 2;
+      // order: look at entry base
       const bool at_or_before = EntryAt(middle).base.load(std::memory_order_acquire) <= *position;
       (at_or_before ? low : high) = middle;
     }
+    // order: look at entry segment
     Segment* const segment = EntryAt(low).segment.load(std::memory_order_acquire);
     if (!TryPin(segment)) continue;  // trimmed meanwhile: first_ has moved
     SegmentPin pin(segment);
     if (segment->base > *position) continue;  // trimmed meanwhile: horizon_ has moved
+    // order: tail of a pinned segment
     const uint32_t claimed = RecordsClaimed(segment->tail.load(std::memory_order_acquire));
     if (*position < segment->base + claimed) return pin;
+    // order: look at end again
     if (low + 1 == end_.load(std::memory_order_acquire)) return pin;  // the tip
   }
 }
 
 bool ShardLog::Watch(uint64_t position) const {
-  watched_.store(true, std::memory_order_seq_cst);
+  watched_.store(true, std::memory_order_seq_cst);  // order: watch
+  // order: watch end
   const uint64_t end = end_.load(std::memory_order_seq_cst);  // Find() then sees as much
-  const uint64_t sealed_tip = sealed_tip_.load(std::memory_order_seq_cst);
+  const uint64_t sealed_tip = sealed_tip_.load(std::memory_order_seq_cst);  // order: watch seal
+  // order: look at horizon
   position = std::max(position, horizon_.load(std::memory_order_acquire));
   if (position >= sealed_tip) return false;
   if (end == 0) return true;
   const SegmentPin pin = Find(&position);
   if (!pin || position - pin->base >= pin->slots_max) return true;
   // Whatever the tail said: the slot itself has the last word.
+  // order: watch slot
   return pin->slots[position - pin->base].load(std::memory_order_seq_cst) == 0;
 }
 
 ShardLog::ReadEnd ShardLog::Read(uint64_t position, const ReadLimits& limits, int64_t now_uptime_ns,
                                  BatchState* batch) const {
   ReadEnd end = ReadWhatIsThere(position, limits, now_uptime_ns, batch);
-  const uint64_t horizon = horizon_.load(std::memory_order_acquire);
+  const uint64_t horizon = horizon_.load(std::memory_order_acquire);  // order: look at horizon
   if (!end.unread_uptime_ns.has_value()) end.position = std::max(end.position, horizon);
-  end.ended = end.position >= sealed_tip_.load(std::memory_order_acquire);
+  end.ended = end.position >= sealed_tip_.load(std::memory_order_acquire);  // order: look at seal
   return end;
 }
 
@@ -422,11 +437,13 @@ ShardLog::ReadEnd ShardLog::ReadWhatIsThere(uint64_t position, const ReadLimits&
   for (;;) {
     SegmentPin pin = Find(&end.position);
     if (!pin) return end;
+    // order: tail of a pinned segment
     const uint64_t tail = pin->tail.load(std::memory_order_acquire);
     const uint64_t claimed = pin->base + RecordsClaimed(tail);
     const uint64_t from = end.position;
     const int64_t records_before = records;
     for (; end.position < claimed; ++end.position) {
+      // order: read slot
       const uint32_t slot = pin->slots[end.position - pin->base].load(std::memory_order_acquire);
       if (slot == 0) break;  // L2: claimed, not published; so nothing behind it may be shown
       const char* const at = pin->bytes + slot - 1;
@@ -460,6 +477,7 @@ uint64_t ShardLog::FindTime(uint64_t position, int64_t unix_ns) const {
   for (;;) {
     const SegmentPin pin = Find(&position);
     if (!pin) return position;
+    // order: tail of a pinned segment
     const uint64_t tail = pin->tail.load(std::memory_order_acquire);
     const uint64_t claimed = pin->base + RecordsClaimed(tail);
     const uint64_t from = position;
@@ -469,6 +487,7 @@ uint64_t ShardLog::FindTime(uint64_t position, int64_t unix_ns) const {
     }
     int64_t newest_seen = Segment::kUnknown;
     for (; position < claimed; ++position) {
+      // order: read slot
       const uint32_t slot = pin->slots[position - pin->base].load(std::memory_order_acquire);
       if (slot == 0) return position;  // being put right now
       const int64_t arrival = HeaderAt(pin->bytes + slot - 1).unix_ns;
@@ -494,6 +513,7 @@ ShardLog::Books ShardLog::GetBooks() const {
   books.sealed = books.tip != kNotSealed;
   if (!books.sealed) books.tip = 0;
   if (const Segment* last = current_.load(std::memory_order_relaxed); last != nullptr) {
+    // order: tail under mu_
     books.tip = last->base + RecordsClaimed(last->tail.load(std::memory_order_acquire));
   }
   books.trimmed_early = trimmed_early_;
@@ -524,7 +544,7 @@ void ShardLog::CheckInvariants() const {
   int64_t held = 0;
   int64_t open = 0;
   for (const std::unique_ptr<Segment>& segment : segments_) {
-    const uint64_t tail = segment->tail.load(std::memory_order_acquire);
+    const uint64_t tail = segment->tail.load(std::memory_order_acquire);  // order: tail under mu_
     if (segment->slots != nullptr) held += segment->footprint();
     if (!IsClosed(tail)) ++open;
     BANYAN_CHECK(IsClosed(tail) || segment.get() == current, "L1: only the current one is open");
@@ -537,7 +557,7 @@ void ShardLog::CheckInvariants() const {
   uint64_t next = 0;
   for (uint64_t i = first; i < end; ++i) {
     const Segment& segment = *EntryAt(i).segment.load(std::memory_order_relaxed);
-    const uint64_t tail = segment.tail.load(std::memory_order_acquire);
+    const uint64_t tail = segment.tail.load(std::memory_order_acquire);  // order: tail under mu_
     const uint32_t claimed = RecordsClaimed(tail);
     BANYAN_CHECK(segment.holders.load() >= 1, "L4: linked counts 1");
     BANYAN_CHECK(segment.base == EntryAt(i).base.load(), "the ring knows the base");
@@ -547,6 +567,7 @@ void ShardLog::CheckInvariants() const {
                  "claims are inside");
     uint32_t after = 0;
     for (uint32_t slot = 0; slot < claimed; ++slot) {
+      // order: complete slot
       const uint32_t at = segment.slots[slot].load(std::memory_order_acquire);
       BANYAN_CHECK(at == 0 || (at > after && at <= BytesClaimed(tail)), "L2: records in order");
       if (at != 0) after = at;

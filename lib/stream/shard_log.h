@@ -149,6 +149,7 @@ class SegmentPin {
     return *this;
   }
   ~SegmentPin() {
+    // order: unpin
     if (segment_ != nullptr) segment_->holders.fetch_sub(1, std::memory_order_release);
   }
 
@@ -221,8 +222,8 @@ class ShardLog {
   bool Watch(uint64_t position) const;
   // Of who has just put or sealed: whether somebody asked. Answers true once for each time asked.
   bool TakeWatch() const {
-    return watched_.load(std::memory_order_seq_cst) &&
-           watched_.exchange(false, std::memory_order_seq_cst);
+    return watched_.load(std::memory_order_seq_cst) &&           // order: look for watch
+           watched_.exchange(false, std::memory_order_seq_cst);  // order: take watch
   }
 
   // Takes no more records, and keeps those that are there until retention has ended them (L8).

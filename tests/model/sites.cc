@@ -9,6 +9,9 @@ const std::vector<SiteInfo>& Sites() {
   constexpr Order kRelease = Order::kRelease;
   constexpr Order kAcqRel = Order::kAcqRel;
   constexpr Order kSeqCst = Order::kSeqCst;
+  constexpr std::string_view kByUnlink =
+      "Whoever is misled by a base of the next round pins a segment that was unlinked before, and "
+      "so acquires from `unlink` that first_ has moved; or is refused.";
   static const auto& sites = *new std::vector<SiteInfo>{
       {Site::kPublish, "publish", kSeqCst, {kAcqRel, kRelaxed}, {}},
       {Site::kReadSlot, "read slot", kAcquire, {kRelaxed}, {}},
@@ -27,8 +30,6 @@ const std::vector<SiteInfo>& Sites() {
       {Site::kEndLoad, "look at end", kAcquire, {kRelaxed}, {}},
       {Site::kEntrySegmentStore, "entry segment", kRelease, {kRelaxed}, {}},
       {Site::kEntrySegmentLoad, "look at entry segment", kAcquire, {kRelaxed}, {}},
-      {Site::kEntryBaseStore, "entry base", kRelease, {kRelaxed}, {}},
-      {Site::kEntryBaseLoad, "look at entry base", kAcquire, {kRelaxed}, {}},
       {Site::kFirstStore, "first", kRelease, {kRelaxed}, {}},
       {Site::kFirstLoad, "look at first", kAcquire, {kRelaxed}, {}},
 
@@ -45,6 +46,8 @@ const std::vector<SiteInfo>& Sites() {
        kSeqCst,
        {kRelaxed},
        "The load before it has looked; this one step only decides which of several wakes."},
+      {Site::kEntryBaseStore, "entry base", kRelease, {kRelaxed}, kByUnlink},
+      {Site::kEntryBaseLoad, "look at entry base", kAcquire, {kRelaxed}, kByUnlink},
       {Site::kEndAgain,
        "look at end again",
        kAcquire,
@@ -64,9 +67,9 @@ const std::vector<SiteInfo>& Sites() {
        "unlink",
        kRelease,
        {kRelaxed},
-       "Whoever finds holders at 0 and acts on it holds mu_, as did whoever unlinked. A reader "
-       "that "
-       "is refused a pin reads the 0 relaxed."},
+       "Whoever finds holders at 0 and acts on it holds mu_, as did whoever unlinked; who pins "
+       "what "
+       "was unlinked and then looks again has acquired from `entry base`."},
       {Site::kClose,
        "close",
        kAcqRel,

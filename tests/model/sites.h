@@ -36,8 +36,6 @@ enum class Site {
   kEndLoad,
   kEntrySegmentStore,
   kEntrySegmentLoad,
-  kEntryBaseStore,
-  kEntryBaseLoad,
   kFirstStore,
   kFirstLoad,
   // The end.
@@ -51,6 +49,8 @@ enum class Site {
   kLookForWatch,
   // Orders that the code has and the model finds nobody to need.
   kTakeWatch,
+  kEntryBaseStore,
+  kEntryBaseLoad,
   kEndAgain,
   kHorizonStore,
   kHorizonLoad,
