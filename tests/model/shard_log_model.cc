@@ -8,7 +8,6 @@ namespace banyan::model {
 namespace {
 
 constexpr Order kRelaxed = Order::kRelaxed;
-constexpr Order kAcquire = Order::kAcquire;
 
 // As strong as `order`, but not more than a release.
 Order AtMostRelease(Order order) { return Releases(order) ? Order::kRelease : order; }
@@ -302,12 +301,11 @@ Task<> ShardLogModel::Close() {
 // --- Readers -------------------------------------------------------------------------------------
 
 Task<bool> ShardLogModel::TryPin(Segment* segment) {
-  const Order refused = shape_.refused_pin_acquires ? kAcquire : kRelaxed;
-  Value holders = co_await w_.Load(segment->holders, refused);
+  Value holders = co_await w_.Load(segment->holders, shape_.refused_pin);
   for (;;) {
     if (holders == 0) co_return false;
     const bool pinned = co_await w_.CompareExchange(segment->holders, &holders, holders + 1,
-                                                    orders_[Site::kPin], refused);
+                                                    orders_[Site::kPin], shape_.refused_pin);
     if (pinned) co_return true;
   }
 }
@@ -347,7 +345,7 @@ Task<Value> ShardLogModel::Find(Value* position, bool* gave_up) {
     if (segment == nullptr) co_return 0;
     const bool pinned = co_await TryPin(segment);
     if (!pinned) {
-      if (shape_.refused_pin_acquires) CheckLookingAgain(first, end, horizon);
+      if (shape_.refused_pins_count) CheckLookingAgain(first, end, horizon);
       continue;
     }
     const Value base = w_.Read(segment->base);

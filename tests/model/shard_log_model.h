@@ -20,7 +20,7 @@
 //   F1  Find calls the log empty only if it is
 //   F2  Find looks again only when it will find first_, end_ or horizon_ changed. This makes the
 //       rounds of a reader as few as the turnovers and trims beside it. A refused pin is the
-//       exception, see `refused_pin_acquires`.
+//       exception, see Shape::refused_pins_count.
 #ifndef BANYAN_TESTS_MODEL_SHARD_LOG_MODEL_H_
 #define BANYAN_TESTS_MODEL_SHARD_LOG_MODEL_H_
 
@@ -43,8 +43,9 @@ struct Shape {
   // then holds with seq_cst. Without a seal readers do not look for one.
   bool watched = false;
   bool sealed = false;
-  // If it did (it does not), F2 would hold for refused pins, too.
-  bool refused_pin_acquires = false;
+  // F2 for refused pins, which the code does not have; and the order that would give it.
+  bool refused_pins_count = false;
+  Order refused_pin = Order::kRelaxed;
 };
 
 class ShardLogModel {

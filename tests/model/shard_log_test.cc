@@ -117,6 +117,14 @@ const std::vector<Scenario>& Scenarios() {
          w->Spawn("writer", log->Appends({2}));
          w->Spawn("sleeper", log->Sleeps(1));
        }},
+      {"ASleeperBesideTwoWriters",
+       {.slots = 3, .watched = true, .sealed = true},
+       [](World* w, ShardLogModel* log) {
+         w->Initially(log->Appends({1}));
+         w->Spawn("writer 1", log->Appends({11}));
+         w->Spawn("writer 2", log->Appends({21}));
+         w->Spawn("sleeper", log->Sleeps(1));
+       }},
       {"ASleeperBesideATurnover",
        {.slots = 1, .watched = true, .sealed = true},
        [](World* w, ShardLogModel* log) {
@@ -150,9 +158,11 @@ const std::vector<Scenario>& Scenarios() {
 }
 
 #ifdef BANYAN_SANITIZER
-constexpr int64_t kRunsMax = 2'000;  // what they look for shows in a part of the runs, too
+constexpr bool kExhausts = false;  // what sanitizers look for shows in a part of the runs, too
+constexpr int64_t kRunsMax = 2'000;
 #else
-constexpr int64_t kRunsMax = 5'000'000;
+constexpr bool kExhausts = true;
+constexpr int64_t kRunsMax = 5'000'000;  // no scenario has so many
 #endif
 
 void ExpectHoldsEverywhere(const Orders& orders) {
@@ -160,7 +170,7 @@ void ExpectHoldsEverywhere(const Orders& orders) {
     const Outcome outcome = Explore(scenario, orders, kRunsMax);
     std::cout << scenario.name << ": " << outcome.states << " states in " << outcome.runs
               << " runs\n";
-    EXPECT_TRUE(outcome.complete || outcome.runs < 5'000'000) << scenario.name;
+    EXPECT_TRUE(outcome.complete || !kExhausts) << scenario.name;
     EXPECT_EQ(outcome.failure, "") << scenario.name << "\n" << outcome.trace;
   }
 }
@@ -168,7 +178,7 @@ void ExpectHoldsEverywhere(const Orders& orders) {
 // What goes wrong in some scenario; empty if nothing does. Looks everywhere a little before it
 // looks anywhere thoroughly.
 std::string WhatGoesWrong(const Orders& orders) {
-  for (const int64_t runs_max : {int64_t{300}, int64_t{30'000}, int64_t{5'000'000}}) {
+  for (const int64_t runs_max : {int64_t{300}, int64_t{30'000}, kRunsMax}) {
     for (const Scenario& scenario : Scenarios()) {
       const Outcome outcome = Explore(scenario, orders, runs_max);
       if (!outcome.failure.empty()) return outcome.failure + " (" + scenario.name + ")";
@@ -200,6 +210,25 @@ TEST(ShardLogProtocol, HoldsWithoutTheOrdersThatOthersCover) {
   }
   orders.Set(Site::kUnlink, Order::kRelease);
   ExpectHoldsEverywhere(orders);
+}
+
+// A reader that is refused a pin reads the 0 relaxed, so when it looks again it may still find the
+// ring as it was: until the unlinking has reached it, which is a matter of time, not of order. With
+// an acquire it would find first_ moved, and `unlink` would be needed.
+TEST(ShardLogProtocol, ARefusedPinSaysNothingAboutTheNextRound) {
+  for (Scenario scenario : Scenarios()) {
+    if (scenario.name != "SegmentsAreUsedAgainBesideAReader") continue;
+    scenario.shape.rounds = 1;
+    scenario.shape.refused_pins_count = true;
+    EXPECT_THAT(Explore(scenario, Orders()).failure, ::testing::HasSubstr("F2"));
+
+    scenario.shape.refused_pin = Order::kAcquire;
+    EXPECT_EQ(Explore(scenario, Orders(), kRunsMax).failure, "");
+
+    Orders orders;
+    orders.Set(Site::kUnlink, Order::kRelaxed);
+    EXPECT_THAT(Explore(scenario, orders).failure, ::testing::HasSubstr("F2"));
+  }
 }
 
 TEST(ShardLogProtocol, BreaksWithoutBothUnlinkAndEntryBase) {
