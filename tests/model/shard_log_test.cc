@@ -21,7 +21,15 @@ struct Scenario {
   void (*threads)(World* w, ShardLogModel* log);
 };
 
-Outcome Explore(const Scenario& scenario, const Orders& orders, int64_t runs_max = 5'000'000) {
+#ifdef BANYAN_SANITIZER
+constexpr bool kExhausts = false;  // what sanitizers look for shows in a part of the runs, too
+constexpr int64_t kRunsMax = 2'000;
+#else
+constexpr bool kExhausts = true;
+constexpr int64_t kRunsMax = 5'000'000;  // no scenario has so many
+#endif
+
+Outcome Explore(const Scenario& scenario, const Orders& orders, int64_t runs_max = kRunsMax) {
   const Program program = [&](World* w) {
     ShardLogModel& log = w->Make<ShardLogModel>(w, orders, scenario.shape);
     scenario.threads(w, &log);
@@ -157,17 +165,9 @@ const std::vector<Scenario>& Scenarios() {
   return scenarios;
 }
 
-#ifdef BANYAN_SANITIZER
-constexpr bool kExhausts = false;  // what sanitizers look for shows in a part of the runs, too
-constexpr int64_t kRunsMax = 2'000;
-#else
-constexpr bool kExhausts = true;
-constexpr int64_t kRunsMax = 5'000'000;  // no scenario has so many
-#endif
-
 void ExpectHoldsEverywhere(const Orders& orders) {
   for (const Scenario& scenario : Scenarios()) {
-    const Outcome outcome = Explore(scenario, orders, kRunsMax);
+    const Outcome outcome = Explore(scenario, orders);
     std::cout << scenario.name << ": " << outcome.states << " states in " << outcome.runs
               << " runs\n";
     EXPECT_TRUE(outcome.complete || !kExhausts) << scenario.name;
@@ -223,7 +223,7 @@ TEST(ShardLogProtocol, ARefusedPinSaysNothingAboutTheNextRound) {
     EXPECT_THAT(Explore(scenario, Orders()).failure, ::testing::HasSubstr("F2"));
 
     scenario.shape.refused_pin = Order::kAcquire;
-    EXPECT_EQ(Explore(scenario, Orders(), kRunsMax).failure, "");
+    EXPECT_EQ(Explore(scenario, Orders()).failure, "");
 
     Orders orders;
     orders.Set(Site::kUnlink, Order::kRelaxed);

@@ -21,8 +21,8 @@ struct TaskPromiseBase {
     bool await_ready() noexcept { return false; }
     template <typename Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> finished) noexcept {
-      const std::coroutine_handle<> caller = finished.promise().caller;
-      return caller ? caller : std::noop_coroutine();
+      const std::coroutine_handle<> back = finished.promise().caller;
+      return back ? back : std::noop_coroutine();
     }
     void await_resume() noexcept {}
   };
