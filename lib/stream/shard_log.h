@@ -64,6 +64,9 @@
 //   sealed_tip_ (release) -> (acquire): a reader that sees the end sees all that was written before
 //     sealing, the children of its shard above all.
 //
+//   In the code each operation that is more than relaxed bears a name (`order: publish`). Under that
+//   name tests/model tries what breaks where it is weaker, and says so where nothing does.
+//
 // Why a compare-and-swap and not fetch_add: a claim that does not fit would have counted itself
 // already, and the segment's final count, which the next base needs, would be known to nobody until
 // the overshooting writer says so: everyone else would wait for it.
