@@ -414,7 +414,9 @@ bool ShardLog::Watch(uint64_t position) const {
   if (position >= sealed_tip) return false;
   if (end == 0) return true;
   const SegmentPin pin = Find(&position);
-  if (!pin || position - pin->base >= pin->slots_max) return true;
+  // Only Close() empties a log. If it was sealed before we raised the flag, nobody will wake us.
+  if (!pin) return sealed_tip == kNotSealed;
+  if (position - pin->base >= pin->slots_max) return true;
   // Whatever the tail said: the slot itself has the last word.
   // order: watch slot
   return pin->slots[position - pin->base].load(std::memory_order_seq_cst) == 0;

@@ -376,7 +376,7 @@ Task<bool> ShardLogModel::Watch(Value position) {
   bool gave_up = false;
   const Value address = co_await Find(&position, &gave_up);
   if (gave_up) co_return false;
-  if (address == 0) co_return true;
+  if (address == 0) co_return sealed_tip == kNotSealed;
   Segment& s = segments_[static_cast<size_t>(address) - 1];
   const Value at = position - w_.Read(s.base);
   Value slot = 0;

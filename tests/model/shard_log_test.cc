@@ -161,6 +161,21 @@ const std::vector<Scenario>& Scenarios() {
          w->Spawn("sealer", log->Seals());
          w->Spawn("sleeper", log->Sleeps(1));
        }},
+      {"ASleeperBesideACloser",
+       {.slots = 2, .watched = true, .sealed = true},
+       [](World* w, ShardLogModel* log) {
+         w->Initially(log->Appends({1}));
+         w->Spawn("closer", log->Closes());
+         w->Spawn("sleeper", log->Sleeps(0));
+       }},
+      {"ASleeperBesideAWriterAndACloser",
+       {.slots = 2, .watched = true, .sealed = true},
+       [](World* w, ShardLogModel* log) {
+         w->Initially(log->Appends({1}));
+         w->Spawn("writer", log->Appends({2}));
+         w->Spawn("closer", log->Closes());
+         w->Spawn("sleeper", log->Sleeps(1));
+       }},
   };
   return scenarios;
 }
