@@ -32,6 +32,7 @@
 #include "banyan/envelope.h"
 #include "banyan/outbox.h"
 #include "banyan/stream.h"
+#include "banyan/aggregation.h"
 #include "banyan/metrics.h"
 #include "banyan/story.h"
 #include "banyan/topology.h"
