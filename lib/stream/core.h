@@ -142,12 +142,11 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   void WakeReaders(size_t shard);
   void WakeReadersOfClosedShards();
 
-  // Validated; `hash` is its explicit hash key. `event_id` unset: the shard makes one.
-  absl::StatusOr<PutResult> Store(const PutRequest& request,
-                                  const std::optional<absl::uint128>& hash,
+  // Validated; `hash` is its hash key, explicit or not. `event_id` unset: the shard makes one.
+  absl::StatusOr<PutResult> Store(const PutRequest& request, absl::uint128 hash,
                                   std::optional<Id> event_id, Instant now);
-  absl::StatusOr<PutResult> ShowAndStore(const PutRequest& request,
-                                         const std::optional<absl::uint128>& hash, Instant now);
+  absl::StatusOr<PutResult> ShowAndStore(const PutRequest& request, absl::uint128 hash,
+                                         Instant now);
   ShardLog::AppendOutcome AppendJournalled(ShardLog& log, const ShardLog::NewRecord& record,
                                            Instant now, uint64_t* position);
   void JournalTrimmed(size_t shard, uint64_t first, uint64_t end);

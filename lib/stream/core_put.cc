@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "message/errors.h"
 #include "message/message.h"
+#include "stream/placement.h"
 #include "stream/validate.h"
 
 namespace banyan::inline v0_1::internal {
@@ -23,6 +24,10 @@ int64_t BytesOf(const PutRequest& request) {
   return static_cast<int64_t>(request.partition_key.size() + request.data.size());
 }
 
+absl::uint128 KeyOf(const PutRequest& request, const std::optional<absl::uint128>& explicit_hash) {
+  return explicit_hash.has_value() ? *explicit_hash : HashKeyCached(request.partition_key);
+}
+
 }  // namespace
 
 absl::StatusOr<PutResult> StreamCore::Put(const PutRequest& request) {
@@ -35,7 +40,7 @@ absl::StatusOr<PutResult> StreamCore::Put(const PutRequest& request) {
   if (request.sequence_number_for_ordering.has_value()) {
     BANYAN_RETURN_IF_ERROR(CheckOrdering(*request.sequence_number_for_ordering));
   }
-  return ShowAndStore(request, hash, ReadClock());
+  return ShowAndStore(request, KeyOf(request, hash), ReadClock());
 }
 
 absl::StatusOr<std::vector<absl::StatusOr<PutResult>>> StreamCore::PutRecords(
@@ -52,12 +57,18 @@ absl::StatusOr<std::vector<absl::StatusOr<PutResult>>> StreamCore::PutRecords(
                            StrCat("have length less than or equal to ", limits.batch_records_max));
   }
   const int64_t record_bytes_max = record_bytes_max_.load(std::memory_order_relaxed);
-  std::vector<std::optional<absl::uint128>> hashes;
-  hashes.reserve(requests.size());
+  std::vector<absl::uint128> hashes(requests.size());
+  std::vector<std::string_view> keys;  // without a hash of their own
+  std::vector<size_t> places;
   int64_t bytes = 0;
   for (size_t i = 0; i < requests.size(); ++i) {
     BANYAN_ASSIGN_OR_RETURN(auto hash, ValidatePut(requests[i], record_bytes_max, env_->limits, i));
-    hashes.push_back(hash);
+    if (hash.has_value()) {
+      hashes[i] = *hash;
+    } else {
+      keys.push_back(requests[i].partition_key);
+      places.push_back(i);
+    }
     bytes += static_cast<int64_t>(requests[i].partition_key.size() + requests[i].data.size());
   }
   if (bytes > limits.batch_bytes_max) {
@@ -65,6 +76,10 @@ absl::StatusOr<std::vector<absl::StatusOr<PutResult>>> StreamCore::PutRecords(
                  limits.batch_bytes_max >> 20, " MB limit: the call has ", bytes, " bytes, ",
                  limits.batch_bytes_max, " are allowed.");
   }
+
+  std::vector<absl::uint128> hashed(keys.size());
+  HashKeys(keys, absl::MakeSpan(hashed));
+  for (size_t i = 0; i < places.size(); ++i) hashes[places[i]] = hashed[i];
 
   const Instant now = ReadClock();
   std::vector<absl::StatusOr<PutResult>> results;
@@ -96,7 +111,7 @@ absl::StatusOr<PutResult> StreamCore::Deliver(const PutRequest& request, const I
   BANYAN_ASSIGN_OR_RETURN(const auto hash,
                           ValidatePut(request, record_bytes_max, env_->limits, std::nullopt));
   const Instant now = ReadClock();
-  absl::StatusOr<PutResult> result = Store(request, hash, event_id, now);
+  absl::StatusOr<PutResult> result = Store(request, KeyOf(request, hash), event_id, now);
   if (env_->story != nullptr && result.ok()) {
     env_->story->Tell(event_id, {.kind = StoryStep::Kind::kArrived,
                                  .at = now,
@@ -114,8 +129,7 @@ absl::Status StreamCore::Check(const PutRequest& request) const {
       .status();
 }
 
-absl::StatusOr<PutResult> StreamCore::ShowAndStore(const PutRequest& request,
-                                                   const std::optional<absl::uint128>& hash,
+absl::StatusOr<PutResult> StreamCore::ShowAndStore(const PutRequest& request, absl::uint128 hash,
                                                    Instant now) {
   if (env_->tap == nullptr) return Store(request, hash, std::nullopt, now);
 
@@ -130,22 +144,20 @@ absl::StatusOr<PutResult> StreamCore::ShowAndStore(const PutRequest& request,
   shown.attributes = &none;
   shown.key = request.partition_key;
   if (env_->tap->Accepted(shown) == TapVerdict::kTakeOver) {
-    const Shard& shard = shards_.Find(hash.has_value() ? *hash : HashKey(request.partition_key));
+    const Shard& shard = shards_.Find(hash);
     return PutResult{.shard_id = {shard.index()}, .sequence = {}};
   }
   return Store(request, hash, shown.event_id, now);
 }
 
-absl::StatusOr<PutResult> StreamCore::Store(const PutRequest& request,
-                                            const std::optional<absl::uint128>& hash,
+absl::StatusOr<PutResult> StreamCore::Store(const PutRequest& request, absl::uint128 hash,
                                             std::optional<Id> event_id, Instant now) {
-  const absl::uint128 key = hash.has_value() ? *hash : HashKey(request.partition_key);
   const ShardLog::NewRecord record = {.partition_key = request.partition_key,
                                       .trace_header = request.trace_header,
                                       .data = request.data,
                                       .event_id = event_id};
   for (;;) {
-    const Shard& shard = shards_.Find(key);
+    const Shard& shard = shards_.Find(hash);
     ShardLog& log = shard.log();
     if (options_.shard_limits != ShardLimits::kOff) {
       const bool strict = options_.shard_limits == ShardLimits::kStrict;

@@ -157,7 +157,9 @@ absl::Status ValidateStreamOptions(const StreamOptions& options, const Limits& l
                  "This request would exceed the shard limit for the account. shardCount ",
                  options.shards, ", limit ", limits.stream.shards_max, ".");
   }
-  BANYAN_RETURN_IF_ERROR(ValidateOnDemand(options.on_demand, limits));
+  if (options.on_demand != OnDemandOptions() || options.mode == StreamMode::kOnDemand) {
+    BANYAN_RETURN_IF_ERROR(ValidateOnDemand(options.on_demand, limits));
+  }
   BANYAN_RETURN_IF_ERROR(ValidateRetention(options.retention, limits));
   BANYAN_RETURN_IF_ERROR(ValidateRecordBytesMax(options.record_bytes_max, limits));
   return CheckMember("shard_bytes_max", options.shard_bytes_max,

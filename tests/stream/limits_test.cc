@@ -136,7 +136,7 @@ TEST_F(ShardLimitsTest, AFullShardThatThrottlesKeepsWhatItHasUntilRetentionEndsI
   int64_t stored = 0;
   while (TryPut(stream, 10'000).ok()) ++stored;
   EXPECT_EQ(CodeOf(TryPut(stream, 10'000)), kThrottled);
-  EXPECT_GT(stored, 15);
+  EXPECT_GE(stored, 10);
   StreamStats stats = stream.Stats();
   EXPECT_EQ(stats.resting, stored);
   EXPECT_EQ(stats.trimmed_early, 0);

@@ -379,7 +379,7 @@ class FewShardsTest : public ReshardTest {
 };
 
 TEST_F(FewShardsTest, TheNumberOfShardsHasABoundAtAnyTimeAndInAll) {
-  const Stream stream = MakeStream({.shards = 2});
+  const Stream stream = MakeStream({.shards = 2, .on_demand = {.shards_min = 1, .shards_max = 3}});
   ASSERT_EQ(stream.SplitShard(kShard0), absl::OkStatus());  // 2, 3
   EXPECT_EQ(CodeOf(stream.SplitShard(kShard1)), "LimitExceededException");
   ASSERT_EQ(stream.MergeShards(ShardId{2}, ShardId{3}), absl::OkStatus());  // 4
