@@ -33,6 +33,7 @@
 #include "banyan/outbox.h"
 #include "banyan/stream.h"
 #include "banyan/aggregation.h"
+#include "banyan/worker.h"
 #include "banyan/metrics.h"
 #include "banyan/story.h"
 #include "banyan/topology.h"

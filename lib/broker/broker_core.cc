@@ -14,6 +14,7 @@
 #include "route/event_bus_core.h"
 #include "route/scheduler_core.h"
 #include "route/topic_core.h"
+#include "storage/lease_store.h"
 #include "stream/core.h"
 #include "stream/validate.h"
 
@@ -116,6 +117,7 @@ absl::StatusOr<std::shared_ptr<BrokerCore>> BrokerCore::Create(Runtime& runtime,
                                                                Journal* journal) {
   BANYAN_RETURN_IF_ERROR(ValidateBrokerOptions(options));
   auto env = std::make_shared<Environment>(runtime, options.limits, runtime.Random());
+  env->leases = NewMemoryLeaseStore();
   env->account = std::move(options.account);
   env->region = std::move(options.region);
   env->log = options.log;

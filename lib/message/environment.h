@@ -34,6 +34,8 @@ class NotificationSigner;
 
 namespace banyan::inline v0_1::internal {
 
+class LeaseStore;
+
 // Ids as a function of seed and sequence: the same run gives the same ids, whoever looks.
 class IdSource {
  public:
@@ -75,6 +77,7 @@ struct Environment {
   HttpTransport* http_transport = nullptr;  // outlives the broker; may be null
   std::string endpoint_url = {};            // where the broker is reached; empty: nowhere
   std::shared_ptr<const NotificationSigner> notification_signer = nullptr;
+  std::shared_ptr<LeaseStore> leases = nullptr;  // what the workers of this broker share
   CaptureLog captured;
   std::unique_ptr<Storyteller> story;  // null: stories are off
   Gate gate;                           // every call through a public handle

@@ -3,8 +3,9 @@
 // lib/storage/lease_store.h -- floor 2: who works on which part, and how far it got.
 //
 // A lease names one part of a job (a shard of a stream), its owner for now, and a checkpoint. The
-// stream worker will be the first to use it: workers of one application share a table, renew what
-// they hold, and take over what its owner has stopped renewing.
+// workers of one application share a table (lib/consume/worker_core.h), renew what they hold, and
+// take over what its owner has stopped renewing. The members are those of KCL's lease table, where
+// `version` is called leaseCounter.
 //
 // L1  A table changes by compare-and-put only: Put() names the version it has seen, and of several
 //     that have seen the same version one wins. So there is one owner at a time, without a lock
@@ -35,6 +36,16 @@ struct Lease {
   std::string owner = {};       // empty: nobody's
   std::string checkpoint = {};  // everything up to here is done; empty: nothing is
   int64_t version = 0;          // given by the store; 0: not stored yet
+
+  // Of the record at `checkpoint` this sub-record, and those before it, are done. Unset: all are.
+  std::optional<int64_t> sub_sequence = std::nullopt;
+
+  std::string wanted_by = {};              // who asked the owner to hand it over
+  int64_t owner_switches = 0;              // since the checkpoint last moved
+  std::vector<std::string> parents = {};   // keys: what this part was made from
+  std::vector<std::string> children = {};  // keys: what it became
+  std::string starting_hash_key = {};      // the range, decimal, both ends included
+  std::string ending_hash_key = {};
 
   friend bool operator==(const Lease&, const Lease&) = default;
 };

@@ -73,6 +73,7 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   const std::string& arn_text() const { return arn_text_; }
   const std::string& name() const { return name_; }
   const StreamOptions& options() const { return options_; }
+  uint64_t incarnation() const { return incarnation_; }  // S2
 
   // The verbs of banyan/stream.h. Each passes the broker's gate.
   absl::StatusOr<PutResult> Put(const PutRequest& request);
@@ -109,6 +110,10 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   // Posts `wake` to the Runtime, once: when a record may be at `position` of the shard, or the shard
   // or the stream has ended; it may be for nothing. `shard` is the index of one that was made.
   void WakeAt(size_t shard, uint64_t position, Task wake);
+  void WakeAt(const ShardIterator& iterator, Task wake);  // an iterator of this stream
+
+  // The number that an iterator of this stream reads after, to be kept for longer than it is good.
+  SequenceNumber SequenceBefore(const ShardIterator& iterator) const;
 
   // Ends the stream: calls answer by `kind` from now on. Memory that no batch pins is given back.
   // Returns how many records rested here. Again: no effect.

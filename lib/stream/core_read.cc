@@ -192,4 +192,14 @@ void StreamCore::WakeAt(size_t shard, uint64_t position, Task wake) {
   if (!shards_[shard].log().Watch(position) || !CheckOpen().ok()) WakeReaders(shard);
 }
 
+void StreamCore::WakeAt(const ShardIterator& iterator, Task wake) {
+  WakeAt(iterator.shard_, iterator.position_, std::move(wake));
+}
+
+SequenceNumber StreamCore::SequenceBefore(const ShardIterator& iterator) const {
+  SequenceNumber before = shards_[iterator.shard_].log().identity().StartingSequence();
+  before.number = iterator.position_;  // number n is position n - 1
+  return before;
+}
+
 }  // namespace banyan::inline v0_1::internal
