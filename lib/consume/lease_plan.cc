@@ -28,8 +28,7 @@ LeasePlan PlanLeases(const std::vector<LeaseClaim>& claims, std::string_view me,
 
   LeasePlan plan;
   for (const LeaseClaim* claim : free) {
-    const bool is_stuck = claim->left_by != me && held.contains(claim->left_by);
-    const int64_t room = is_stuck ? leases_max - mine : missing;
+    const int64_t room = claim->is_overdue ? leases_max - mine : missing;
     if (static_cast<int64_t>(plan.take.size()) < room) plan.take.push_back(claim->key);
   }
   if (!free.empty() || missing <= 0) return plan;

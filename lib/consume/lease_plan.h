@@ -2,8 +2,8 @@
 //
 // lib/consume/lease_plan.h -- floor 5: which leases should a worker have? A pure function, KCL's
 // rules: what nobody has first, up to an equal share by count; only when there is none of that, one
-// of the worker that has most. Beyond its share a worker takes what a living one has stopped to
-// renew, because its processor hangs: that worker counts it as its own.
+// of the worker that has most. Beyond its share a worker takes what nobody has taken for long: its
+// owner lives, but hangs in it, or the others hold as many as they may.
 #ifndef BANYAN_LIB_CONSUME_LEASE_PLAN_H_
 #define BANYAN_LIB_CONSUME_LEASE_PLAN_H_
 
@@ -18,7 +18,7 @@ namespace banyan::inline v0_1::internal {
 struct LeaseClaim {
   std::string key;
   std::string holder;        // who has it, or has asked for it; empty: nobody
-  std::string left_by = {};  // of nobody's: who has stopped renewing it
+  bool is_overdue = false;   // nobody has taken it for long
   bool is_reserved = false;  // not to be asked for: somebody has, or we still hang in it
 };
 

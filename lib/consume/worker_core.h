@@ -76,7 +76,7 @@ class WorkerCore : public std::enable_shared_from_this<WorkerCore> {
   absl::Status RoundOnce();
   void Renew(const Leases& leases, int64_t now_ns);
   void Observe(const Leases& leases, int64_t now_ns);
-  bool IsAbandoned(const Lease& lease, int64_t now_ns) const;
+  int64_t StoodStill(const Lease& lease, int64_t now_ns) const;
   void TakeLeases(const Leases& leases, int64_t now_ns);
   void Claim(Lease lease);
   void AskFor(Lease lease, int64_t now_ns);
@@ -95,7 +95,7 @@ class WorkerCore : public std::enable_shared_from_this<WorkerCore> {
   const std::shared_ptr<const ShardRun::Setup> setup_;
 
   // Of the round that runs.
-  std::map<std::string, Observed> observed_;    // the others' leases, by key
+  std::map<std::string, Observed> observed_;    // leases that are not ours, by key
   std::map<std::string, int64_t> asked_at_ns_;  // what we asked for, and when
 
   mutable Mutex mu_;

@@ -112,7 +112,7 @@ void WorkerCore::Renew(const Leases& leases, int64_t now_ns) {
 void WorkerCore::Observe(const Leases& leases, int64_t now_ns) {
   std::erase_if(observed_, [&](const auto& entry) { return !leases.contains(entry.first); });
   for (const auto& [key, lease] : leases) {
-    if (lease.owner.empty() || lease.owner == setup_->owner || IsAtEnd(lease)) {
+    if (lease.owner == setup_->owner || IsAtEnd(lease)) {
       observed_.erase(key);
       continue;
     }
@@ -121,10 +121,11 @@ void WorkerCore::Observe(const Leases& leases, int64_t now_ns) {
   }
 }
 
-bool WorkerCore::IsAbandoned(const Lease& lease, int64_t now_ns) const {
+// How often failover_time has passed since the lease was last changed by another.
+int64_t WorkerCore::StoodStill(const Lease& lease, int64_t now_ns) const {
   const auto observed = observed_.find(lease.key);
-  return observed != observed_.end() &&
-         now_ns - observed->second.since_ns >= CeilNanoseconds(setup_->options.failover_time);
+  if (observed == observed_.end()) return 0;
+  return (now_ns - observed->second.since_ns) / CeilNanoseconds(setup_->options.failover_time);
 }
 
 void WorkerCore::TakeLeases(const Leases& leases, int64_t now_ns) {
@@ -140,8 +141,9 @@ void WorkerCore::TakeLeases(const Leases& leases, int64_t now_ns) {
     if (!IsReady(lease, leases)) continue;
     LeaseClaim claim = {.key = key, .holder = {}};
     const auto asked = asked_at_ns_.find(key);
-    if (IsAbandoned(lease, now_ns)) {
-      claim.left_by = lease.owner;
+    const int64_t stood_still = StoodStill(lease, now_ns);
+    if (stood_still >= 1) {  // nobody's, whether it still bears a name or not
+      claim.is_overdue = stood_still >= 2;
     } else if (lease.owner == me && !runs.contains(key)) {
       claim.holder = me;
       BeginRun(lease);  // W4

@@ -345,13 +345,24 @@ TEST(LeasePlan, WhatIsOnItsWayCountsAsHeldAndIsNotAskedForAgain) {
   EXPECT_THAT(internal::PlanLeases(claims, "me", 100, 2, 0).ask_for, SizeIs(1));
 }
 
-TEST(LeasePlan, WhatALivingWorkerHangsInIsTakenBeyondTheShareAndTheDeadsIsNot) {
+TEST(LeasePlan, WhatNobodyTakesForLongIsTakenBeyondTheShare) {
   std::vector<internal::LeaseClaim> claims = Claims({"a", "", "me", "me"});
-  claims[1].left_by = "dead";
   EXPECT_THAT(internal::PlanLeases(claims, "me", 100, 1, 0).take, IsEmpty()) << "it is for a";
-  claims[1].left_by = "a";
+  claims[1].is_overdue = true;
   EXPECT_THAT(internal::PlanLeases(claims, "me", 100, 1, 0).take, ElementsAre("1"));
   EXPECT_THAT(internal::PlanLeases(claims, "me", 2, 1, 0).take, IsEmpty());
+}
+
+TEST_F(WorkerLeasesTest, WhatOthersMayNotHoldIsTakenBeyondTheShare) {
+  WorkerOptions small = App();
+  small.max_leases_for_worker = 1;
+  Worker first = Start("w1", small);
+  Worker second = Start("w2", small);
+  Worker third = Start("w3");
+  runtime_.Advance(absl::Minutes(2));
+  EXPECT_EQ(Held(first), 1u);
+  EXPECT_EQ(Held(second), 1u);
+  EXPECT_EQ(Held(third), 4u);
 }
 
 }  // namespace

@@ -72,8 +72,23 @@ class World {
     }
 
     absl::Status ShardEnded(Checkpointer& checkpoint) override {
+      end_called_ = true;
       if (world_.Chance(6)) world_.Kill(worker_);
       if (world_.Chance(4)) return absl::OkStatus();  // forgets it
+      return End(checkpoint);
+    }
+
+    void Stopping(Checkpointer& checkpoint) override {
+      if (!world_.Chance(2)) return;
+      if (end_called_) {
+        End(checkpoint).IgnoreError();
+      } else if (given_ > 0) {
+        Try(checkpoint.Here(), given_);
+      }
+    }
+
+   private:
+    absl::Status End(Checkpointer& checkpoint) {
       const absl::Status answer = checkpoint.Here();
       if (answer.ok()) {
         world_.ended_.insert(shard_);
@@ -82,11 +97,6 @@ class World {
       return answer;
     }
 
-    void Stopping(Checkpointer& checkpoint) override {
-      if (given_ > 0 && world_.Chance(2)) Try(checkpoint.Here(), given_);
-    }
-
-   private:
     void Try(const absl::Status& answer, uint64_t number) {
       if (answer.ok()) world_.Cover(shard_, number);
     }
@@ -95,7 +105,8 @@ class World {
     const size_t worker_;
     const int64_t shard_;
     uint64_t given_ = 0;
-    bool failed_ = false;  // the last call: its batch comes again, whatever it checkpointed
+    bool end_called_ = false;  // from then on "here" is the end of the shard
+    bool failed_ = false;      // the last call: its batch comes again, whatever it checkpointed
   };
 
   uint64_t Below(uint64_t n) { return random_() % n; }
