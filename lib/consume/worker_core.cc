@@ -147,11 +147,11 @@ bool WorkerCore::NobodyToWaitFor(ThreadToken here) const {
   const bool from_a_processor = std::any_of(runs_.begin(), runs_.end(), called_by(here));
   if (!from_a_processor) return runs_.empty();
   // Processors that stop the worker, too, must not wait for each other.
-  const std::vector<ThreadToken>& stopping = stopping_;
-  return std::all_of(runs_.begin(), runs_.end(), [&stopping](const auto& entry) {
-    return std::any_of(stopping.begin(), stopping.end(),
-                       [&entry](ThreadToken thread) { return entry.second->is_called_by(thread); });
-  });
+  for (const auto& [key, run] : runs_) {
+    const auto calls_it = [&run = *run](ThreadToken thread) { return run.is_called_by(thread); };
+    if (std::none_of(stopping_.begin(), stopping_.end(), calls_it)) return false;
+  }
+  return true;
 }
 
 // What we asked for, and what was handed over to us and not begun.
