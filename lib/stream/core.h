@@ -115,6 +115,14 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   // The number that an iterator of this stream reads after, to be kept for longer than it is good.
   SequenceNumber SequenceBefore(const ShardIterator& iterator) const;
 
+  // For rooms that keep their place in a shard as a position: a fresh iterator for it, also when the
+  // shard has expired (it then reads as empty), and the way back. The shard was made.
+  ShardIterator IteratorAt(ShardId shard, uint64_t position);
+  static uint64_t PlaceOf(const ShardIterator& iterator) { return iterator.position_; }
+
+  // How many records of the shard lie at `position` and behind it.
+  uint64_t RecordsFrom(ShardId shard, uint64_t position) const;
+
   // Ends the stream: calls answer by `kind` from now on. Memory that no batch pins is given back.
   // Returns how many records rested here. Again: no effect.
   int64_t Close(CloseKind kind);

@@ -120,6 +120,15 @@ ShardIterator StreamCore::IssueIterator(uint64_t shard, uint64_t position, Insta
   return iterator;
 }
 
+ShardIterator StreamCore::IteratorAt(ShardId shard, uint64_t position) {
+  return IssueIterator(static_cast<uint64_t>(shard.index), position, env_->runtime.Read());
+}
+
+uint64_t StreamCore::RecordsFrom(ShardId shard, uint64_t position) const {
+  const ShardLog::Books books = shards_[static_cast<size_t>(shard.index)].log().GetBooks();
+  return books.tip - std::min(books.tip, std::max(books.horizon, position));
+}
+
 absl::StatusOr<RecordBatch> StreamCore::GetRecords(const ShardIterator& iterator, int64_t limit) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();

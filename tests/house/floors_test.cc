@@ -49,7 +49,7 @@ const std::vector<Room>& Rooms() {
       {"route",
        5,
        {"archive", "envelope", "event_bus", "notification_signer", "scheduler", "topic"}},
-      {"consume", 5, {"consumer", "worker"}},
+      {"consume", 5, {"consumer", "mapping", "worker"}},
       {"broker", 6, {"banyan", "broker", "outbox", "topology", "typed"}},
       {"http", 7, {}},     // its face is the folder banyan/http/
       {"testing", 7, {}},  // its face is the folder banyan/testing/
