@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Stream mappings: states, disabling, updating, stopping, outliving; also from inside a handler.
+// Simulated time.
+#include <memory>
+#include <optional>
+
+#include "mapping_testing.h"
+
+namespace banyan {
+namespace {
+
+using ::banyan::testing::IsOk;
+using ::banyan::testing::StatusIs;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+TEST_F(MappingTest, StatesAndResultsAreTheApis) {
+  Stream stream = MakeStream();
+  bool fails = false;
+  StreamMapping mapping = Start(stream, {}, [&](const StreamBatch&) {
+    return fails ? absl::StatusOr<StreamBatchResult>(Broken()) : StreamBatchResult();
+  });
+  EXPECT_EQ(ToString(mapping.Describe().state), "Creating");
+  EXPECT_EQ(mapping.Describe().state_transition_reason, "User action");
+  EXPECT_EQ(mapping.Describe().last_processing_result, "No records processed");
+  runtime_.RunUntilIdle();
+  EXPECT_EQ(ToString(mapping.Describe().state), "Enabled");
+  EXPECT_EQ(mapping.Describe().last_processing_result, "No records processed");
+  Put(stream, "a");
+  runtime_.RunUntilIdle();
+  EXPECT_EQ(mapping.Describe().last_processing_result, "OK");
+  fails = true;
+  Put(stream, "b");
+  runtime_.RunUntilIdle();
+  EXPECT_EQ(mapping.Describe().last_processing_result, "PROBLEM: Function call failed");
+  mapping.Disable();
+  EXPECT_EQ(ToString(mapping.Describe().state), "Disabled");
+  mapping.Enable();
+  EXPECT_EQ(ToString(mapping.Describe().state), "Enabled");
+  ASSERT_THAT(mapping.Stop(absl::ZeroDuration()), IsOk());
+  EXPECT_EQ(ToString(mapping.Describe().state), "Deleting");
+}
+
+TEST_F(MappingTest, DisabledItCallsNobodyAndGoesOnFromItsCheckpoint) {
+  Stream stream = MakeStream();
+  PutAll(stream, {"a", "b"});
+  bool fails = true;
+  StreamMapping mapping = Start(stream, {.batch_size = 2}, [&](const StreamBatch&) {
+    return fails ? absl::StatusOr<StreamBatchResult>(Broken()) : StreamBatchResult();
+  });
+  runtime_.RunUntilIdle();
+  mapping.Disable();
+  EXPECT_EQ(mapping.Metrics().in_hand, 0);  // and nothing is pinned
+  EXPECT_EQ(stream.Stats().bytes_pinned, 0);
+  ExpectBalanced(mapping.Metrics());
+  TakeCalls();
+  fails = false;
+  Put(stream, "c");
+  runtime_.Advance(absl::Hours(1));
+  EXPECT_THAT(TakeCalls(), IsEmpty());
+  mapping.Enable();
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(TakeCalls(), ElementsAre("a b", "c"));
+  ExpectBalanced(mapping.Metrics());
+}
+
+TEST_F(MappingTest, MadeDisabledItWaitsToBeEnabledAndMissesNothing) {
+  Stream stream = MakeStream();
+  StreamMapping mapping = Start(stream, {.start_at = StartAt::Latest(), .enabled = false});
+  Put(stream, "a");
+  runtime_.RunUntilIdle();
+  EXPECT_EQ(ToString(mapping.Describe().state), "Disabled");
+  EXPECT_THAT(calls_, IsEmpty());
+  mapping.Enable();
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(calls_, ElementsAre("a"));
+}
+
+TEST_F(MappingTest, DisablingAndEnablingManyTimesLosesNothingAndPlansNothing) {
+  Stream stream = MakeStream(2);
+  StreamMapping mapping = Start(stream, {});
+  for (int i = 0; i < 100; ++i) {
+    mapping.Disable();
+    if (i % 3 == 0) runtime_.RunUntilIdle();
+    if (i % 2 == 0) Put(stream, "x" + std::to_string(i), Key(i));
+    mapping.Enable();
+    if (i % 5 == 0) runtime_.RunUntilIdle();
+  }
+  runtime_.RunUntilIdle();
+  EXPECT_EQ(mapping.Metrics().handled, 50);
+  EXPECT_EQ(runtime_.NextDue(), absl::InfiniteDuration());
+}
+
+TEST_F(MappingTest, UpdatedItHasTheNewOptionsFromItsCheckpointOn) {
+  Stream stream = MakeStream();
+  PutAll(stream, {"a", "b", "c", "d"});
+  bool fails = true;
+  StreamMapping mapping = Start(stream, {.batch_size = 4}, [&](const StreamBatch& batch) {
+    return fails ? absl::StatusOr<StreamBatchResult>(Failed(batch, "b")) : StreamBatchResult();
+  });
+  runtime_.RunUntilIdle();
+  TakeCalls();
+  fails = false;
+  EXPECT_THAT(mapping.Update({.batch_size = 0}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("BatchSize")));
+  ASSERT_THAT(
+      mapping.Update({.batch_size = 1, .filters = {R"({"data": [{"anything-but": "c"}]})"}}),
+      IsOk());
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(TakeCalls(), ElementsAre("b", "d"));
+  ExpectBalanced(mapping.Metrics());
+}
+
+TEST_F(MappingTest, AnUpdateFromInsideAHandlerComesWhenItHasEnded) {
+  Stream stream = MakeStream();
+  PutAll(stream, {"a", "b", "c"});
+  std::optional<StreamMapping> mapping;
+  std::vector<std::string> states;
+  mapping = Start(stream, {.batch_size = 1}, [&](const StreamBatch& batch) {
+    if (Has(batch, "a")) {
+      EXPECT_THAT(mapping->Update({.batch_size = 10}), IsOk());
+      states.emplace_back(ToString(mapping->Describe().state));
+    }
+    return StreamBatchResult();
+  });
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(states, ElementsAre("Updating"));
+  EXPECT_THAT(calls_, ElementsAre("a", "b c"));
+}
+
+TEST_F(MappingTest, StopWaitsForHandlersThatRunUntilItsDeadline) {
+  Stream stream = MakeStream();
+  PutAll(stream, {"a", "b"});
+  StreamMapping mapping = Start(stream, {.batch_size = 1}, [&](const StreamBatch&) {
+    Work(absl::Seconds(10));
+    return StreamBatchResult();
+  });
+  std::vector<absl::StatusCode> answers;
+  runtime_.PostAt(absl::Seconds(1),
+                  [&] { answers.push_back(mapping.Stop(absl::Seconds(5)).code()); });
+  runtime_.Advance(absl::Minutes(1));
+  EXPECT_THAT(answers, ElementsAre(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_THAT(calls_, ElementsAre("a"));
+  EXPECT_EQ(mapping.Metrics().handled, 1);  // its answer counted
+  EXPECT_THAT(mapping.Stop(absl::ZeroDuration()), IsOk());
+  EXPECT_EQ(mapping.Checkpoint({0}), 2u);
+  ExpectBalanced(mapping.Metrics());
+}
+
+TEST_F(MappingTest, AHandlerMayStopAndDestroyItsOwnMapping) {
+  Stream stream = MakeStream();
+  PutAll(stream, {"a", "b"});
+  std::optional<StreamMapping> mapping;
+  mapping = Start(stream, {.batch_size = 1}, [&](const StreamBatch&) {
+    EXPECT_THAT(mapping->Stop(absl::InfiniteDuration()), IsOk());
+    mapping.reset();
+    return StreamBatchResult();
+  });
+  runtime_.Advance(absl::Minutes(1));
+  EXPECT_THAT(calls_, ElementsAre("a"));
+}
+
+TEST_F(MappingTest, AHandlerMayPutAndReshard) {
+  Stream stream = MakeStream();
+  Put(stream, "a");
+  StreamMapping mapping = Start(stream, {}, [&](const StreamBatch& batch) {
+    if (Has(batch, "a")) {
+      EXPECT_THAT(stream.SplitShard(batch.shard_id), IsOk());
+      Put(stream, "child");
+    }
+    return StreamBatchResult();
+  });
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(calls_, ElementsAre("a", "child"));
+}
+
+TEST_F(MappingTest, AStreamThatIsDeletedStopsIt) {
+  Stream stream = MakeStream();
+  PutAll(stream, {"bad", "b"});
+  StreamMapping idle = Start(stream, {});
+  StreamMapping failing =
+      Start(stream, {.batch_size = 1}, [](const StreamBatch&) { return Broken(); });
+  runtime_.Advance(absl::Seconds(10));
+  ASSERT_THAT(broker_.DeleteStream("clicks"), IsOk());
+  runtime_.Advance(absl::Minutes(2));
+  EXPECT_EQ(ToString(idle.Describe().state), "Deleting");
+  EXPECT_EQ(ToString(failing.Describe().state), "Deleting");
+  TakeCalls();
+  // Another stream of its name is another stream.
+  Put(MakeStream(), "c");
+  runtime_.Advance(absl::Minutes(2));
+  EXPECT_THAT(TakeCalls(), IsEmpty());
+  EXPECT_EQ(runtime_.NextDue(), absl::InfiniteDuration());
+}
+
+TEST_F(MappingTest, ItMayOutliveItsBroker) {
+  std::optional<StreamMapping> mapping;
+  {
+    Broker broker = Broker::Create(runtime_, {}).value();
+    Stream stream = broker.CreateStream("clicks").value();
+    Put(stream, "a");
+    mapping = Start(stream, {}, [](const StreamBatch&) { return Broken(); });
+    runtime_.Advance(absl::Seconds(3));
+  }
+  TakeCalls();
+  runtime_.Advance(absl::Minutes(5));
+  EXPECT_THAT(calls_, IsEmpty());
+  mapping->Disable();
+  mapping->Enable();
+  EXPECT_THAT(mapping->Update({}), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(mapping->Stop(absl::ZeroDuration()), IsOk());
+  EXPECT_EQ(ToString(mapping->Describe().state), "Deleting");
+}
+
+TEST_F(MappingTest, ABrokerThatStopsWaitsForItsHandlers) {
+  Stream stream = MakeStream();
+  Queue out = MakeQueue("out");
+  PutAll(stream, {"a", "b"});
+  StreamMapping mapping = Start(stream, {.batch_size = 1}, [&](const StreamBatch&) {
+    Work(absl::Seconds(5));
+    return out.Send({.body = "done"}).ok() ? absl::StatusOr<StreamBatchResult>(StreamBatchResult())
+                                           : Broken();
+  });
+  runtime_.PostAt(absl::Seconds(1), [&] { broker_.Stop(absl::Seconds(30)); });
+  runtime_.Advance(absl::Minutes(1));
+  EXPECT_THAT(calls_, ElementsAre("a"));
+  EXPECT_EQ(mapping.Metrics().handled, 1);
+}
+
+TEST_F(MappingTest, AMovedMappingGoesOnAndAnEmptyOneDoesNothing) {
+  StreamMapping none;
+  none.Disable();
+  none.Enable();
+  EXPECT_THAT(none.Stop(absl::ZeroDuration()), IsOk());
+  EXPECT_EQ(none.Metrics().handled, 0);
+  Stream stream = MakeStream();
+  none = Start(stream, {});
+  Put(stream, "a");
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(TakeCalls(), ElementsAre("a"));
+  none = Start(stream, {});  // the first is stopped
+  Put(stream, "b");
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(TakeCalls(), ElementsAre("a b"));
+}
+
+}  // namespace
+}  // namespace banyan
