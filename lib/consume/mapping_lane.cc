@@ -136,7 +136,7 @@ MappingUnit MappingLane::TakeExpired(int64_t unix_ns) {
   return expired;
 }
 
-const MappingLane::Window* MappingLane::OpenWindow(const StreamMappingOptions& options) {
+const LaneWindow* MappingLane::OpenWindow(const StreamMappingOptions& options) {
   if (TumblingNs(options) == 0) return nullptr;
   if (!window_.has_value()) {
     const int64_t start_ns = WindowOf(front().records.front(), options);

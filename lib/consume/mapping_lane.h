@@ -55,15 +55,15 @@ struct MappingVerdict {
   std::optional<std::string> state = {};
 };
 
+// The tumbling window of a lane that is open.
+struct LaneWindow {
+  int64_t start_ns = 0;  // Unix time
+  std::string state = {};
+  bool terminated_early = false;
+};
+
 class MappingLane {
  public:
-  // The window that is open.
-  struct Window {
-    int64_t start_ns = 0;  // Unix time
-    std::string state = {};
-    bool terminated_early = false;
-  };
-
   void Add(const Record& record, const RecordPin& pin, int64_t now_uptime_ns);
 
   // Room for more? A lane holds less than a batch and one read.
@@ -88,7 +88,7 @@ class MappingLane {
   void DropFront() { units_.pop_front(); }
 
   // The window of the front unit, which is to be called; opens it if need be. Null: no windows.
-  const Window* OpenWindow(const StreamMappingOptions& options);
+  const LaneWindow* OpenWindow(const StreamMappingOptions& options);
 
   // Does with the front unit what the verdict asks for. Returns what is given up; the final call of
   // a window has no records then, either.
@@ -124,7 +124,7 @@ class MappingLane {
   std::deque<MappingUnit> units_;
   int64_t not_before_ns_ = 0;  // uptime; no call of the front unit before
   int64_t failures_in_row_ = 0;
-  std::optional<Window> window_;
+  std::optional<LaneWindow> window_;
 };
 
 }  // namespace banyan::inline v0_1::internal

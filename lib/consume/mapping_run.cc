@@ -87,7 +87,7 @@ bool MappingCore::Begin(Line* line, MappingLane* lane, absl::Duration retention,
   batch.attempt = unit.failures + 1;
   batch.stream_arn = stream_arn_;
   batch.function_arn = function_arn_;
-  if (const MappingLane::Window* const window = lane->OpenWindow(*options_)) {
+  if (const LaneWindow* const window = lane->OpenWindow(*options_)) {
     invocation->state = window->state;
     batch.window = {.start = absl::FromUnixNanos(window->start_ns),
                     .end = absl::FromUnixNanos(window->start_ns) + options_->tumbling_window,

@@ -46,7 +46,7 @@ class BatchResponse : public ConsumerTest {
 class CompleteSuccess : public BatchResponse,
                         public ::testing::WithParamInterface<std::string_view> {};
 
-TEST_P(CompleteSuccess, DeletesTheBatch) {
+TEST_P(CompleteSuccess, S18_DeletesTheBatch) {
   const absl::StatusOr<BatchResult> result = ParseBatchResponse(GetParam());
   ASSERT_THAT(result, testing::IsOk());
   EXPECT_THAT(result->failures, IsEmpty());
@@ -65,7 +65,7 @@ INSTANTIATE_TEST_SUITE_P(Rows, CompleteSuccess,
 class CompleteFailure : public BatchResponse,
                         public ::testing::WithParamInterface<std::string_view> {};
 
-TEST_P(CompleteFailure, LeavesTheBatch) {
+TEST_P(CompleteFailure, S19_LeavesTheBatch) {
   EXPECT_THAT(ParseBatchResponse(GetParam()),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("no batch response")));
   EXPECT_EQ(LeftAfter(GetParam()), 5);

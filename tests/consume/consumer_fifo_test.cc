@@ -297,7 +297,7 @@ TEST_F(FifoConsumer, OneCallAtATimeHasMessagesOfAGroup) {
   EXPECT_EQ(ledger_.Depth(), QueueDepth{});
 }
 
-TEST_F(FifoConsumer, WhoFollowsAFailedOneOfItsGroupInTheBatchCountsAsFailed) {
+TEST_F(FifoConsumer, S20_WhoFollowsAFailedOneOfItsGroupInTheBatchCountsAsFailed) {
   std::vector<std::vector<std::string>> batches;
   Consumer consumer =
       Consumer::StartBatch(ledger_, {.batch_size = 10},

@@ -64,7 +64,7 @@ class FilterTest : public ConsumerTest {
   }
 };
 
-TEST_F(FilterTest, AMessageThatMatchesReachesTheHandlerAndTheOthersAreDeleted) {
+TEST_F(FilterTest, S21_AMessageThatMatchesReachesTheHandlerAndTheOthersAreDeleted) {
   Queue jobs = MakeQueue("jobs");
   std::vector<std::string> handled;
   Consumer consumer = Consumer::Start(jobs, {.filters = Filters(kPaid)}, [&](const Received& job) {

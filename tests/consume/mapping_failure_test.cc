@@ -194,7 +194,7 @@ class MappingSuccess : public MappingFailure,
 class MappingFailed : public MappingFailure,
                       public ::testing::WithParamInterface<std::string_view> {};
 
-TEST_P(MappingSuccess, TheBatchIsDone) {
+TEST_P(MappingSuccess, S18_TheBatchIsDone) {
   PutAll(stream_, {"a", "b"});
   StreamMapping mapping =
       Start(stream_, {.retries_max = 0, .on_failure = dead_},
@@ -209,7 +209,7 @@ INSTANTIATE_TEST_SUITE_P(Rows, MappingSuccess,
                                            R"({"batchItemFailures": null})", "", " \n", "[]",
                                            R"({"state": {"n": 1}})"));
 
-TEST_P(MappingFailed, AllOfTheBatchAndNotByAnError) {
+TEST_P(MappingFailed, S19_AllOfTheBatchAndNotByAnError) {
   PutAll(stream_, {"a", "b"});
   StreamMapping mapping =
       Start(stream_, {.retries_max = 0, .on_failure = dead_},

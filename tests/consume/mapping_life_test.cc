@@ -130,25 +130,6 @@ TEST_F(MappingTest, AnUpdateFromInsideAHandlerComesWhenItHasEnded) {
   EXPECT_THAT(calls_, ElementsAre("a", "b c"));
 }
 
-TEST_F(MappingTest, StopWaitsForHandlersThatRunUntilItsDeadline) {
-  Stream stream = MakeStream();
-  PutAll(stream, {"a", "b"});
-  StreamMapping mapping = Start(stream, {.batch_size = 1}, [&](const StreamBatch&) {
-    Work(absl::Seconds(10));
-    return StreamBatchResult();
-  });
-  std::vector<absl::StatusCode> answers;
-  runtime_.PostAt(absl::Seconds(1),
-                  [&] { answers.push_back(mapping.Stop(absl::Seconds(5)).code()); });
-  runtime_.Advance(absl::Minutes(1));
-  EXPECT_THAT(answers, ElementsAre(absl::StatusCode::kDeadlineExceeded));
-  EXPECT_THAT(calls_, ElementsAre("a"));
-  EXPECT_EQ(mapping.Metrics().handled, 1);  // its answer counted
-  EXPECT_THAT(mapping.Stop(absl::ZeroDuration()), IsOk());
-  EXPECT_EQ(mapping.Checkpoint({0}), 2u);
-  ExpectBalanced(mapping.Metrics());
-}
-
 TEST_F(MappingTest, AHandlerMayStopAndDestroyItsOwnMapping) {
   Stream stream = MakeStream();
   PutAll(stream, {"a", "b"});
@@ -212,21 +193,6 @@ TEST_F(MappingTest, ItMayOutliveItsBroker) {
   EXPECT_THAT(mapping->Update({}), StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_THAT(mapping->Stop(absl::ZeroDuration()), IsOk());
   EXPECT_EQ(ToString(mapping->Describe().state), "Deleting");
-}
-
-TEST_F(MappingTest, ABrokerThatStopsWaitsForItsHandlers) {
-  Stream stream = MakeStream();
-  Queue out = MakeQueue("out");
-  PutAll(stream, {"a", "b"});
-  StreamMapping mapping = Start(stream, {.batch_size = 1}, [&](const StreamBatch&) {
-    Work(absl::Seconds(5));
-    return out.Send({.body = "done"}).ok() ? absl::StatusOr<StreamBatchResult>(StreamBatchResult())
-                                           : Broken();
-  });
-  runtime_.PostAt(absl::Seconds(1), [&] { broker_.Stop(absl::Seconds(30)); });
-  runtime_.Advance(absl::Minutes(1));
-  EXPECT_THAT(calls_, ElementsAre("a"));
-  EXPECT_EQ(mapping.Metrics().handled, 1);
 }
 
 TEST_F(MappingTest, AMovedMappingGoesOnAndAnEmptyOneDoesNothing) {

@@ -67,11 +67,11 @@ TEST_F(MappingReshard, AMergedChildWaitsForAParentThatHasNotBegunItself) {
   // 0 splits into 2 and 3; 3 (whose parent is blocked) merges with 1 into 4.
   Stream stream = MakeStream(2);
   blocked_ = "bad";
-  ASSERT_EQ(Put(stream, "bad", "b").shard_id, (ShardId{0}));
+  ASSERT_EQ(Put(stream, "bad", "a").shard_id, (ShardId{0}));
   StreamMapping mapping = StartBlockable(stream);
   ASSERT_THAT(stream.SplitShard(ShardId{0}), IsOk());
   ASSERT_THAT(stream.MergeShards(ShardId{3}, ShardId{1}), IsOk());
-  ASSERT_EQ(Put(stream, "grandchild", "a").shard_id, (ShardId{4}));
+  ASSERT_EQ(Put(stream, "grandchild", "b").shard_id, (ShardId{4}));
   runtime_.Advance(absl::Seconds(30));
   EXPECT_THAT(handled_, IsEmpty());
   blocked_.clear();

@@ -22,6 +22,7 @@ namespace banyan {
 namespace {
 
 using ::banyan::testing::IsOk;
+using ::banyan::testing::StatusIs;
 
 #if defined(BANYAN_SANITIZER)
 constexpr int kPerKey = 60;
@@ -220,6 +221,47 @@ TEST_F(MappingThreads, StoppedOrDeletedInTheMiddleNobodyIsCalledAfterwards) {
     if (round % 3 == 0) mapping = StreamMapping();
     EXPECT_EQ(late, 0);
   }
+}
+
+TEST_F(MappingThreads, StopWaitsForHandlersThatRunUntilItsDeadline) {
+  std::atomic<bool> begun{false};
+  std::atomic<bool> may_end{false};
+  std::atomic<int> calls{0};
+  StreamMapping mapping = StreamMapping::Start(stream_, {.batch_size = 1}, [&](const StreamBatch&) {
+                            ++calls;
+                            begun = true;
+                            while (!may_end) std::this_thread::yield();
+                            return absl::OkStatus();
+                          }).value();
+  for (const char* data : {"a", "b"}) {
+    ASSERT_THAT(stream_.Put({.partition_key = "k", .data = data}), IsOk());
+  }
+  while (!begun) std::this_thread::yield();
+  EXPECT_THAT(mapping.Stop(absl::ZeroDuration()), StatusIs(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_EQ(mapping.Metrics().running, 1);
+  may_end = true;
+  EXPECT_THAT(mapping.Stop(absl::InfiniteDuration()), IsOk());
+  EXPECT_EQ(mapping.Metrics().handled, 1);  // its answer counted
+  EXPECT_EQ(mapping.Metrics().in_hand, 0);
+  EXPECT_EQ(calls, 1);
+}
+
+TEST_F(MappingThreads, ABrokerThatStopsWaitsForAHandlerAndTakesWhatItSends) {
+  Queue out = broker_.CreateQueue("out").value();
+  std::atomic<bool> begun{false};
+  std::atomic<bool> may_end{false};
+  StreamMapping mapping = StreamMapping::Start(stream_, {.batch_size = 1}, [&](const StreamBatch&) {
+                            begun = true;
+                            while (!may_end) std::this_thread::yield();
+                            return out.Send({.body = "done"}).status();
+                          }).value();
+  ASSERT_THAT(stream_.Put({.partition_key = "k", .data = "a"}), IsOk());
+  while (!begun) std::this_thread::yield();
+  std::thread stopper([this] { broker_.Stop(absl::InfiniteDuration()); });
+  while (out.Send({.body = "from outside"}).ok()) std::this_thread::yield();
+  may_end = true;
+  stopper.join();
+  EXPECT_EQ(mapping.Metrics().handled, 1);
 }
 
 }  // namespace

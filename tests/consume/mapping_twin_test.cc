@@ -197,7 +197,8 @@ class Simulation {
   }
 
   void CheckParentsAreDone(ShardId shard) {
-    for (const ShardInfo& info : stream_.ListShards().value()) {
+    const std::vector<ShardInfo> shards = stream_.ListShards().value();
+    for (const ShardInfo& info : shards) {
       if (info.id != shard) continue;
       for (const std::optional<ShardId>& parent : {info.parent, info.adjacent_parent}) {
         if (!parent.has_value()) continue;
@@ -220,10 +221,8 @@ class Simulation {
   }
 
   void Reshard() {
-    std::vector<ShardInfo> open;
-    for (ShardInfo& shard : stream_.ListShards({.kind = ShardFilter::Kind::kAtLatest}).value()) {
-      open.push_back(std::move(shard));
-    }
+    const std::vector<ShardInfo> open =
+        stream_.ListShards({.kind = ShardFilter::Kind::kAtLatest}).value();
     const ShardInfo& one = open[dice_.Below(open.size())];
     if (open.size() < 6 && dice_.OneIn(2)) {
       EXPECT_THAT(stream_.SplitShard(one.id), IsOk());
