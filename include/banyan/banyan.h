@@ -45,6 +45,7 @@
 #include "banyan/error.h"
 #include "banyan/limits.h"
 #include "banyan/log.h"
+#include "banyan/mapping.h"
 #include "banyan/tap.h"
 // clang-format on
 // IWYU pragma: end_exports
