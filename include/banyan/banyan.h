@@ -34,6 +34,7 @@
 #include "banyan/stream.h"
 #include "banyan/aggregation.h"
 #include "banyan/worker.h"
+#include "banyan/mapping.h"
 #include "banyan/metrics.h"
 #include "banyan/story.h"
 #include "banyan/topology.h"
@@ -45,7 +46,6 @@
 #include "banyan/error.h"
 #include "banyan/limits.h"
 #include "banyan/log.h"
-#include "banyan/mapping.h"
 #include "banyan/tap.h"
 // clang-format on
 // IWYU pragma: end_exports
