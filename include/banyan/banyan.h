@@ -35,6 +35,7 @@
 #include "banyan/aggregation.h"
 #include "banyan/worker.h"
 #include "banyan/mapping.h"
+#include "banyan/stream_consumer.h"
 #include "banyan/metrics.h"
 #include "banyan/story.h"
 #include "banyan/topology.h"

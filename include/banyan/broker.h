@@ -102,6 +102,11 @@ struct TopicPage {
   std::string next_token = {};  // empty: there is no more
 };
 
+struct DeleteStreamOptions {
+  // Deregisters the stream's consumers, too. Without it a stream that has some is not deleted.
+  bool enforce_consumer_deletion = false;
+};
+
 class BANYAN_EXPORT Broker {
  public:
   // Errors  kInvalidArgument: account is not twelve digits, region or endpoint_url is malformed, a
@@ -187,11 +192,12 @@ class BANYAN_EXPORT Broker {
   // requested (kCancelled; the function is deleted all the same); it does not wait if it is called
   // by a handler. Errors, each: kNotFound; a topic that is gone is OK, as on AWS, and one with an
   // archive cannot be deleted (kFailedPrecondition, InvalidState); the default bus cannot be deleted
-  // (kInvalidArgument), nor a bus with rules.
+  // (kInvalidArgument), nor a bus with rules, nor a stream with consumers unless that is enforced
+  // (kFailedPrecondition, ResourceInUseException).
   absl::Status DeleteQueue(std::string_view name);
   absl::Status DeleteTopic(std::string_view name);
   absl::Status DeleteEventBus(std::string_view name);
-  absl::Status DeleteStream(std::string_view name);
+  absl::Status DeleteStream(std::string_view name, DeleteStreamOptions options = {});
   absl::Status DeleteFunction(std::string_view name, std::stop_token stop = {});
 
   // A schedule, see scheduler.h; from now on it fires. Unlike the others this is no opening: the name

@@ -100,8 +100,18 @@ struct BANYAN_EXPORT Limits {
     int64_t mode_switches_per_day = 2;  // UpdateStreamMode, in any 24 hours
     int64_t updates_per_day = 10;       // UpdateShardCount, in any 24 hours
     int64_t shards_made_max = 100'000;  // over a stream's life: each costs some 500 bytes. Ours
-    // How long a stream is CREATING or UPDATING: a matter of seconds on AWS.
+    // How long a stream is CREATING or UPDATING, and a consumer CREATING or DELETING: a matter of
+    // seconds on AWS.
     absl::Duration transition_time = absl::ZeroDuration();
+
+    // Consumers with enhanced fan-out; see stream_consumer.h.
+    int64_t consumers_max = 20;          // per stream; AWS: 50 with On-demand Advantage
+    int64_t consumers_creating_max = 5;  // per stream, at once
+    absl::Duration subscribe_every = absl::Seconds(1);    // one call per consumer and shard
+    absl::Duration take_over_after = absl::Seconds(5);    // a subscription is safe for so long
+    absl::Duration subscription_life = absl::Minutes(5);  // then it ends
+    absl::Duration push_every = absl::Seconds(5);         // an event, empty if need be
+    int64_t push_bytes_per_second = 2'097'152;            // per consumer and shard; 0: no bound
   };
   struct Consumer {
     int64_t filters_max = 5;           // AWS: 10 by request

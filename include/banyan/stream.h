@@ -48,6 +48,9 @@
 
 namespace banyan::inline v0_1 {
 
+class StreamConsumer;              // stream_consumer.h
+struct StreamConsumerDescription;  // stream_consumer.h
+
 namespace internal {
 class StreamCore;
 class ShardLog;
@@ -498,6 +501,32 @@ class BANYAN_EXPORT Stream {
   // Source  .../API_GetRecords.html
   absl::StatusOr<RecordBatch> GetRecords(const ShardIterator& iterator,
                                          int64_t limit = 10'000) const;
+
+  // Consumers that are pushed to, each at its own pace: enhanced fan-out. What they do is in
+  // stream_consumer.h, which has to be included for these. Names are 1 to 128 of [a-zA-Z0-9_.-],
+  // each once per stream; where one is asked for, its ARN does as well.
+  //
+  // Errors  kInvalidArgument: a bad name. kFailedPrecondition (ResourceInUseException): the name is
+  //         taken, also by a consumer that is DELETING; the stream is CREATING. kResourceExhausted
+  //         (LimitExceededException): too many consumers, or too many that are CREATING.
+  // Source  .../API_RegisterStreamConsumer.html
+  absl::StatusOr<StreamConsumer> RegisterConsumer(std::string_view name) const;
+
+  // Errors  kNotFound: no such consumer.
+  // Source  .../API_DescribeStreamConsumer.html
+  absl::StatusOr<StreamConsumer> FindConsumer(std::string_view name_or_arn) const;
+  absl::StatusOr<StreamConsumerDescription> DescribeConsumer(std::string_view name_or_arn) const;
+
+  // All of them, by name.
+  // Source  .../API_ListStreamConsumers.html
+  absl::StatusOr<std::vector<StreamConsumerDescription>> ListConsumers() const;
+
+  // Ends the consumer and its subscriptions. A handler that runs goes on to its end; it is not
+  // waited for. Of one that is DELETING: no effect.
+  //
+  // Errors  kNotFound: no such consumer.
+  // Source  .../API_DeregisterStreamConsumer.html
+  absl::Status DeregisterConsumer(std::string_view name_or_arn) const;
 
   // Zero of everything when the stream is gone.
   StreamStats Stats() const;

@@ -151,9 +151,9 @@ absl::Status Broker::DeleteEventBus(std::string_view name) {
   if (core_ == nullptr) return MovedFrom();
   return core_->DeleteEventBus(name);
 }
-absl::Status Broker::DeleteStream(std::string_view name) {
+absl::Status Broker::DeleteStream(std::string_view name, DeleteStreamOptions options) {
   if (core_ == nullptr) return MovedFrom();
-  return core_->DeleteStream(name);
+  return core_->DeleteStream(name, options);
 }
 absl::Status Broker::DeleteFunction(std::string_view name, std::stop_token stop) {
   if (core_ == nullptr) return MovedFrom();

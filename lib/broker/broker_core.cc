@@ -265,11 +265,20 @@ std::vector<Stream> BrokerCore::ListStreams(std::string_view prefix) const {
   return AsHandles<Stream>(List(&Registry::streams, prefix));
 }
 
-absl::Status BrokerCore::DeleteStream(std::string_view name) {
+absl::Status BrokerCore::DeleteStream(std::string_view name, const DeleteStreamOptions& options) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
-  const std::shared_ptr<StreamCore> core = TakeOut(&Registry::streams, name);
-  if (core == nullptr) return NoStream(name, env_->account);
+  std::shared_ptr<StreamCore> core;
+  {
+    // Whoever asks whether it may go takes it out, so that it is the same stream.
+    MutexLock lock(&mu_);
+    const auto found = registry_.streams.find(name);
+    if (found == registry_.streams.end()) return NoStream(name, env_->account);
+    BANYAN_RETURN_IF_ERROR(
+        found->second->consumers().AllowDeletion(options.enforce_consumer_deletion));
+    core = std::move(found->second);
+    registry_.streams.erase(found);
+  }
   core->Close(CloseKind::kDeleted);
   return absl::OkStatus();
 }

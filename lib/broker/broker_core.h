@@ -108,7 +108,7 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   absl::Status DeleteQueue(std::string_view name);
   absl::Status DeleteTopic(std::string_view name);
   absl::Status DeleteEventBus(std::string_view name);
-  absl::Status DeleteStream(std::string_view name);
+  absl::Status DeleteStream(std::string_view name, const DeleteStreamOptions& options);
   absl::Status DeleteFunction(std::string_view name, std::stop_token stop);
 
   absl::StatusOr<Arn> CreateSchedule(std::string_view name, const ScheduleOptions& options);

@@ -51,6 +51,12 @@ Limits Limits::Relaxed() {
   limits.stream.shards_max = 1'000'000;
   limits.stream.retention_min = absl::Milliseconds(1);
   limits.stream.retention_max = 10 * long_time;
+  limits.stream.consumers_max = 10'000;
+  limits.stream.consumers_creating_max = 10'000;
+  limits.stream.subscribe_every = absl::ZeroDuration();
+  limits.stream.take_over_after = absl::ZeroDuration();
+  limits.stream.subscription_life = absl::InfiniteDuration();
+  limits.stream.push_bytes_per_second = 0;
 
   limits.consumer.filters_max = 10'000;
   limits.consumer.filter_bytes_max = int64_t{1} << 20;

@@ -166,15 +166,17 @@ int64_t StreamCore::Close(CloseKind kind) {
   const State closed = kind == CloseKind::kDeleted ? State::kDeleted : State::kStopped;
   if (!state_.compare_exchange_strong(open, closed, std::memory_order_acq_rel)) return 0;
   int64_t resting = 0;
-  // A reshard that is under way would make new ones.
-  MutexLock lock(&settings_mu_);
-  // A stopped broker's runtime may be gone, and with it the timer.
-  if (kind == CloseKind::kDeleted) EndScaling();
-  for (size_t i = 0; i < shards_.size(); ++i) {
-    ShardLog& log = shards_[i].log();
-    const ShardLog::Books books = log.GetBooks();
-    resting += static_cast<int64_t>(books.tip - books.horizon);
-    log.Close();
+  {
+    // A reshard that is under way would make new ones.
+    MutexLock lock(&settings_mu_);
+    // A stopped broker's runtime may be gone, and with it the timer.
+    if (kind == CloseKind::kDeleted) EndScaling();
+    for (size_t i = 0; i < shards_.size(); ++i) {
+      ShardLog& log = shards_[i].log();
+      const ShardLog::Books books = log.GetBooks();
+      resting += static_cast<int64_t>(books.tip - books.horizon);
+      log.Close();
+    }
   }
   std::map<size_t, std::vector<Task>> wakers;
   {
@@ -187,6 +189,7 @@ int64_t StreamCore::Close(CloseKind kind) {
       for (Task& wake : tasks) env_->runtime.Post(std::move(wake));
     }
   }
+  consumers_.Close(kind);
   return resting;
 }
 

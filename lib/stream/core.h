@@ -51,6 +51,7 @@
 #include "message/atomic_statistics.h"
 #include "message/close_kind.h"
 #include "message/environment.h"
+#include "stream/consumers.h"
 #include "stream/on_demand.h"
 #include "stream/shard_log.h"
 #include "stream/shard_map.h"
@@ -123,6 +124,30 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   // How many records of the shard lie at `position` and behind it.
   uint64_t RecordsFrom(ShardId shard, uint64_t position) const;
 
+  // For subscriptions, which are inside one of the broker's gates and read by position.
+  absl::Status CheckOpen() const;
+  absl::Status NotFound() const;
+  absl::Status CheckShard(ShardId shard, const Instant& now) const {
+    return FindShard(shard, now).status();
+  }
+  // What GetShardIterator() answers, as a position.
+  absl::StatusOr<uint64_t> Locate(ShardId shard, const StartAt& start, const Instant& now);
+  // The number to go on after, for who has read up to a position.
+  SequenceNumber ContinuationAt(size_t shard, uint64_t position, const Instant& now) const;
+  // What GetRecords() answers of a position, and where to read on. Not in its books.
+  struct Reading {
+    RecordBatch batch;
+    ShardLog::ReadEnd end;
+  };
+  Reading ReadAt(size_t shard, uint64_t position, const ShardLog::ReadLimits& limits,
+                 const Instant& now);
+  // Whether a record is at the position, or none will ever be: WakeAt() would not wait.
+  bool HasAt(size_t shard, uint64_t position) const {
+    return !shards_[shard].log().Watch(position);
+  }
+
+  StreamConsumers& consumers() { return consumers_; }
+
   // Ends the stream: calls answer by `kind` from now on. Memory that no batch pins is given back.
   // Returns how many records rested here. Again: no effect.
   int64_t Close(CloseKind kind);
@@ -135,12 +160,10 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   StreamCore(std::shared_ptr<Environment> env, std::string name, StreamOptions options);
 
   std::unique_ptr<ShardLog> MakeLog(int64_t index, int64_t created_second);
-  absl::Status CheckOpen() const;
   absl::Status CheckActive(const Instant& now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(settings_mu_);
   StreamStatus StatusAt(const Instant& now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(settings_mu_);
   void BeginUpdate(const Instant& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(settings_mu_);
   absl::Status CheckRoomForShards(int64_t open, int64_t made) const;
-  absl::Status NotFound() const;
   absl::Status NoShard(ShardId shard) const;
   absl::Status NotEligible(ShardId shard) const;
   Instant ReadClock();
@@ -229,6 +252,8 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   std::map<size_t, std::vector<Task>> wakers_ ABSL_GUARDED_BY(wakers_mu_);  // by shard; S5
 
   Mutex journal_mu_;  // S4; before any shard's lock
+
+  StreamConsumers consumers_{*this};
 };
 
 }  // namespace banyan::inline v0_1::internal

@@ -52,9 +52,15 @@ absl::StatusOr<ShardIterator> StreamCore::GetShardIterator(ShardId shard, const 
       return RateExceeded(*found);
     }
   }
-  Trim(found->log(), now);
-  BANYAN_ASSIGN_OR_RETURN(const uint64_t position, PositionOf(found->log(), start, now));
+  BANYAN_ASSIGN_OR_RETURN(const uint64_t position, Locate(shard, start, now));
   return IssueIterator(static_cast<uint64_t>(shard.index), position, now);
+}
+
+absl::StatusOr<uint64_t> StreamCore::Locate(ShardId shard, const StartAt& start,
+                                            const Instant& now) {
+  BANYAN_ASSIGN_OR_RETURN(const Shard* found, FindShard(shard, now));
+  Trim(found->log(), now);
+  return PositionOf(found->log(), start, now);
 }
 
 absl::StatusOr<uint64_t> StreamCore::PositionOf(ShardLog& log, const StartAt& start, Instant now) {
@@ -154,31 +160,47 @@ absl::StatusOr<RecordBatch> StreamCore::GetRecords(const ShardIterator& iterator
         " which is further in the future than the tolerated delay of ",
         absl::ToInt64Milliseconds(limits.iterator_life), " milliseconds.");
   }
-
   const Shard& shard = shards_[iterator.shard_];
   const bool limited = options_.shard_limits != ShardLimits::kOff;
   if (limited) {
     const bool strict = options_.shard_limits == ShardLimits::kStrict;
     if (!shard.meter().MayRead(now.uptime_ns, strict) && strict) return RateExceeded(shard);
   }
-  auto state = std::make_shared<BatchState>();
-  const ShardLog::ReadEnd end = shard.log().Read(iterator.position_, {limit, limits.get_bytes_max},
-                                                 now.uptime_ns, state.get());
+  Reading reading = ReadAt(iterator.shard_, iterator.position_, {limit, limits.get_bytes_max}, now);
+  const ShardLog::ReadEnd& end = reading.end;
   if (limited) shard.meter().HasRead(end.bytes);
   calls_.gets.fetch_add(1, std::memory_order_relaxed);
-  calls_.get_records.fetch_add(static_cast<int64_t>(state->records.size()),
+  calls_.get_records.fetch_add(static_cast<int64_t>(reading.batch.size()),
                                std::memory_order_relaxed);
   calls_.get_bytes.fetch_add(end.bytes, std::memory_order_relaxed);
-  if (!state->records.empty()) {
+  if (!reading.batch.empty()) {
     const int64_t age_ns =
         end.unread_uptime_ns.has_value() ? now.uptime_ns - end.last_uptime_ns : 0;
     calls_.iterator_age_ms.Add(std::max<int64_t>(0, age_ns / kNsPerMs));
   }
-  RecordBatch batch;
+  return std::move(reading.batch);
+}
+
+// Position n is just after number n. The time makes it advance where nothing is put.
+SequenceNumber StreamCore::ContinuationAt(size_t shard, uint64_t position,
+                                          const Instant& now) const {
+  SequenceNumber continuation = shards_[shard].log().identity().StartingSequence();
+  continuation.number = position;
+  continuation.second = absl::ToUnixSeconds(now.time());
+  return continuation;
+}
+
+StreamCore::Reading StreamCore::ReadAt(size_t index, uint64_t position,
+                                       const ShardLog::ReadLimits& limits, const Instant& now) {
+  auto state = std::make_shared<BatchState>();
+  const Shard& shard = shards_[index];
+  const ShardLog::ReadEnd end = shard.log().Read(position, limits, now.uptime_ns, state.get());
+  Reading reading = {.batch = {}, .end = end};
+  RecordBatch& batch = reading.batch;
   if (end.ended && shard.ending() != nullptr) {
     batch.child_shards_ = ChildrenOf(shard);
   } else {
-    batch.next_ = IssueIterator(iterator.shard_, end.position, now);
+    batch.next_ = IssueIterator(index, end.position, now);
   }
   if (end.unread_uptime_ns.has_value()) {
     // Never 0 while something is unread: readers take 0 for "caught up".
@@ -190,7 +212,7 @@ absl::StatusOr<RecordBatch> StreamCore::GetRecords(const ShardIterator& iterator
     batch.records_ = state->records;
     batch.state_ = std::move(state);
   }
-  return batch;
+  return reading;
 }
 
 void StreamCore::WakeAt(size_t shard, uint64_t position, Task wake) {

@@ -63,6 +63,20 @@ std::string Shown(std::string_view value) {
   return std::string(value);
 }
 
+absl::Status CheckName(std::string_view field, std::string_view name, const Limits& limits) {
+  if (name.empty()) {
+    return ConstraintError(name, field, "have length greater than or equal to 1");
+  }
+  if (static_cast<int64_t>(name.size()) > limits.stream.name_max) {
+    return ConstraintError(Shown(name), field,
+                           StrCat("have length less than or equal to ", limits.stream.name_max));
+  }
+  if (!std::all_of(name.begin(), name.end(), IsNameCharacter)) {
+    return ConstraintError(name, field, "satisfy regular expression pattern: [a-zA-Z0-9_.-]+");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckMember(std::string_view field, int64_t value, int64_t min, int64_t max) {
   if (value < min) {
     return ConstraintError(StrCat(value), field,
@@ -83,18 +97,11 @@ absl::Status ConstraintError(std::string_view value, std::string_view field,
 }
 
 absl::Status ValidateStreamName(std::string_view name, const Limits& limits) {
-  if (name.empty()) {
-    return ConstraintError(name, "streamName", "have length greater than or equal to 1");
-  }
-  if (static_cast<int64_t>(name.size()) > limits.stream.name_max) {
-    return ConstraintError(Shown(name), "streamName",
-                           StrCat("have length less than or equal to ", limits.stream.name_max));
-  }
-  if (!std::all_of(name.begin(), name.end(), IsNameCharacter)) {
-    return ConstraintError(name, "streamName",
-                           "satisfy regular expression pattern: [a-zA-Z0-9_.-]+");
-  }
-  return absl::OkStatus();
+  return CheckName("streamName", name, limits);
+}
+
+absl::Status ValidateStreamConsumerName(std::string_view name, const Limits& limits) {
+  return CheckName("consumerName", name, limits);
 }
 
 absl::Status ValidateRetention(absl::Duration retention, const Limits& limits) {

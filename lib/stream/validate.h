@@ -19,6 +19,8 @@ namespace banyan::inline v0_1::internal {
 // Errors  ValidationException: not 1 to 128 of a-z A-Z 0-9 _ . -
 absl::Status ValidateStreamName(std::string_view name, const Limits& limits);
 
+absl::Status ValidateStreamConsumerName(std::string_view name, const Limits& limits);
+
 // Errors  ValidationException, InvalidArgumentException, LimitExceededException (shards), each
 //         naming the field, its value and the range it left.
 absl::Status ValidateStreamOptions(const StreamOptions& options, const Limits& limits);

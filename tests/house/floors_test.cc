@@ -44,7 +44,7 @@ const std::vector<Room>& Rooms() {
       {"pattern", 2, {"lint", "pattern", "rule_set"}},
       {"storage", 2, {"storage"}},
       {"queue", 3, {"message_md5", "queue", "queue_options", "received"}},
-      {"stream", 3, {"aggregation", "stream"}},
+      {"stream", 3, {"aggregation", "stream", "stream_consumer"}},
       {"deliver", 4, {"forecast", "function", "target"}},
       {"route",
        5,

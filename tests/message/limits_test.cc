@@ -23,6 +23,7 @@ TEST(LimitsTest, AwsFiguresAreTodays) {
   EXPECT_EQ(limits.bus.entries_bytes_max, 1'048'576);
   EXPECT_EQ(limits.stream.batch_bytes_max, 10 << 20);
   EXPECT_EQ(limits.stream.iterator_life, absl::Milliseconds(300'000));
+  EXPECT_EQ(limits.stream.consumers_max, 20);  // was 5
   EXPECT_EQ(limits.consumer.filters_max, 5);
   EXPECT_EQ(limits.consumer.filter_bytes_max, 4'096);
   EXPECT_EQ(limits.pattern.sns_keys_max, 5);
