@@ -90,9 +90,8 @@ void ShardSubscriptionCore::Look() {
   // After reading: a stream that was deleted meanwhile lets go of its records, and what was read
   // then looks like a shard's end.
   if (absl::Status open = stream_->CheckOpen(); !open.ok()) {
-    return End(open.code() == absl::StatusCode::kNotFound ? Reason::kStreamDeleted
-                                                          : Reason::kBrokerStopped,
-               std::move(open));
+    const bool is_deleted = open.code() == absl::StatusCode::kNotFound;
+    return End(is_deleted ? Reason::kStreamDeleted : Reason::kBrokerStopped, std::move(open));
   }
   const RecordBatch& batch = reading.batch;
   const bool at_end = !batch.next().has_value();

@@ -32,7 +32,8 @@ class ConsumerTest : public StreamTest {
 
   static std::vector<std::string> NamesOf(const Stream& stream) {
     std::vector<std::string> names;
-    for (const StreamConsumerDescription& consumer : stream.ListConsumers().value()) {
+    const std::vector<StreamConsumerDescription> listed = stream.ListConsumers().value();
+    for (const StreamConsumerDescription& consumer : listed) {
       names.push_back(consumer.name);
     }
     return names;
