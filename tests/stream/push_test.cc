@@ -245,7 +245,9 @@ TEST_F(PushTest, S13_AnEventComesEveryFiveSecondsAndItsContinuationAdvancesWitho
     EXPECT_THAT(seen_[i].data, IsEmpty());
     EXPECT_EQ(seen_[i].millis_behind_latest, 0);
     EXPECT_EQ(seen_[i].at, absl::Seconds(5 * (i + 1)));
-    if (i > 0) EXPECT_GT(*seen_[i].continuation, *seen_[i - 1].continuation);
+    if (i > 0) {
+      EXPECT_GT(*seen_[i].continuation, *seen_[i - 1].continuation);
+    }
   }
   // A checkpoint: it can be written down, and it is good where the last record is long gone.
   const std::string checkpoint = seen_.back().continuation->ToString();
