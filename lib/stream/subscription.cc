@@ -124,7 +124,7 @@ void ShardSubscriptionCore::Look() {
     continuation_ = continuation;
   }
   if (at_end) return End(Reason::kShardEnded, absl::OkStatus());
-  Spend(event.batch, now.uptime_ns);
+  Spend(reading.end.bytes, now.uptime_ns);
   const int64_t done_ns = env_->runtime.Read().uptime_ns;
   event_due_ns_ = AddClamped(done_ns, CeilNanoseconds(env_->limits.stream.push_every));
   Rest(position_, more, done_ns);
@@ -166,11 +166,9 @@ ShardLog::ReadLimits ShardSubscriptionCore::Allowance(int64_t now_ns) const {
           std::min(limits.get_bytes_max, static_cast<int64_t>(std::min(bytes, 1e18)))};
 }
 
-void ShardSubscriptionCore::Spend(const RecordBatch& batch, int64_t now_ns) {
+void ShardSubscriptionCore::Spend(int64_t bytes, int64_t now_ns) {
   const int64_t rate = env_->limits.stream.push_bytes_per_second;
   if (rate <= 0) return;
-  size_t bytes = 0;
-  for (const Record& record : batch) bytes += record.partition_key().size() + record.data().size();
   const double cost_ns = static_cast<double>(bytes) * kNsPerSecond / static_cast<double>(rate);
   paid_until_ns_ =
       AddClamped(std::max(paid_until_ns_, now_ns), static_cast<int64_t>(std::min(cost_ns, 1e18)));

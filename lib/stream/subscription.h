@@ -91,7 +91,7 @@ class ShardSubscriptionCore : public std::enable_shared_from_this<ShardSubscript
   void TellEnd();
 
   ShardLog::ReadLimits Allowance(int64_t now_ns) const;
-  void Spend(const RecordBatch& batch, int64_t now_ns);
+  void Spend(int64_t bytes, int64_t now_ns);
 
   const std::shared_ptr<StreamCore> stream_;
   const std::shared_ptr<Environment> env_;
