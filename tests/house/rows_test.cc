@@ -44,6 +44,7 @@ const std::vector<List>& Lists() {
       {"queue_rows.md", "QA", "queues.md", false},
       {"topic_rows.md", "T", "topics.md", true},
       {"bus_rows.md", "B", "buses.md", true},
+      {"stream_rows.md", "S", "streams.md", false},
   };
   return lists;
 }

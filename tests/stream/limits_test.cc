@@ -43,7 +43,7 @@ TEST_F(ShardLimitsTest, AThousandRecordsASecond) {
   EXPECT_EQ(stream.Metrics().value().write_provisioned_throughput_exceeded, 2);
 }
 
-TEST_F(ShardLimitsTest, AMebibyteASecondAndALargerRecordInDebt) {
+TEST_F(ShardLimitsTest, S3_AShardTakesAMebibyteASecondAndALargerRecordInDebt) {
   const Stream stream =
       MakeStream({.record_bytes_max = 10 << 20, .shard_limits = ShardLimits::kStrict});
   ASSERT_EQ(TryPut(stream, 1 << 19), absl::OkStatus());
@@ -77,6 +77,30 @@ TEST_F(ShardLimitsTest, EachShardHasItsOwn) {
   EXPECT_EQ(metrics.put_records_throttled_records, 1);
   EXPECT_EQ(metrics.put_records_failed_records, 0);
   EXPECT_EQ(metrics.put_record_success, 1'000);
+}
+
+TEST_F(ShardLimitsTest, S8_ARefusedRecordStopsNoneBehindItSoARetryReordersItsKey) {
+  const Stream stream = MakeStream({.record_bytes_max = 2 << 20,
+                                    .shard_bytes_max = 32 << 20,
+                                    .shard_limits = ShardLimits::kStrict});
+  for (int i = 0; i < 999; ++i) ASSERT_EQ(TryPut(stream, 10), absl::OkStatus());
+  const std::vector<PutRequest> batch = {{.partition_key = "k", .data = "1"},
+                                         {.partition_key = "k", .data = "2"},
+                                         {.partition_key = "k", .data = "3"}};
+  auto results = stream.PutRecords(batch).value();
+  EXPECT_EQ(results[0].status(), absl::OkStatus());
+  EXPECT_EQ(CodeOf(results[1].status()), kThrottled);
+  EXPECT_EQ(CodeOf(results[2].status()), kThrottled);
+  runtime_.Advance(absl::Milliseconds(1));
+  // One more has room by now: the later one of its key, if that is the one that is sent.
+  EXPECT_EQ(stream.Put({.partition_key = "k", .data = "3"}).status(), absl::OkStatus());
+  runtime_.Advance(absl::Milliseconds(1));
+  EXPECT_EQ(stream.Put({.partition_key = "k", .data = "2"}).status(), absl::OkStatus());
+  const RecordBatch read = GetAt(stream, StartAt::TrimHorizon());
+  ASSERT_EQ(read.size(), 1'002u);
+  EXPECT_EQ(read[999].data(), "1");
+  EXPECT_EQ(read[1'000].data(), "3");
+  EXPECT_EQ(read[1'001].data(), "2");
 }
 
 TEST_F(ShardLimitsTest, FiveReadsASecond) {

@@ -113,6 +113,14 @@ TEST_F(OnDemandTest, ItGrowsWithItsLoadAndShrinksWhenThePeakIsForgotten) {
   EXPECT_EQ(OpenShards(stream), 4);
 }
 
+TEST_F(OnDemandTest, S6_AStreamOnDemandMayBeginWarmWithoutACommitment) {
+  const Stream stream =
+      MakeStream({.mode = StreamMode::kOnDemand, .on_demand = {.shards_min = 12}});
+  EXPECT_EQ(OpenShards(stream), 12);
+  runtime_.Advance(absl::Hours(1));
+  EXPECT_EQ(OpenShards(stream), 12);
+}
+
 TEST_F(OnDemandTest, NobodyElseReshardsIt) {
   const Stream stream = MakeStream({.mode = StreamMode::kOnDemand});
   for (const absl::Status& refused :

@@ -180,7 +180,7 @@ TEST_F(PutTest, BatchHas1To500Records) {
   EXPECT_EQ(stream.Stats().accepted, 500);
 }
 
-TEST_F(PutTest, BatchHas10MiBAtMost) {
+TEST_F(PutTest, S2_ABatchHasTenMebibytesAtMost) {
   const Stream stream = MakeStream();
   const std::string mebibyte((1 << 20) - 1, 'x');  // one byte for the key
   std::vector<PutRequest> requests(10, PutRequest{.partition_key = "k", .data = mebibyte});

@@ -42,7 +42,7 @@ TEST_F(ReadTest, ReadingTakesNothingAway) {
 }
 
 // LATEST is the moment of GetShardIterator, not of the first read.
-TEST_F(ReadTest, LatestReturnsWhatIsPutAfterTheIteratorWasMade) {
+TEST_F(ReadTest, S10_LatestReturnsWhatIsPutAfterTheIteratorWasMade) {
   const Stream stream = MakeStream();
   Put(stream, "before");
   const ShardIterator latest = IteratorAt(stream, StartAt::Latest());
@@ -214,7 +214,7 @@ TEST_F(ReadTest, NextGoesOnWithoutGapOrRepetition) {
 }
 
 // An open shard has no end: an empty answer carries a next iterator, and a different one each time.
-TEST_F(ReadTest, EmptyReadsGiveANewIteratorEachTime) {
+TEST_F(ReadTest, S11_AnEmptyReadIsNotTheEndAndGivesANewIteratorEachTime) {
   const Stream stream = MakeStream();
   const ShardIterator iterator = IteratorAt(stream, StartAt::TrimHorizon());
   const RecordBatch a = Get(stream, iterator);
@@ -280,7 +280,7 @@ TEST_F(ReadTest, IteratorOfAStreamMadeAnewIsRefused) {
 
 // --- Lag -----------------------------------------------------------------------------------------
 
-TEST_F(ReadTest, LagIsTheAgeOfTheOldestUnreadRecord) {
+TEST_F(ReadTest, S12_LagIsTheAgeOfTheOldestUnreadRecord) {
   const Stream stream = MakeStream();
   Put(stream, "1");
   runtime_.Advance(absl::Seconds(3));

@@ -278,7 +278,7 @@ TEST_F(ReshardTest, FiltersListTheShardsOfTheirTime) {
   EXPECT_THAT(Listed(stream, {.kind = Kind::kAtTrimHorizon}), ElementsAre(1, 2));
 }
 
-TEST_F(ReshardTest, OrderingAcceptsNumbersOfTheKeysHistoryOnly) {
+TEST_F(ReshardTest, S7_OrderingAfterANumberOfTheFutureIsRefusedByItsOldName) {
   const Stream stream = MakeStream();
   const PutResult first = Put(stream, "a");
   ASSERT_EQ(stream.SplitShard(kShard0), absl::OkStatus());
@@ -298,7 +298,7 @@ TEST_F(ReshardTest, OrderingAcceptsNumbersOfTheKeysHistoryOnly) {
   EXPECT_EQ(CodeOf(put_after(foreign).status()), "InvalidArgumentException");
 }
 
-TEST_F(ReshardTest, RetentionGrowsWithoutBringingBackAndShrinksAtOnce) {
+TEST_F(ReshardTest, S5_RetentionGrowsWithoutBringingBackWhatWasTrimmed) {
   const Stream stream = MakeStream({.retention = absl::Hours(24)});
   Put(stream, "old");
   runtime_.Advance(absl::Hours(24));
@@ -315,7 +315,7 @@ TEST_F(ReshardTest, RetentionGrowsWithoutBringingBackAndShrinksAtOnce) {
   EXPECT_EQ(stream.Stats().expired, 2);
 }
 
-TEST_F(ReshardTest, ALargerRecordSizeHoldsForWhatComes) {
+TEST_F(ReshardTest, S1_ARecordHasUpToTheSizeItsStreamSaysFromOneToTenMebibytes) {
   const Stream stream = MakeStream({.record_bytes_max = 1 << 20});
   const std::string large(2 << 20, 'x');
   EXPECT_EQ(CodeOf(stream.Put({.partition_key = "k", .data = large}).status()),
