@@ -100,7 +100,7 @@ struct TopicOptions {
 };
 
 struct PublishRequest {
-  Payload body = {};          // UTF-8, and not empty
+  Payload body = {};         // UTF-8, and not empty
   std::string subject = {};  // optional; under 100 characters, no control characters
   Attributes attributes = {};
   // X-Ray's trace header, or a W3C traceparent; at most 500 bytes of printable ASCII.
