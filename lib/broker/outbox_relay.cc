@@ -327,7 +327,8 @@ bool OutboxRelay::Page() {
           absl::InternalError(ToAbsl(StrCat("row ", row.sequence, " came behind ", after_))));
       break;
     }
-    if (page_failed_ || !MayGoOn() || (IsOfRound(row) && !Relay(row))) {
+    const std::optional<bool> of_round = IsOfRound(row);
+    if (!of_round.has_value() || !MayGoOn() || (*of_round && !Relay(row))) {
       more = false;
       break;
     }
@@ -336,8 +337,8 @@ bool OutboxRelay::Page() {
   return DeletePublished() && more;
 }
 
-// O4. If not, there is another round after this one.
-bool OutboxRelay::IsOfRound(const OutboxRow& row) {
+// O4. If not, there is another round after this one. Nullopt: the table does not tell what it shows.
+std::optional<bool> OutboxRelay::IsOfRound(const OutboxRow& row) {
   if (std::binary_search(round_rows_->begin(), round_rows_->end(), row.sequence)) return true;
   if (static_cast<int64_t>(round_rows_->size()) == kRoundRowsMax) return false;  // the next poll's
   if (untold_ == row.sequence) {
@@ -345,7 +346,7 @@ bool OutboxRelay::IsOfRound(const OutboxRow& row) {
     TableFailed(
         "Sequences",
         absl::InternalError(ToAbsl(StrCat("row ", row.sequence, " is there, and was not told"))));
-    return false;
+    return std::nullopt;
   }
   MutexLock lock(&mu_);
   if (!again_) untold_ = row.sequence;

@@ -103,7 +103,7 @@ class OutboxRelay : public std::enable_shared_from_this<OutboxRelay> {
 
   // For the page that runs (O1). The bools say whether the round goes on.
   bool Page();
-  bool IsOfRound(const OutboxRow& row);
+  std::optional<bool> IsOfRound(const OutboxRow& row);
   bool Relay(const OutboxRow& row);
   bool IsRefusedTooLong(const OutboxRow& row, const std::string& arn);
   bool DeletePublished();

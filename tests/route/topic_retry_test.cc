@@ -70,8 +70,9 @@ TEST(TopicRetryTest, TheFirstTriesComeAtTheTimesOfTheTable) {
     EXPECT_THAT(std::vector(waits.begin(), waits.begin() + 6),
                 ElementsAre(at_once, at_once, at_once, second, second, second));
     for (int k = 1; k < 10; ++k) {
-      EXPECT_GE(waits[5 + k], second) << k;
-      EXPECT_LE(waits[5 + k], absl::Seconds(1 + kStep * ((1 << k) - 1)) + absl::Nanoseconds(1))
+      EXPECT_GE(waits[static_cast<size_t>(5 + k)], second) << k;
+      EXPECT_LE(waits[static_cast<size_t>(5 + k)],
+                absl::Seconds(1 + kStep * ((1 << k) - 1)) + absl::Nanoseconds(1))
           << k;
     }
     EXPECT_THAT(std::vector(waits.begin() + 15, waits.begin() + 19), Each(absl::Seconds(20)));
