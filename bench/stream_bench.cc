@@ -2,20 +2,21 @@
 //
 // Streams: what does a record cost going in and coming out, beside what the machine asks for the
 // bare steps? Times are per record where no counter says so. The floors run in the same binary;
-// compare within one run.
+// compare within one run. What threads, growth and memory do is in stream_growth_bench.cc.
 //
-//   Put, a new key each time   one MD5 and one copy are unavoidable. Expected: FloorMd5 plus
-//                              FloorMemcpy plus the gate, the clock and the claim.
-//   Put, one hot key           the same today; caching placements is for later. What the shard map
-//                              and MD5 cost is the difference to PutExplicitHash.
-//   PutRecords of 64           saves one gate and one clock reading a record.
-//   GetRecords of 100 or more  no copy and no allocation per record: a view each.
-//   One writer, one reader     neither waits for the other; the bytes travel between the cores.
-#include <atomic>
+//   Put, a new key each time   one block of MD5 and one copy are unavoidable. Wanted: 1.4 times
+//                              FloorMd5Block and FloorMemcpy together.
+//   Put, one hot key           its hash is remembered. Wanted: 3 times FloorMemcpy. The clock alone
+//                              (FloorClock) is more than that.
+//   PutRecords of 64           hashes side by side, one gate, one reading of the clock. Wanted: twice
+//                              FloorMd5Lanes and FloorMemcpy together.
+//   Append                     the log alone: claim, copy, publish.
+//   GetRecords of 100 or more  no copy and no allocation per record: a view each. Wanted: 10 ns a
+//                              record in cache, 1.5 times FloorPass from memory.
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,48 +24,14 @@
 #include "banyan/runtime.h"
 #include "banyan/stream.h"
 #include "base/hash.h"
+#include "base/md5_short.h"
 #include "benchmark/benchmark.h"
-#include "boost/lockfree/spsc_queue.hpp"
 #include "message/environment.h"
 #include "stream/core.h"
+#include "stream_bench.h"
 
 namespace banyan {
 namespace {
-
-constexpr int64_t kRingBytes = 4 << 20;    // fits the caches of most machines
-constexpr int64_t kColdBytes = 128 << 20;  // does not
-
-// Keys that differ in each call, made without touching the allocator.
-class NewKeys {
- public:
-  std::string_view Next() {
-    uint64_t n = next_++;
-    for (size_t i = sizeof(text_) - 1; i > 4; --i, n /= 10) {
-      text_[i] = static_cast<char>('0' + n % 10);
-    }
-    return {text_, sizeof(text_)};
-  }
-
- private:
-  uint64_t next_ = 0;
-  char text_[16] = {'k', 'e', 'y', '-', '0'};
-};
-
-struct Bench {
-  explicit Bench(StreamOptions options) {
-    Limits limits = Limits::Relaxed();
-    env = std::make_shared<internal::Environment>(*runtime, limits, 7);
-    stream = Stream(internal::StreamCore::Create(env, "bench", options));
-  }
-  std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime({.threads = 0});
-  std::shared_ptr<internal::Environment> env;
-  Stream stream;
-};
-
-// All shards together go round in kRingBytes.
-StreamOptions RingOptions(int64_t shards) {
-  return {.shards = shards, .record_bytes_max = 16 << 10, .shard_bytes_max = kRingBytes / shards};
-}
 
 // --- Floors --------------------------------------------------------------------------------------
 
@@ -83,56 +50,62 @@ void BM_FloorMemcpy(benchmark::State& state) {
 }
 BENCHMARK(BM_FloorMemcpy)->ArgName("bytes")->Arg(100)->Arg(1'024);
 
-void BM_FloorMd5(benchmark::State& state) {
-  NewKeys keys;
-  for (auto _ : state) benchmark::DoNotOptimize(internal::Md5(keys.Next()));
+void BM_FloorMd5Block(benchmark::State& state) {
+  const NewKeys keys;
+  size_t i = 0;
+  for (auto _ : state) benchmark::DoNotOptimize(internal::Md5Short(keys[i++]));
 }
-BENCHMARK(BM_FloorMd5);
+BENCHMARK(BM_FloorMd5Block);
 
-struct Fixed {
-  char bytes[100];
-};
-
-// What a user would pick instead of a shard: push and pop of 100 bytes, that keeps nothing.
-void BM_FloorSpscQueue(benchmark::State& state) {
-  boost::lockfree::spsc_queue<Fixed> queue(1 << 15);
-  Fixed in = {};
-  Fixed out = {};
+void BM_FloorMd5Lanes(benchmark::State& state) {
+  const NewKeys keys;
+  std::array<std::string_view, internal::kMd5Lanes> texts;
+  std::array<internal::Md5Digest, internal::kMd5Lanes> digests;
+  for (size_t i = 0; i < texts.size(); ++i) texts[i] = keys[i];
   for (auto _ : state) {
-    queue.push(in);
-    queue.pop(out);
-    benchmark::DoNotOptimize(out);
+    internal::Md5ShortLanes(texts, digests.data());
+    benchmark::DoNotOptimize(digests);
   }
+  PerRecord(state, state.iterations() * static_cast<int64_t>(texts.size()));
 }
-BENCHMARK(BM_FloorSpscQueue);
+BENCHMARK(BM_FloorMd5Lanes);
 
-boost::lockfree::spsc_queue<Fixed>* shared_queue = nullptr;
+void BM_FloorClock(benchmark::State& state) {
+  const std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime({.threads = 0});
+  for (auto _ : state) benchmark::DoNotOptimize(runtime->Read());
+}
+BENCHMARK(BM_FloorClock);
 
-void BM_FloorSpscQueueTwoThreads(benchmark::State& state) {
-  if (state.thread_index() == 0) shared_queue = new boost::lockfree::spsc_queue<Fixed>(1 << 15);
-  Fixed record = {};
+// A pass over bytes as reading records does it, without records.
+void BM_FloorPass(benchmark::State& state) {
+  const size_t bytes = static_cast<size_t>(state.range(0));
+  const bool cold = state.range(1) != 0;
+  const std::string all(static_cast<size_t>(cold ? kColdBytes : kRingBytes / 8), 'x');
+  size_t at = 0;
+  uint64_t sum = 0;
   for (auto _ : state) {
-    if (state.thread_index() == 0) {
-      while (!shared_queue->push(record)) {
-      }
-    } else {
-      while (!shared_queue->pop(record)) {
-      }
-      benchmark::DoNotOptimize(record);
-    }
+    if (at + bytes > all.size()) at = 0;
+    sum += SumOf({&all[at], bytes});
+    at += bytes;
   }
-  if (state.thread_index() == 0) delete shared_queue;
+  benchmark::DoNotOptimize(sum);
 }
-BENCHMARK(BM_FloorSpscQueueTwoThreads)->Threads(2)->UseRealTime();
+BENCHMARK(BM_FloorPass)
+    ->ArgNames({"bytes", "cold"})
+    ->Args({100, 0})
+    ->Args({100, 1})
+    ->Args({1'024, 0})
+    ->Args({1'024, 1});
 
 // --- Putting -------------------------------------------------------------------------------------
 
 void BM_PutNewKey(benchmark::State& state) {
   Bench bench(RingOptions(16));
-  NewKeys keys;
+  const NewKeys keys;
+  size_t i = 0;
   const std::string data(static_cast<size_t>(state.range(0)), 'x');
   for (auto _ : state) {
-    benchmark::DoNotOptimize(bench.stream.Put({.partition_key = keys.Next(), .data = data}));
+    benchmark::DoNotOptimize(bench.stream.Put({.partition_key = keys[i++], .data = data}));
   }
 }
 BENCHMARK(BM_PutNewKey)->ArgName("bytes")->Arg(100)->Arg(1'024);
@@ -156,20 +129,6 @@ void BM_PutExplicitHash(benchmark::State& state) {
 }
 BENCHMARK(BM_PutExplicitHash)->ArgName("bytes")->Arg(100)->Arg(1'024);
 
-// The worst case of a shard: nothing but claims on one word. Two writers should not be slower in
-// total than one.
-void BM_PutOneShard(benchmark::State& state) {
-  static Bench* bench = nullptr;
-  if (state.thread_index() == 0) bench = new Bench(RingOptions(1));
-  const std::string data(100, 'x');
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(
-        bench->stream.Put({.partition_key = "k", .data = data, .explicit_hash_key = "1"}));
-  }
-  if (state.thread_index() == 0) delete bench;
-}
-BENCHMARK(BM_PutOneShard)->Threads(1)->Threads(2)->UseRealTime();
-
 // The log alone: claim, copy, publish.
 void BM_Append(benchmark::State& state) {
   internal::ShardLog log({}, kRingBytes, int64_t{1} << 60);
@@ -185,20 +144,17 @@ BENCHMARK(BM_Append)->ArgName("bytes")->Arg(100)->Arg(1'024);
 
 void BM_PutRecords64(benchmark::State& state) {
   Bench bench(RingOptions(16));
-  std::vector<NewKeys> keys(64);
+  const NewKeys keys;
   const std::string data(static_cast<size_t>(state.range(0)), 'x');
-  std::vector<PutRequest> requests(64, PutRequest{.partition_key = {}, .data = data});
-  for (size_t i = 0; i < 64; ++i) {
-    for (size_t skip = 0; skip < i; ++skip) keys[i].Next();
+  std::vector<std::vector<PutRequest>> calls(NewKeys::kKeys / 64);
+  for (size_t i = 0; i < NewKeys::kKeys; ++i) {
+    calls[i / 64].push_back({.partition_key = keys[i], .data = data});
   }
+  size_t call = 0;
   for (auto _ : state) {
-    for (size_t i = 0; i < 64; ++i) requests[i].partition_key = keys[i].Next();
-    benchmark::DoNotOptimize(bench.stream.PutRecords(requests));
+    benchmark::DoNotOptimize(bench.stream.PutRecords(calls[call++ % calls.size()]));
   }
-  state.SetItemsProcessed(state.iterations() * 64);
-  state.counters["per_record"] =
-      benchmark::Counter(static_cast<double>(state.iterations()) * 64,
-                         benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  PerRecord(state, state.iterations() * 64);
 }
 BENCHMARK(BM_PutRecords64)->ArgName("bytes")->Arg(100)->Arg(1'024);
 
@@ -222,20 +178,13 @@ void BM_GetRecords(benchmark::State& state) {
   for (auto _ : state) {
     const RecordBatch batch = bench.stream.GetRecords(at, state.range(1)).value();
     for (const Record& record : batch) {
-      const std::string_view view = record.data();
-      for (size_t i = 0; i + 8 <= view.size(); i += 8) {
-        uint64_t word;
-        std::memcpy(&word, view.data() + i, 8);
-        sum += word;
-      }
+      sum += SumOf(record.data());
     }
     records += static_cast<int64_t>(batch.size());
     at = batch.millis_behind_latest() == 0 ? start : *batch.next();
   }
   benchmark::DoNotOptimize(sum);
-  state.SetItemsProcessed(records);
-  state.counters["per_record"] = benchmark::Counter(
-      static_cast<double>(records), benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+  PerRecord(state, records);
 }
 BENCHMARK(BM_GetRecords)
     ->ArgNames({"bytes", "batch", "cold"})
@@ -254,53 +203,6 @@ void BM_GetNothing(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(bench.stream.GetRecords(at));
 }
 BENCHMARK(BM_GetNothing);
-
-// --- Both at once --------------------------------------------------------------------------------
-
-// Thread 0 puts, thread 1 follows by batches. Peer: FloorSpscQueueTwoThreads.
-void BM_OneWriterOneReader(benchmark::State& state) {
-  static Bench* bench = nullptr;
-  if (state.thread_index() == 0) {
-    bench = new Bench({.record_bytes_max = 64 << 10, .shard_bytes_max = 16 * kRingBytes});
-  }
-  const std::string data(static_cast<size_t>(state.range(0)), 'x');
-  std::optional<ShardIterator> at;
-  uint64_t wanted = 0;
-  uint64_t last = 0;  // a reader that was overtaken by trimming has skipped, and goes on
-  for (auto _ : state) {
-    if (state.thread_index() == 0) {
-      benchmark::DoNotOptimize(bench->stream.Put(
-          {.partition_key = "session-17", .data = data, .explicit_hash_key = "1"}));
-      continue;
-    }
-    ++wanted;
-    while (last < wanted) {
-      if (!at.has_value()) {
-        at = bench->stream.GetShardIterator(ShardId{0}, StartAt::TrimHorizon()).value();
-      }
-      const RecordBatch batch = bench->stream.GetRecords(*at).value();
-      for (const Record& record : batch) benchmark::DoNotOptimize(record.data().back());
-      if (!batch.empty()) last = batch[batch.size() - 1].sequence().number;
-      at = batch.next();
-    }
-  }
-  if (state.thread_index() == 0) delete bench;
-}
-BENCHMARK(BM_OneWriterOneReader)->ArgName("bytes")->Arg(100)->Arg(1'024)->Threads(2)->UseRealTime();
-
-// --- Growth --------------------------------------------------------------------------------------
-
-// Cost of a put must not depend on the number of shards.
-void BM_PutByShards(benchmark::State& state) {
-  Bench bench(
-      {.shards = state.range(0), .record_bytes_max = 4 << 10, .shard_bytes_max = 256 << 10});
-  NewKeys keys;
-  const std::string data(100, 'x');
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(bench.stream.Put({.partition_key = keys.Next(), .data = data}));
-  }
-}
-BENCHMARK(BM_PutByShards)->ArgName("shards")->Arg(1)->Arg(32)->Arg(1'024);
 
 }  // namespace
 }  // namespace banyan

@@ -42,6 +42,11 @@ TextPosition PositionAt(std::string_view text, size_t offset) {
   return position;
 }
 
+std::string AtPosition(std::string_view reason, std::string_view text, size_t offset) {
+  const TextPosition position = PositionAt(text, offset);
+  return StrCat(reason, " at line ", position.line, ", column ", position.column);
+}
+
 JsonToken JsonReader::Next() {
   if (token_ == JsonToken::kError) return token_;
   SkipSpace();

@@ -53,6 +53,8 @@ struct TextPosition {
   size_t column = 1;
 };
 TextPosition PositionAt(std::string_view text, size_t offset);
+// "REASON at line 1, column 1".
+std::string AtPosition(std::string_view reason, std::string_view text, size_t offset);
 
 class JsonReader {
  public:

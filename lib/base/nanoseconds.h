@@ -12,6 +12,8 @@
 
 namespace banyan::inline v0_1::internal {
 
+inline constexpr int64_t kNsPerMs = 1'000'000;
+
 // A deadline that does not come.
 inline constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 

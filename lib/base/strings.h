@@ -39,6 +39,12 @@ void StrAppend(std::string* out, const T&... parts) {
   absl::StrAppend(out, ToAlphaNum(parts)...);
 }
 
+// What AWS lets most names be made of.
+inline bool IsNameCharacter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+         c == '-' || c == '_';
+}
+
 // Hash and equality for absl::flat_hash_map<std::string, V, ...> that is asked with views.
 struct StringViewHash {
   using is_transparent = void;

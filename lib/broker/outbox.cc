@@ -12,7 +12,7 @@
 namespace banyan::inline v0_1 {
 
 namespace {
-absl::Status MovedFrom() {
+absl::Status OutboxMovedFrom() {
   return internal::Error(AwsError::kServiceUnavailable, "This Outbox was moved from.");
 }
 }  // namespace
@@ -48,19 +48,19 @@ void Outbox::Start() {
 
 absl::StatusOr<Id> Outbox::PublishIn(OutboxTransaction& tx, const Topic& topic,
                                      PublishRequest request) const {
-  if (relay_ == nullptr) return MovedFrom();
+  if (relay_ == nullptr) return OutboxMovedFrom();
   return relay_->PublishIn(tx, topic, std::move(request));
 }
 
 absl::StatusOr<Id> Outbox::PutIn(OutboxTransaction& tx, const EventBus& bus,
                                  EventEntry entry) const {
-  if (relay_ == nullptr) return MovedFrom();
+  if (relay_ == nullptr) return OutboxMovedFrom();
   return relay_->PutIn(tx, bus, std::move(entry));
 }
 
 absl::StatusOr<Id> Outbox::SendIn(OutboxTransaction& tx, const Queue& queue,
                                   SendRequest request) const {
-  if (relay_ == nullptr) return MovedFrom();
+  if (relay_ == nullptr) return OutboxMovedFrom();
   return relay_->SendIn(tx, queue, std::move(request));
 }
 

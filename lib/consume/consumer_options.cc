@@ -5,43 +5,32 @@
 
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "consume/option_checks.h"
 #include "message/errors.h"
 
 namespace banyan::inline v0_1::internal {
 
 namespace {
 
-constexpr int64_t kBatchSizeMax = 10'000;
-constexpr absl::Duration kBatchWindowMax = absl::Minutes(5);
 constexpr int64_t kConcurrencyMax = 1'000;
 
-absl::Status CheckCount(std::string_view field, int64_t value, int64_t max) {
-  if (value >= 1 && value <= max) return absl::OkStatus();
-  return Error(AwsError::kFunctionInvalidParameterValue, "Value ", value, " for parameter ", field,
-               " is invalid. Reason: Must be between 1 and ", max, ".");
-}
-
-absl::Status CheckDuration(std::string_view field, absl::Duration value, absl::Duration max) {
-  if (value >= absl::ZeroDuration() && value <= max) return absl::OkStatus();
-  return Error(AwsError::kFunctionInvalidParameterValue, "Value ", SecondsText(value),
-               " for parameter ", field, " is invalid. Reason: Must be between 0 and ",
-               SecondsText(max), ".");
-}
+constexpr OptionChecks kConsumerOption{AwsError::kFunctionInvalidParameterValue};
 
 absl::Status CheckBatch(const ConsumerOptions& options, HandlerKind kind, bool is_fifo,
                         int64_t receive_max) {
   const bool may_fill = kind == HandlerKind::kBatch && !is_fifo;
-  BANYAN_RETURN_IF_ERROR(CheckCount("BatchSize", options.batch_size,
-                                    may_fill ? std::max(kBatchSizeMax, receive_max) : receive_max));
   BANYAN_RETURN_IF_ERROR(
-      CheckDuration("MaximumBatchingWindowInSeconds", options.batch_window, kBatchWindowMax));
+      kConsumerOption.Between("BatchSize", options.batch_size, 1,
+                              may_fill ? std::max(kBatchSizeMax, receive_max) : receive_max));
+  BANYAN_RETURN_IF_ERROR(kConsumerOption.Between("MaximumBatchingWindowInSeconds",
+                                                 options.batch_window, absl::ZeroDuration(),
+                                                 kBatchWindowMax));
   if (options.batch_window > absl::ZeroDuration()) {
     if (may_fill) return absl::OkStatus();
-    return Error(AwsError::kFunctionInvalidParameterValue, "Value ",
-                 SecondsText(options.batch_window),
-                 " for parameter MaximumBatchingWindowInSeconds is invalid. Reason: ",
-                 is_fifo ? "A FIFO queue has no batch window."
-                         : "A handler of single messages has no batch to wait for.");
+    return kConsumerOption.Invalid(
+        "MaximumBatchingWindowInSeconds", SecondsText(options.batch_window),
+        is_fifo ? "A FIFO queue has no batch window."
+                : "A handler of single messages has no batch to wait for.");
   }
   if (options.batch_size <= receive_max) return absl::OkStatus();
   return Error(AwsError::kFunctionInvalidParameterValue,
@@ -55,17 +44,21 @@ absl::Status CheckBatch(const ConsumerOptions& options, HandlerKind kind, bool i
 absl::Status ValidateConsumerOptions(const ConsumerOptions& options, HandlerKind kind, bool is_fifo,
                                      const Limits& limits) {
   BANYAN_RETURN_IF_ERROR(CheckBatch(options, kind, is_fifo, limits.queue.receive_max));
-  BANYAN_RETURN_IF_ERROR(CheckCount("Concurrency", options.concurrency, kConcurrencyMax));
+  BANYAN_RETURN_IF_ERROR(
+      kConsumerOption.Between("Concurrency", options.concurrency, 1, kConcurrencyMax));
   if (options.visibility_timeout.has_value()) {
-    BANYAN_RETURN_IF_ERROR(CheckDuration("VisibilityTimeout", *options.visibility_timeout,
-                                         limits.queue.visibility_max));
+    BANYAN_RETURN_IF_ERROR(kConsumerOption.Between("VisibilityTimeout", *options.visibility_timeout,
+                                                   absl::ZeroDuration(),
+                                                   limits.queue.visibility_max));
   }
   if (options.retry.has_value()) {
-    BANYAN_RETURN_IF_ERROR(
-        CheckDuration("Retry.Max", options.retry->max, limits.queue.visibility_max));
-    BANYAN_RETURN_IF_ERROR(CheckDuration("Retry.First", options.retry->first, options.retry->max));
+    BANYAN_RETURN_IF_ERROR(kConsumerOption.Between(
+        "Retry.Max", options.retry->max, absl::ZeroDuration(), limits.queue.visibility_max));
+    BANYAN_RETURN_IF_ERROR(kConsumerOption.Between("Retry.First", options.retry->first,
+                                                   absl::ZeroDuration(), options.retry->max));
   }
-  return CheckDuration("DrainWithin", options.drain_within, absl::InfiniteDuration());
+  return kConsumerOption.Between("DrainWithin", options.drain_within, absl::ZeroDuration(),
+                                 absl::InfiniteDuration());
 }
 
 }  // namespace banyan::inline v0_1::internal

@@ -19,6 +19,7 @@
 #include "base/exceptions.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "consume/back_off.h"
 #include "consume/consumer_core.h"
 #include "queue/core.h"
 #include "queue/received_state.h"
@@ -30,11 +31,6 @@ namespace {
 using GroupSet = absl::flat_hash_set<std::string_view>;
 
 // first, 2 * first, 4 * first, ... up to max; for receive counts 1, 2, 3, ...
-absl::Duration BackOff(const Retry& retry, int64_t receive_count) {
-  const auto doublings = std::clamp<int64_t>(receive_count - 1, 0, 62);
-  return std::min(retry.first * (int64_t{1} << doublings), retry.max);
-}
-
 // The messages of a batch that the answer names as failed, or an error if the whole batch failed.
 // An id that the handler was not given says that it has lost count, so nothing it says can be
 // trusted: as with Lambda's ReportBatchItemFailures, all of the batch is tried again.

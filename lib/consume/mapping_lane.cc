@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/nanoseconds.h"
+#include "consume/back_off.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -20,11 +21,6 @@ int64_t SizeOf(const Record& record) {
 }
 
 // first, 2 * first, 4 * first, ... up to max.
-absl::Duration BackOff(const Retry& backoff, int64_t failures_in_row) {
-  const auto doublings = std::clamp<int64_t>(failures_in_row - 1, 0, 62);
-  return std::min(backoff.first * (int64_t{1} << doublings), backoff.max);
-}
-
 int64_t TumblingNs(const StreamMappingOptions& options) {
   return CeilNanoseconds(options.tumbling_window);
 }

@@ -8,14 +8,13 @@
 #include "base/nanoseconds.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "consume/back_off.h"
 #include "message/errors.h"
 #include "stream/core.h"
 
 namespace banyan::inline v0_1::internal {
 
 namespace {
-
-constexpr int64_t kNsPerMs = 1'000'000;
 
 ShardId IdOf(std::string_view key) { return ShardId::Parse(key).value_or(ShardId()); }
 
@@ -37,11 +36,6 @@ StartAt PositionOf(const ShardLease& lease) {
 }
 
 // first, 2 * first, 4 * first, ... up to max; for attempts 1, 2, 3, ...
-absl::Duration BackOff(const Retry& retry, int64_t attempts) {
-  const auto doublings = std::clamp<int64_t>(attempts - 1, 0, 62);
-  return std::min(retry.first * (int64_t{1} << doublings), retry.max);
-}
-
 }  // namespace
 
 std::string ShardRun::Place::ToString() const {

@@ -19,10 +19,7 @@ constexpr size_t kNameMax = 64;
 constexpr int64_t kConcurrencyMax = 1'000;
 constexpr int64_t kPendingMax = 10'000'000;
 
-bool IsNameCharacter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '_';
-}
+bool IsFunctionNameCharacter(char c) { return IsNameCharacter(c) && c != '.'; }
 
 absl::Status CheckRange(std::string_view field, int64_t value, int64_t high) {
   if (value >= 1 && value <= high) return absl::OkStatus();
@@ -34,7 +31,7 @@ absl::Status CheckRange(std::string_view field, int64_t value, int64_t high) {
 
 absl::Status ValidateFunctionName(std::string_view name) {
   if (name.empty() || name.size() > kNameMax ||
-      !std::all_of(name.begin(), name.end(), IsNameCharacter)) {
+      !std::all_of(name.begin(), name.end(), IsFunctionNameCharacter)) {
     return Error(AwsError::kFunctionInvalidParameterValue, "FunctionName: Invalid value [", name,
                  "]. Must be 1 to ", kNameMax, " letters, digits, hyphens and underscores");
   }

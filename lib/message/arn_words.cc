@@ -9,12 +9,12 @@ namespace banyan::inline v0_1::internal {
 
 namespace {
 
-struct Row {
+struct ResourceWord {
   std::string_view service;
   std::string_view prefix;  // of the resource
   std::string_view word;
 };
-constexpr Row kRows[] = {
+constexpr ResourceWord kWords[] = {
     {"sqs", "", "queue"},
     {"events", "event-bus/", "bus"},
     {"events", "rule/", "rule"},
@@ -36,7 +36,7 @@ std::string ArnWords(std::string_view arn) {
     return StrCat(resource.find(':') == std::string_view::npos ? "topic " : "subscription ",
                   resource);
   }
-  for (const Row& row : kRows) {
+  for (const ResourceWord& row : kWords) {
     if (parsed->service != row.service || !resource.starts_with(row.prefix)) continue;
     return StrCat(row.word, " ", resource.substr(row.prefix.size()));
   }

@@ -30,6 +30,36 @@ function(banyan_compile_options target)
   endif()
 endfunction()
 
+# Compiles the files of a room of `target` in one go, by tens; to be called when all are listed.
+function(banyan_compile_rooms_as_a_whole target)
+  if(NOT BANYAN_UNITY)
+    return()
+  endif()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+  # g++ takes what a file of the group keeps to itself for something that a header shows.
+  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  get_target_property(sources ${target} SOURCES)
+  foreach(source IN LISTS sources)
+    get_filename_component(source ${source} ABSOLUTE)
+    get_filename_component(room ${source} DIRECTORY)
+    get_filename_component(room ${room} NAME)
+    if(NOT DEFINED count_${room})
+      set(count_${room} 0)
+    endif()
+    math(EXPR ten "${count_${room}} / 10")
+    math(EXPR count_${room} "${count_${room}} + 1")
+    set_source_files_properties(${source} TARGET_DIRECTORY ${target}
+                                PROPERTIES UNITY_GROUP ${room}_${ten})
+  endforeach()
+endfunction()
+
+# A test file with an operator new of its own, to count allocations, is compiled apart. Inlining some
+# of it, g++ takes its malloc and free for a pair that does not fit.
+function(banyan_brings_its_own_new source)
+  set_source_files_properties(${source} PROPERTIES
+    SKIP_UNITY_BUILD_INCLUSION ON COMPILE_OPTIONS -Wno-mismatched-new-delete)
+endfunction()
+
 # banyan_test(queue_test core_test.cc ...): one test binary, named as said, for one room. Tests see
 # lib/ as well as include/.
 function(banyan_test name)
@@ -38,11 +68,14 @@ function(banyan_test name)
   target_include_directories(${name} PRIVATE ${banyan_SOURCE_DIR}/lib)
   target_link_libraries(${name} PRIVATE banyan_private banyan::testing GTest::gmock_main)
   target_compile_definitions(${name} PRIVATE BANYAN_SOURCE_DIR="${banyan_SOURCE_DIR}")
-  # Under sanitizers most of the time goes into compiling the tests. They are not what is examined:
-  # the library is, and it keeps its optimization.
+  # Most of the time goes into compiling the tests. They are not what is examined: the library is, and
+  # it keeps its optimization.
   if(BANYAN_SANITIZE)
     target_compile_options(${name} PRIVATE -O0)
+  elseif(NOT MSVC)
+    target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   endif()
+  banyan_compile_rooms_as_a_whole(${name})
   # Found when ctest runs, not when building: the sanitizer builds are slow enough. Parameters go by
   # their number: some print as bytes that change from run to run.
   gtest_discover_tests(${name} TEST_PREFIX ${name}/ NO_PRETTY_VALUES DISCOVERY_MODE PRE_TEST

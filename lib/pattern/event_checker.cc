@@ -167,11 +167,6 @@ absl::Status Refused(std::string_view reason) {
                ".");
 }
 
-std::string AtPosition(std::string_view reason, std::string_view json, size_t offset) {
-  const TextPosition position = PositionAt(json, offset);
-  return StrCat(reason, " at line ", position.line, ", column ", position.column);
-}
-
 }  // namespace
 
 struct EventChecker::Scratch {

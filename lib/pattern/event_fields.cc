@@ -26,11 +26,6 @@ ValueKind KindOf(JsonToken scalar) {
   }
 }
 
-std::string AtPosition(std::string_view reason, std::string_view json, size_t offset) {
-  const TextPosition position = PositionAt(json, offset);
-  return StrCat(reason, " at line ", position.line, ", column ", position.column);
-}
-
 }  // namespace
 
 std::optional<EventFields> EventFields::FromJson(std::string_view json, const EventLimits& limits,

@@ -21,10 +21,10 @@ constexpr size_t kBytesComparedMax = 1 << 20;
 constexpr size_t kAlternativesMax = 1'000;
 
 // Kinds of misses, the most instructive first.
-enum class Kind { kLookalike, kOtherType, kExcluded, kOutOfRange, kPartly, kNone };
+enum class MissKind { kLookalike, kOtherType, kExcluded, kOutOfRange, kPartly, kNone };
 
 struct Miss {
-  Kind kind = Kind::kNone;
+  MissKind kind = MissKind::kNone;
   double distance = 0;      // among those of one kind the least is nearest
   std::string clause = {};  // said of the value: "differs in case"
 
@@ -85,7 +85,7 @@ Miss Partly(size_t shared, std::string_view which) {
   if (shared == 0) return {};
   const std::string characters = shared == 1 ? StrCat(which, " character agrees")
                                              : StrCat(which, " ", shared, " characters agree");
-  return {Kind::kPartly, 1 / static_cast<double>(shared), StrCat("only the ", characters)};
+  return {MissKind::kPartly, 1 / static_cast<double>(shared), StrCat("only the ", characters)};
 }
 
 std::string WhyNoAddress(std::string_view text) {
@@ -142,57 +142,57 @@ struct TextMiss {
   Miss Lookalike(unsigned lookalikes, TextComparison passes) const {
     const std::string difference = LookalikeDifference(value, wanted, lookalikes, passes);
     if (difference.empty()) return {};
-    return {Kind::kLookalike, 0, StrCat("differs in ", difference)};
+    return {MissKind::kLookalike, 0, StrCat("differs in ", difference)};
   }
 
   // For tests that ignore case in their own way: "SS" does not accept U+00DF, "k" not U+212A.
   Miss OtherCase(TextComparison passes) const {
     if (LookalikeDifference(value, wanted, kCase, passes).empty()) return {};
-    return {Kind::kLookalike, 0,
+    return {MissKind::kLookalike, 0,
             "agrees but for case, and only the pattern's characters are tried in upper and lower "
             "case: the comparison is not symmetric"};
   }
 
   Miss operator()(const EqualTest&) const {
     const Miss alike = Lookalike(kAnyLookalike, [](auto a, auto b) { return a == b; });
-    if (alike.kind != Kind::kNone) return alike;
+    if (alike.kind != MissKind::kNone) return alike;
     // A bare address would accept every spelling of it: this one was asked for by `exactly`.
     const std::optional<IpAddress> address = ParseIpAddress(wanted);
     if (address.has_value() && ParseIpAddress(value) == address) {
-      return {Kind::kOtherType, 0, "is the same address, but `exactly` compares characters"};
+      return {MissKind::kOtherType, 0, "is the same address, but `exactly` compares characters"};
     }
     std::string error;
     if (wanted.find('*') != std::string_view::npos) {
       const std::optional<Wildcard> wildcard = Wildcard::Parse(wanted, &error);
       if (wildcard.has_value() && wildcard->Matches(value)) {
-        return {Kind::kOtherType, 0, "a * stands for itself outside of {\"wildcard\": ...}"};
+        return {MissKind::kOtherType, 0, "a * stands for itself outside of {\"wildcard\": ...}"};
       }
     }
     if (wanted.size() > 1 && value.starts_with(wanted)) {
-      return {Kind::kPartly, 0, "goes on behind it, and a bare string must be the whole value"};
+      return {MissKind::kPartly, 0, "goes on behind it, and a bare string must be the whole value"};
     }
     return {};
   }
   Miss operator()(const PrefixTest&) const {
     const Miss alike = Lookalike(kAnyLookalike, [](auto a, auto b) { return a.starts_with(b); });
-    return alike.kind != Kind::kNone ? alike : Partly(SharedAtFront(value, wanted), "first");
+    return alike.kind != MissKind::kNone ? alike : Partly(SharedAtFront(value, wanted), "first");
   }
   Miss operator()(const SuffixTest&) const {
     const Miss alike = Lookalike(kAnyLookalike, [](auto a, auto b) { return a.ends_with(b); });
-    return alike.kind != Kind::kNone ? alike : Partly(SharedAtEnd(value, wanted), "last");
+    return alike.kind != MissKind::kNone ? alike : Partly(SharedAtEnd(value, wanted), "last");
   }
   Miss operator()(const EqualIgnoringCaseTest&) const {
     const Miss alike =
         Lookalike(kAnyLookalike & ~kCase, [](auto a, auto b) { return FoldedText(b).EqualTo(a); });
-    if (alike.kind != Kind::kNone) return alike;
+    if (alike.kind != MissKind::kNone) return alike;
     return OtherCase([](auto a, auto b) { return a == b; });
   }
   Miss operator()(const PrefixIgnoringCaseTest&) const {
     const Miss alike =
         Lookalike(kAnyLookalike & ~kCase, [](auto a, auto b) { return FoldedText(b).PrefixOf(a); });
-    if (alike.kind != Kind::kNone) return alike;
+    if (alike.kind != MissKind::kNone) return alike;
     const Miss other = OtherCase([](auto a, auto b) { return a.starts_with(b); });
-    if (other.kind != Kind::kNone) return other;
+    if (other.kind != MissKind::kNone) return other;
     return Partly(
         SharedAtFront(Without(value.substr(0, 4 * wanted.size()), kCase), Without(wanted, kCase)),
         "first");
@@ -200,9 +200,9 @@ struct TextMiss {
   Miss operator()(const SuffixIgnoringCaseTest&) const {
     const Miss alike =
         Lookalike(kAnyLookalike & ~kCase, [](auto a, auto b) { return FoldedText(b).SuffixOf(a); });
-    if (alike.kind != Kind::kNone) return alike;
+    if (alike.kind != MissKind::kNone) return alike;
     const Miss other = OtherCase([](auto a, auto b) { return a.ends_with(b); });
-    if (other.kind != Kind::kNone) return other;
+    if (other.kind != MissKind::kNone) return other;
     const size_t tail = std::min(value.size(), 4 * wanted.size());
     return Partly(
         SharedAtEnd(Without(value.substr(value.size() - tail), kCase), Without(wanted, kCase)),
@@ -214,14 +214,14 @@ struct TextMiss {
       const std::optional<Wildcard> wildcard = Wildcard::Parse(b, &error);
       return wildcard.has_value() && wildcard->Matches(a);
     });
-    if (alike.kind != Kind::kNone) return alike;
+    if (alike.kind != MissKind::kNone) return alike;
     const std::vector<std::string>& literals = test.wildcard.literals();
     if (FitsWithJokers(literals, value)) {
-      return {Kind::kOtherType, 0, "a ? stands for itself, not for any character"};
+      return {MissKind::kOtherType, 0, "a ? stands for itself, not for any character"};
     }
     const auto says = [&literals](std::string_view verb, size_t i, std::string_view more = "") {
       const double missing = static_cast<double>(literals.size() - i);
-      return Miss{Kind::kPartly, missing,
+      return Miss{MissKind::kPartly, missing,
                   StrCat("does not ", verb, " ", Cut(JsonString(literals[i])), more)};
     };
     const size_t last = literals.size() - 1;
@@ -239,7 +239,7 @@ struct TextMiss {
       rest.remove_prefix(at + literals[i].size());
     }
     if (!value.ends_with(literals[last])) return says("end with", last);
-    return {Kind::kPartly, 0, "is too short for all the parts between the stars"};
+    return {MissKind::kPartly, 0, "is too short for all the parts between the stars"};
   }
   Miss operator()(const AddressTest&) const {
     if (!ParseIpAddress(value).has_value()) return NoAddress();
@@ -250,21 +250,22 @@ struct TextMiss {
     if (!address.has_value()) return NoAddress();
     const auto family = [](bool is_v4) { return is_v4 ? "IPv4" : "IPv6"; };
     if (address->is_v4 != test.block.base().is_v4) {
-      return {Kind::kOtherType, 0,
+      return {MissKind::kOtherType, 0,
               StrCat("is an ", family(address->is_v4), " address, and the block is ",
                      family(!address->is_v4))};
     }
-    return {Kind::kOutOfRange, 1, "is an address outside of the block"};
+    return {MissKind::kOutOfRange, 1, "is an address outside of the block"};
   }
 
   Miss NoAddress() const {
     const std::string bare = Without(value.substr(0, 100), kEnds | kInvisible);
     if (value.size() <= 100 && ParseIpAddress(bare).has_value()) {
-      return {Kind::kLookalike, 0, "has white space or invisible characters around the address"};
+      return {MissKind::kLookalike, 0,
+              "has white space or invisible characters around the address"};
     }
     const std::string why = value.size() <= 100 ? WhyNoAddress(value) : "";
-    if (!why.empty()) return {Kind::kOtherType, 0, StrCat("is no IP address: ", why)};
-    return {Kind::kPartly, 2, "is no IP address"};
+    if (!why.empty()) return {MissKind::kOtherType, 0, StrCat("is no IP address: ", why)};
+    return {MissKind::kPartly, 2, "is no IP address"};
   }
 };
 
@@ -283,7 +284,7 @@ struct ValueMiss {
     if (Passes(test, value.text)) return OtherType("a string");
     if (const auto* equal = std::get_if<EqualTest>(&test)) {
       if (value.kind == ValueKind::kNull && equal->text.empty()) {
-        return {Kind::kOtherType, 0, "is null, not the empty string"};
+        return {MissKind::kOtherType, 0, "is null, not the empty string"};
       }
       const std::optional<double> number = ComparableNumber(equal->text);
       if (number.has_value() && number == Number()) return OtherType("a string");
@@ -302,30 +303,31 @@ struct ValueMiss {
     if (!number.has_value() || !wanted.value.has_value()) {
       const std::string& odd = number.has_value() ? wanted.text : value.text;
       if (Rounded(value.text) != Rounded(wanted.text)) return {};
-      return {Kind::kOutOfRange, 0,
+      return {MissKind::kOutOfRange, 0,
               StrCat(number.has_value() ? "the pattern's number " : "", WhyNotComparable(odd),
                      ", so it equals only what is written exactly like it")};
     }
     // Worth a word only where the two look the same: what is left over of arithmetic.
     const double apart = std::abs(*number - *wanted.value);
     if (!(apart <= 1e-6 * std::abs(*wanted.value))) return {};
-    return {Kind::kOutOfRange, apart, StrCat("differs by ", NumberText(apart))};
+    return {MissKind::kOutOfRange, apart, StrCat("differs by ", NumberText(apart))};
   }
   Miss operator()(const NumberRange& range) const {
     if (value.kind == ValueKind::kString) {
       const std::string_view text = Trimmed(value.text);
       if (!ComparableNumber(text).has_value()) return {};
       const bool would_pass = Matches(range, ValueKind::kNumber, text);
-      return {Kind::kOtherType, would_pass ? 0.0 : 1.0, "is a string, not a number"};
+      return {MissKind::kOtherType, would_pass ? 0.0 : 1.0, "is a string, not a number"};
     }
     if (value.kind != ValueKind::kNumber) return {};
     const std::optional<double> number = Number();
-    if (!number.has_value()) return {Kind::kOutOfRange, 0, WhyNotComparable(value.text)};
+    if (!number.has_value()) return {MissKind::kOutOfRange, 0, WhyNotComparable(value.text)};
     const bool is_low = range.low.has_value() && *number <= *range.low;
     const double bound = is_low ? *range.low : range.high.value_or(*number);
     const double apart = std::abs(*number - bound);
-    if (apart == 0) return {Kind::kOutOfRange, 0, "is the bound itself, which is not in the range"};
-    return {Kind::kOutOfRange, apart,
+    if (apart == 0)
+      return {MissKind::kOutOfRange, 0, "is the bound itself, which is not in the range"};
+    return {MissKind::kOutOfRange, apart,
             std::isfinite(apart) ? StrCat("is out of range by ", NumberText(apart))
                                  : "is out of range"};
   }
@@ -333,7 +335,7 @@ struct ValueMiss {
     const std::string wanted = KindText(literal.kind);
     if (value.kind == ValueKind::kString) {
       if (literal.kind == ValueKind::kNull && value.text.empty()) {
-        return {Kind::kOtherType, 0, "is the empty string, not null"};
+        return {MissKind::kOtherType, 0, "is the empty string, not null"};
       }
       const std::string_view text = Trimmed(value.text);
       if (text.size() <= 5 && Without(text, kCase) == Without(alternative, kCase)) {
@@ -347,7 +349,7 @@ struct ValueMiss {
     const bool is_odd =
         value.kind == ValueKind::kNull || (value.kind == ValueKind::kString && value.text.empty());
     const std::string also = value.kind == ValueKind::kNull ? "null" : "the empty string";
-    return {Kind::kExcluded, 1,
+    return {MissKind::kExcluded, 1,
             is_odd ? StrCat("the field is there: ", also, " is a value, too")
                    : "the field is there, and must not be"};
   }
@@ -379,10 +381,10 @@ struct ValueMiss {
     return value.kind == ValueKind::kNumber ? ComparableNumber(value.text) : std::nullopt;
   }
   Miss OtherType(std::string_view wanted) const {
-    return {Kind::kOtherType, 0, StrCat("is ", KindText(value.kind), ", not ", wanted)};
+    return {MissKind::kOtherType, 0, StrCat("is ", KindText(value.kind), ", not ", wanted)};
   }
   static Miss Excluded(std::string_view what) {
-    return {Kind::kExcluded, 0, StrCat(what, ", which anything-but excludes")};
+    return {MissKind::kExcluded, 0, StrCat(what, ", which anything-but excludes")};
   }
 };
 
@@ -426,7 +428,7 @@ std::string NearestValue(const LeafSyntax& leaf, absl::Span<const EventFields::F
     }
   }
   const bool is_plain = fields.size() == 1 && leaf.values.size() == 1;
-  if (nearest.kind == Kind::kNone || nearest.kind == Kind::kExcluded || is_plain) {
+  if (nearest.kind == MissKind::kNone || nearest.kind == MissKind::kExcluded || is_plain) {
     return nearest.clause;
   }
   return StrCat(of, " comes nearest to ", to, ", but ", nearest.clause);

@@ -21,7 +21,7 @@ namespace banyan::inline v0_1 {
 namespace internal {
 namespace {
 
-using Kind = LintWarning::Kind;
+using LintKind = LintWarning::Kind;
 
 // Steps of comparing: a step is some nanoseconds. One pattern may take a second of a slow machine,
 // all rules together a few.
@@ -68,7 +68,7 @@ class PatternLinter {
       return std::move(warnings_);
     }
     if (model_.or_complaint.has_value()) {
-      SayAt(Kind::kOrIsField, "", model_.or_complaint->offset,
+      SayAt(LintKind::kOrIsField, "", model_.or_complaint->offset,
             StrCat("\"$or\" is read as the name of a field, because it is no valid relation: ",
                    model_.or_complaint->reason));
     }
@@ -82,12 +82,12 @@ class PatternLinter {
   }
 
  private:
-  void SayAt(Kind kind, const std::string& path, size_t offset, std::string sentence) {
+  void SayAt(LintKind kind, const std::string& path, size_t offset, std::string sentence) {
     warnings_.push_back(
         {.kind = kind, .path = path, .sentence = std::move(sentence), .offset = offset});
     notes_.emplace_back();
   }
-  void Say(Kind kind, const std::string& path, std::string sentence) {
+  void Say(LintKind kind, const std::string& path, std::string sentence) {
     SayAt(kind, path, 0, std::move(sentence));
     notes_.back().is_placed = false;
   }
@@ -95,7 +95,7 @@ class PatternLinter {
   void SayInvalid() {
     const PatternError& error = model_.error;
     LintWarning& warning = warnings_.emplace_back();
-    warning.kind = Kind::kInvalid;
+    warning.kind = LintKind::kInvalid;
     warning.sentence = StrCat("the pattern is not valid: ", error.reason);
     warning.line = error.line;
     warning.column = error.column;
@@ -123,13 +123,13 @@ class PatternLinter {
     }
     const size_t left_out = order.size() - sorted.size();
     if (left_out > 0) {
-      sorted.push_back({.kind = Kind::kCutShort,
+      sorted.push_back({.kind = LintKind::kCutShort,
                         .sentence = left_out == 1
                                         ? "there is one more warning"
                                         : StrCat("there are ", left_out, " more warnings")});
     }
     if (budget_.exhausted()) {
-      sorted.push_back({.kind = Kind::kCutShort,
+      sorted.push_back({.kind = LintKind::kCutShort,
                         .sentence = "the pattern is too large to compare all of its parts; some "
                                     "that say nothing new may not be named"});
     }
@@ -163,19 +163,20 @@ class PatternLinter {
     const bool is_unknown =
         leaf.facts.has_value() && leaf.facts->presence == FieldFacts::Presence::kUnknownName;
     if (is_unknown) {
-      SayAt(Kind::kUnknownField, leaf.path, leaf.name_begin,
+      SayAt(LintKind::kUnknownField, leaf.path, leaf.name_begin,
             StrCat(leaf.facts->words,
                    leaf.can_hold ? "; it is always absent, so this asks nothing" : Consequence()));
     } else if (!leaf.can_hold) {
-      SayAt(model_.can_match ? Kind::kDeadBranch : Kind::kNeverMatches, leaf.path, leaf.leaf->begin,
+      SayAt(model_.can_match ? LintKind::kDeadBranch : LintKind::kNeverMatches, leaf.path,
+            leaf.leaf->begin,
             StrCat(WhyNever(leaf, 0, places[0].text), TheOthers(leaf), Consequence()));
     }
     // What the list says by itself is wrong in another way, and said of any field.
     const bool asks_nothing = leaf.values.absent && leaf.values.HasAllPresent();
     if (is_unknown ? asks_nothing : leaf.always_holds) {
-      SayAt(Kind::kPassesEverything, leaf.path, leaf.leaf->begin, WhyAlways(leaf));
+      SayAt(LintKind::kPassesEverything, leaf.path, leaf.leaf->begin, WhyAlways(leaf));
     } else if (places.size() > 1 && leaf.values.HasAllPresent()) {
-      SayAt(Kind::kPassesEverything, leaf.path, leaf.leaf->begin,
+      SayAt(LintKind::kPassesEverything, leaf.path, leaf.leaf->begin,
             StrCat(leaf.path, ": the alternatives ", Shown(leaf.leaf->text),
                    " together pass every value; they ask no more than [{\"exists\":true}]"));
     } else if (!is_unknown && leaf.can_hold) {
@@ -186,11 +187,11 @@ class PatternLinter {
     for (const Place& place : places) {
       const std::string mistake = MistakeInElement(place.text, is_text_field);
       if (!mistake.empty()) {
-        SayAt(Kind::kLooksWrong, leaf.path, place.begin, StrCat(leaf.path, ": ", mistake));
+        SayAt(LintKind::kLooksWrong, leaf.path, place.begin, StrCat(leaf.path, ": ", mistake));
       }
     }
     const std::string mistake = MistakeInName(leaf.path, leaf.name, leaf.leaf->text);
-    if (!mistake.empty()) SayAt(Kind::kLooksWrong, leaf.path, leaf.name_begin, mistake);
+    if (!mistake.empty()) SayAt(LintKind::kLooksWrong, leaf.path, leaf.name_begin, mistake);
   }
 
   void LintAlternatives(const LeafModel& leaf, const std::vector<Place>& places) {
@@ -199,13 +200,13 @@ class PatternLinter {
       const bool is_dead = IsEmptyRange(values[i]) ||
                            (leaf.facts.has_value() && FailsFor(*leaf.facts, values[i], &budget_));
       if (is_dead) {
-        SayAt(Kind::kDeadValue, leaf.path, places[i].begin, WhyNever(leaf, i, places[i].text));
+        SayAt(LintKind::kDeadValue, leaf.path, places[i].begin, WhyNever(leaf, i, places[i].text));
       }
     }
     for (const CoveredValue& covered : FindCovered(values, &budget_)) {
       const std::string what = Shown(places[covered.value].text);
       const std::string by = Shown(places[covered.by].text);
-      SayAt(Kind::kRedundantValue, leaf.path, places[covered.value].begin,
+      SayAt(LintKind::kRedundantValue, leaf.path, places[covered.value].begin,
             covered.is_same && what == by
                 ? StrCat(leaf.path, ": ", what, " is listed twice")
                 : StrCat(leaf.path, ": ", what,
@@ -281,7 +282,7 @@ class PatternLinter {
       for (const LeafModel* leaf : leaves) {
         const LeafModel* by = ReplacementOf(*leaf);
         if (by == nullptr) continue;
-        SayAt(Kind::kReplacedCondition, leaf->path, leaf->name_begin,
+        SayAt(LintKind::kReplacedCondition, leaf->path, leaf->name_begin,
               StrCat(leaf->path, ": of several conditions on one path the last counts; ",
                      Shown(leaf->leaf->text),
                      leaf->is_live ? " is replaced in a branch of \"$or\" by " : " is replaced by ",
@@ -316,7 +317,7 @@ class PatternLinter {
       const std::string other = implied.by == implied.branch
                                     ? "other branches"
                                     : StrCat("branch ", implied.by.second + 1);
-      SayAt(Kind::kRedundantBranch, "", model_.ors[number].branch_begins[branch],
+      SayAt(LintKind::kRedundantBranch, "", model_.ors[number].branch_begins[branch],
             StrCat(
                 "branch ", branch + 1, " of \"$or\" ",
                 implied.is_same ? "asks the same as " : "adds nothing to ", other,
@@ -335,9 +336,9 @@ class PatternLinter {
       if (const auto* error = std::get_if<PatternError>(&result)) {
         std::string sentence = StrCat(NameOf(service), " refuses this pattern: ", error->reason);
         if (error->line > 0) {
-          SayAt(Kind::kNotPortable, "", error->offset, std::move(sentence));
+          SayAt(LintKind::kNotPortable, "", error->offset, std::move(sentence));
         } else {
-          Say(Kind::kNotPortable, "", std::move(sentence));
+          Say(LintKind::kNotPortable, "", std::move(sentence));
         }
         return;
       }
@@ -347,7 +348,7 @@ class PatternLinter {
       for (const Place& place : PlacesOf(leaf)) {
         const std::string name = OperatorForPort(place.text, service);
         if (name.empty()) continue;
-        SayAt(Kind::kNotPortable, leaf.path, place.begin,
+        SayAt(LintKind::kNotPortable, leaf.path, place.begin,
               StrCat(leaf.path, ": ", NameOf(service),
                      name == "exactly" ? " does not document " : " does not take ", name,
                      ", as in ", Shown(place.text)));

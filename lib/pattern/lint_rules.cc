@@ -10,7 +10,7 @@
 namespace banyan::inline v0_1::internal {
 namespace {
 
-constexpr size_t kNone = static_cast<size_t>(-1);
+constexpr size_t kNoRule = static_cast<size_t>(-1);
 
 // Places in the index. Lengths keep parts apart.
 std::string PathPlace(std::string_view scope, std::string_view path) {
@@ -85,9 +85,9 @@ std::vector<ImpliedBranch> FindImpliedBranches(const PatternModel& model, LintBu
     if (sub_rules[i].can_match) index.Add("", sub_rules[i], i);
   }
   // by[i]: a sub-rule that i implies. Following it ends at one that implies no other.
-  std::vector<size_t> by(sub_rules.size(), kNone);
+  std::vector<size_t> by(sub_rules.size(), kNoRule);
   const auto root = [&by](size_t i) {
-    while (by[i] != kNone) i = by[i];
+    while (by[i] != kNoRule) i = by[i];
     return i;
   };
   for (size_t i = 0; i < sub_rules.size() && !budget->exhausted(); ++i) {

@@ -91,9 +91,9 @@ class Block {
 };
 
 PackedRange Packed(const NumberRange& range) {
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  return {.low = range.low.value_or(-kInfinity),
-          .high = range.high.value_or(kInfinity),
+  constexpr double kUnbounded = std::numeric_limits<double>::infinity();
+  return {.low = range.low.value_or(-kUnbounded),
+          .high = range.high.value_or(kUnbounded),
           .low_included = range.low_included,
           .high_included = range.high_included};
 }

@@ -19,7 +19,7 @@ namespace {
 
 // --- Values --------------------------------------------------------------------------------------
 
-absl::Status BadValue(std::string_view name, std::string_view value, std::string_view rule) {
+absl::Status BadAttribute(std::string_view name, std::string_view value, std::string_view rule) {
   return Error(AwsError::kQueueInvalidAttributeValue, "Invalid value for the parameter ", name,
                ". Reason: \"", value, "\" ", rule, ".");
 }
@@ -33,11 +33,11 @@ absl::Status UnknownAttribute(std::string_view name) {
 absl::StatusOr<int64_t> ParseWholeNumber(std::string_view name, std::string_view value) {
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   if (value.empty() || !std::all_of(value.begin(), value.end(), is_digit)) {
-    return BadValue(name, value, "is not a whole number, written in digits only");
+    return BadAttribute(name, value, "is not a whole number, written in digits only");
   }
   int64_t number = 0;
   if (!absl::SimpleAtoi(ToAbsl(value), &number)) {
-    return BadValue(name, value, "is larger than any number allowed here");
+    return BadAttribute(name, value, "is larger than any number allowed here");
   }
   return number;
 }
@@ -50,7 +50,7 @@ absl::StatusOr<absl::Duration> ParseSeconds(std::string_view name, std::string_v
 absl::StatusOr<bool> ParseBoolean(std::string_view name, std::string_view value) {
   if (value == "true") return true;
   if (value == "false") return false;
-  return BadValue(name, value, "is neither \"true\" nor \"false\"");
+  return BadAttribute(name, value, "is neither \"true\" nor \"false\"");
 }
 
 // Rounded up: a queue set to less than a second by its options does not show none.
@@ -114,7 +114,7 @@ std::optional<std::string> ShowSize(const QueueOptions& options) {
 
 absl::Status SetScope(std::string_view name, std::string_view value, QueueOptions* options) {
   if (value != "queue" && value != "messageGroup") {
-    return BadValue(name, value, "is neither \"queue\" nor \"messageGroup\"");
+    return BadAttribute(name, value, "is neither \"queue\" nor \"messageGroup\"");
   }
   options->deduplication_scope =
       value == "queue" ? DeduplicationScope::kQueue : DeduplicationScope::kMessageGroup;
@@ -126,7 +126,7 @@ std::optional<std::string> ShowScope(const QueueOptions& options) {
 
 absl::Status SetThroughput(std::string_view name, std::string_view value, QueueOptions* options) {
   if (value != "perQueue" && value != "perMessageGroupId") {
-    return BadValue(name, value, "is neither \"perQueue\" nor \"perMessageGroupId\"");
+    return BadAttribute(name, value, "is neither \"perQueue\" nor \"perMessageGroupId\"");
   }
   options->fifo_throughput_limit = value == "perQueue" ? FifoThroughputLimit::kPerQueue
                                                        : FifoThroughputLimit::kPerMessageGroupId;

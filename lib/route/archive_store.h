@@ -47,6 +47,11 @@
 
 namespace banyan::inline v0_1::internal {
 
+// A receiver that is slower than a replay must not be flooded, and one that does not answer must not
+// hold up the others: above so many pending deliveries, a replay pauses before it goes on.
+inline constexpr int64_t kReplayPendingMany = 1'000;
+inline constexpr int64_t kReplayPauseNs = 100'000'000;
+
 class ArchiveStore {
  public:
   // Before the entry of this key; `{t, 0}` is before all of time t.

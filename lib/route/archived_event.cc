@@ -11,9 +11,9 @@ namespace banyan::inline v0_1::internal {
 
 namespace {
 
-constexpr std::string_view kTime = "\"time\":\"";
-constexpr std::string_view kRegion = "\",\"region\":\"";
-constexpr std::string_view kReplayName = ",\"replay-name\":";
+constexpr std::string_view kTimeMember = "\"time\":\"";
+constexpr std::string_view kRegionMember = "\",\"region\":\"";
+constexpr std::string_view kReplayNameMember = ",\"replay-name\":";
 
 // "2026-01-31T23:59:59Z", as event.cc writes it.
 constexpr size_t kTimeSize = 20;
@@ -38,17 +38,18 @@ constexpr std::string_view kAlike =
 
 EventHead ReadEventHead(std::string_view json) {
   // A quote within a string is escaped, so the first hit is the member: all before it are strings.
-  const size_t time = json.find(kTime);
-  BANYAN_CHECK(time != std::string_view::npos && time + kTime.size() + kTimeSize < json.size(),
-               "an event has a time");
-  const size_t time_value = time + kTime.size();
+  const size_t time = json.find(kTimeMember);
+  BANYAN_CHECK(
+      time != std::string_view::npos && time + kTimeMember.size() + kTimeSize < json.size(),
+      "an event has a time");
+  const size_t time_value = time + kTimeMember.size();
   size_t at = time_value + kTimeSize;
-  BANYAN_CHECK(json.substr(at).starts_with(kRegion), "region follows time");
-  at += kRegion.size();
+  BANYAN_CHECK(json.substr(at).starts_with(kRegionMember), "region follows time");
+  at += kRegionMember.size();
   while (json[at] != '"') at += json[at] == '\\' ? 2 : 1;
   ++at;
   return {.unix_seconds = UnixSeconds(json.substr(time_value, kTimeSize)),
-          .has_replay_name = json.substr(at).starts_with(kReplayName),
+          .has_replay_name = json.substr(at).starts_with(kReplayNameMember),
           .replay_name_place = at};
 }
 
@@ -61,7 +62,7 @@ MessageRef MakeReplayed(const Message& archived, std::string_view name, const In
   const std::string_view json = archived.body.view();
   const size_t place = ReadEventHead(json).replay_name_place;
   const std::string text =
-      StrCat(json.substr(0, place), kReplayName, "\"", name, "\"", json.substr(place));
+      StrCat(json.substr(0, place), kReplayNameMember, "\"", name, "\"", json.substr(place));
   return MakeMessage({.id = archived.id,
                       .event_id = archived.event_id,
                       .accepted = now,

@@ -11,11 +11,6 @@ namespace {
 
 constexpr int64_t kDescriptionMax = 512;
 
-bool IsNameCharacter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-         c == '-' || c == '_';
-}
-
 }  // namespace
 
 absl::Status ValidateBusName(std::string_view name, std::string_view field, int64_t max) {

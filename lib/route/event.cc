@@ -59,7 +59,7 @@ struct Envelope {
   }
 };
 
-std::string TimeText(absl::Time time) {
+std::string QuotedTime(absl::Time time) {
   return absl::FormatTime("\"%Y-%m-%dT%H:%M:%SZ\"", time, absl::UTCTimeZone());
 }
 
@@ -84,11 +84,6 @@ absl::Status CheckUtf8(std::string_view parameter, std::string_view field, std::
 
 absl::Status MalformedDetail(std::string_view reason) {
   return Error(AwsError::kBusMalformedDetail, "Detail is malformed. Reason: ", reason, ".");
-}
-
-std::string AtPosition(std::string_view reason, std::string_view text, size_t offset) {
-  const TextPosition position = PositionAt(text, offset);
-  return StrCat(reason, " at line ", position.line, ", column ", position.column);
 }
 
 // Where the value of an object's member begins; members count from 0. `json` is an object and has
@@ -273,7 +268,7 @@ absl::StatusOr<Event> MakeEvent(const EventEntry& entry, Id id, absl::Time now,
   AppendJsonString(&members[kDetailType], entry.detail_type);
   AppendJsonString(&members[kSource], entry.source);
   members[kAccount] = StrCat("\"", env.account, "\"");
-  members[kTime] = TimeText(time);
+  members[kTime] = QuotedTime(time);
   members[kRegion] = StrCat("\"", env.region, "\"");
   members[kResources] = "[";
   for (const std::string& resource : entry.resources) {
@@ -343,7 +338,7 @@ absl::StatusOr<Event> ReadEvent(std::string_view event_json, Id new_id, absl::Ti
   if (source.empty()) return MissingArgument("Source");
   if (members[kDetailType].size() <= 2) return MissingArgument("DetailType");
   if (members[kDetail].empty()) return MissingArgument("Detail");
-  members[kTime] = TimeText(time);
+  members[kTime] = QuotedTime(time);
   if (members[kVersion].empty()) members[kVersion] = "\"0\"";
   if (members[kId].size() <= 2) members[kId] = StrCat("\"", id.ToString(), "\"");
   if (members[kAccount].empty()) members[kAccount] = StrCat("\"", env.account, "\"");

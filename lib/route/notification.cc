@@ -9,7 +9,7 @@ namespace banyan::inline v0_1::internal {
 
 namespace {
 
-void AppendMember(std::string* out, std::string_view key, std::string_view value) {
+void AppendMemberLine(std::string* out, std::string_view key, std::string_view value) {
   StrAppend(out, out->size() == 1 ? "\n  \"" : ",\n  \"", key, "\" : ");
   AppendJsonString(out, value);
 }
@@ -33,9 +33,9 @@ void AppendAttributes(std::string* out, const Attributes& attributes) {
 
 void AppendSignature(std::string* out, const Signing& signing, int version,
                      std::string_view signature) {
-  AppendMember(out, "SignatureVersion", version == 2 ? "2" : "1");
-  AppendMember(out, "Signature", signature);
-  AppendMember(out, "SigningCertURL", signing.certificate_url);
+  AppendMemberLine(out, "SignatureVersion", version == 2 ? "2" : "1");
+  AppendMemberLine(out, "Signature", signature);
+  AppendMemberLine(out, "SigningCertURL", signing.certificate_url);
 }
 
 }  // namespace
@@ -63,17 +63,17 @@ std::string Notification::Render(const Message& message, std::string_view body, 
                                  std::string_view signature) const {
   std::string text = "{";
   text.reserve(body.size() + message.attributes.bytes() + signature.size() + 512);
-  AppendMember(&text, "Type", "Notification");
-  AppendMember(&text, "MessageId", message.id.ToString());
+  AppendMemberLine(&text, "Type", "Notification");
+  AppendMemberLine(&text, "MessageId", message.id.ToString());
   if (of_ == Of::kFifoTopic) {
-    AppendMember(&text, "SequenceNumber", StrCat(message.sequence_number()));
+    AppendMemberLine(&text, "SequenceNumber", StrCat(message.sequence_number()));
   }
-  AppendMember(&text, "TopicArn", topic_arn_);
-  if (!message.subject().empty()) AppendMember(&text, "Subject", message.subject());
-  AppendMember(&text, "Message", body);
-  AppendMember(&text, "Timestamp", Timestamp(message));
+  AppendMemberLine(&text, "TopicArn", topic_arn_);
+  if (!message.subject().empty()) AppendMemberLine(&text, "Subject", message.subject());
+  AppendMemberLine(&text, "Message", body);
+  AppendMemberLine(&text, "Timestamp", Timestamp(message));
   if (of_ == Of::kStandardTopic) AppendSignature(&text, signing_, version, signature);
-  AppendMember(&text, "UnsubscribeURL", unsubscribe_url_);
+  AppendMemberLine(&text, "UnsubscribeURL", unsubscribe_url_);
   if (!message.attributes.empty()) AppendAttributes(&text, message.attributes);
   text.append("\n}");
   return text;
@@ -90,13 +90,13 @@ Payload HandshakeNotice::Body(const Message& message) const {
                            "\nToken\n", token_, "\nTopicArn\n", topic_arn_, "\nType\n", type, "\n"),
                     version);
   std::string text = "{";
-  AppendMember(&text, "Type", type);
-  AppendMember(&text, "MessageId", id);
-  AppendMember(&text, "Token", token_);
-  AppendMember(&text, "TopicArn", topic_arn_);
-  AppendMember(&text, "Message", message.body.view());
-  AppendMember(&text, "SubscribeURL", subscribe_url_);
-  AppendMember(&text, "Timestamp", timestamp);
+  AppendMemberLine(&text, "Type", type);
+  AppendMemberLine(&text, "MessageId", id);
+  AppendMemberLine(&text, "Token", token_);
+  AppendMemberLine(&text, "TopicArn", topic_arn_);
+  AppendMemberLine(&text, "Message", message.body.view());
+  AppendMemberLine(&text, "SubscribeURL", subscribe_url_);
+  AppendMemberLine(&text, "Timestamp", timestamp);
   AppendSignature(&text, signing_, version, signature);
   text.append("\n}");
   return Payload(text);

@@ -14,12 +14,6 @@ namespace banyan::inline v0_1::internal {
 
 namespace {
 
-// A target that is slower than a replay must not be flooded, and one that does not answer must not
-// hold up the others: while more than so many deliveries of the bus are pending, there is a pause
-// before each slice.
-constexpr int64_t kPendingMany = 1'000;
-constexpr int64_t kPauseNs = 100'000'000;
-
 // Fractions dropped; the infinite ones become the ends of the range.
 int64_t WholeSeconds(absl::Time time) { return absl::ToUnixSeconds(time); }
 
@@ -111,7 +105,7 @@ void ReplayCore::RunSlice() {
   if (bus == nullptr || !bus->PutAgain(events, plan_)) {
     return Fail(StrCat("Event bus ", bus_name_, " does not exist."));
   }
-  const int64_t pause_ns = bus->PendingDeliveries() > kPendingMany ? kPauseNs : 0;
+  const int64_t pause_ns = bus->PendingDeliveries() > kReplayPendingMany ? kReplayPauseNs : 0;
 
   MutexLock lock(&mu_);
   if (!events.empty()) {

@@ -61,7 +61,7 @@ MessageRef WithBody(const Message& message, Payload body, Attributes attributes)
 }
 
 // What the target's service calls the refusal.
-std::string ErrorCode(const absl::Status& refusal) {
+std::string RefusalCode(const absl::Status& refusal) {
   if (const AwsErrorRow* row = FindAwsError(refusal)) return std::string(row->code);
   return absl::StatusCodeToString(refusal.code());
 }
@@ -100,7 +100,7 @@ std::string ScheduledEvent(const Id& id, std::string_view source, std::string_vi
 Delivery MakeScheduleDeadLetter(const Delivery& delivery, const GivenUp& why,
                                 std::string_view target_arn) {
   const Invocation& invocation = InvocationOf(delivery);
-  Attributes attributes = {{"ERROR_CODE", ErrorCode(why.last_refusal)},
+  Attributes attributes = {{"ERROR_CODE", RefusalCode(why.last_refusal)},
                            {"ERROR_MESSAGE", DeadLetterErrorMessage(why.last_refusal)},
                            {"EXECUTION_ID", invocation.execution_id()},
                            {"RETRY_ATTEMPTS", absl::StrCat(why.retries)},

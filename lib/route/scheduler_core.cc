@@ -24,14 +24,9 @@ namespace banyan::inline v0_1::internal {
 
 namespace {
 
-constexpr int64_t kDescriptionMax = 512;
+constexpr int64_t kScheduleDescriptionMax = 512;
 constexpr int64_t kWindowMinutesMax = 1'440;
 constexpr absl::Duration kStartBackMax = absl::Minutes(5);
-
-bool IsNameCharacter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-         c == '-' || c == '_';
-}
 
 template <typename... T>
 absl::Status Invalid(const T&... parts) {
@@ -163,9 +158,9 @@ absl::StatusOr<SchedulerCore::Checked> SchedulerCore::Check(std::string_view nam
                                                             const ScheduleOptions& options,
                                                             absl::Time now) const {
   BANYAN_RETURN_IF_ERROR(ValidateName(name, env_->limits));
-  if (static_cast<int64_t>(options.description.size()) > kDescriptionMax) {
+  if (static_cast<int64_t>(options.description.size()) > kScheduleDescriptionMax) {
     return Constraint("description", options.description, "have length less than or equal to ",
-                      kDescriptionMax);
+                      kScheduleDescriptionMax);
   }
   std::string reason;
   std::optional<ScheduleExpression> expression =

@@ -12,11 +12,6 @@ namespace banyan::inline v0_1::internal {
 
 namespace {
 
-// A subscription that does not keep up must not be flooded: above so many of its deliveries that
-// are pending, a replay waits.
-constexpr int64_t kPendingMany = 1'000;
-constexpr int64_t kPauseNs = 100'000'000;
-
 bool IsInWindow(const Message& message, const ReplayPolicy& policy) {
   const absl::Time time = message.accepted.time();
   return time >= policy.starting_point &&
@@ -228,13 +223,13 @@ void TopicArchive::RunSlice(uint64_t serial, uint64_t run) {
     replay->began = true;
   }
   bool more = true;
-  const bool must_wait = audience->Pending(serial) > kPendingMany ||
+  const bool must_wait = audience->Pending(serial) > kReplayPendingMany ||
                          !audience->InLine([&] { more = ShowSlice(serial, run, *audience); });
   if (!more) return;
   MutexLock lock(&mu_);
   Replay* const replay = Find(serial, run);
   if (replay == nullptr || replay->caught_up) return;
-  Post(serial, *replay, AddClamped(env_->runtime.Read().uptime_ns, must_wait ? kPauseNs : 0));
+  Post(serial, *replay, AddClamped(env_->runtime.Read().uptime_ns, must_wait ? kReplayPauseNs : 0));
 }
 
 bool TopicArchive::ShowSlice(uint64_t serial, uint64_t run, Audience& audience) {

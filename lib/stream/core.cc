@@ -13,10 +13,6 @@
 
 namespace banyan::inline v0_1::internal {
 
-namespace {
-constexpr int64_t kNsPerMs = 1'000'000;
-}  // namespace
-
 std::shared_ptr<StreamCore> StreamCore::Create(std::shared_ptr<Environment> env, std::string name,
                                                StreamOptions options) {
   std::shared_ptr<StreamCore> core(new StreamCore(std::move(env), std::move(name), options));
@@ -132,7 +128,7 @@ absl::StatusOr<StreamMetrics> StreamCore::Metrics() {
     Trim(shard.log(), now);
     const ShardLog::Books books = shard.log().GetBooks();
     metrics.incoming_records += static_cast<int64_t>(books.tip);
-    metrics.incoming_bytes += shard.meter().bytes_put();
+    metrics.incoming_bytes += books.bytes_put;
     metrics.write_provisioned_throughput_exceeded += shard.meter().writes_exceeded();
     metrics.read_provisioned_throughput_exceeded += shard.meter().reads_exceeded();
     metrics.records_resting += static_cast<int64_t>(books.tip - books.horizon);

@@ -171,7 +171,6 @@ absl::StatusOr<PutResult> StreamCore::Store(const PutRequest& request, absl::uin
                                                 : AppendJournalled(log, record, now, &position);
     switch (outcome) {
       case ShardLog::AppendOutcome::kStored:
-        shard.meter().CountPut(BytesOf(request));
         if (log.TakeWatch()) WakeReaders(static_cast<size_t>(shard.index()));
         return PutResult{.shard_id = {shard.index()},
                          .sequence = log.identity().Sequence(position, now.unix_ns)};

@@ -14,8 +14,6 @@ namespace banyan::inline v0_1::internal {
 
 namespace {
 
-constexpr int64_t kNsPerMs = 1'000'000;
-
 // As AWS writes the times of an expired iterator.
 std::string DateText(int64_t unix_ns) {
   return absl::FormatTime("%a %b %d %H:%M:%S UTC %Y", absl::FromUnixNanos(unix_ns),

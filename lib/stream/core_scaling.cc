@@ -75,8 +75,8 @@ std::vector<OnDemandScaler::Load> StreamCore::TakeLoads() {
   std::vector<OnDemandScaler::Load> loads;
   std::map<int64_t, std::pair<int64_t, int64_t>> now;
   for (const Shard* shard : shards_.Open()) {
-    const std::pair<int64_t, int64_t> total = {shard->meter().bytes_put(),
-                                               static_cast<int64_t>(shard->log().GetBooks().tip)};
+    const ShardLog::Books books = shard->log().GetBooks();
+    const std::pair<int64_t, int64_t> total = {books.bytes_put, static_cast<int64_t>(books.tip)};
     const auto found = scaling_->before.find(shard->index());
     const auto before =
         found == scaling_->before.end() ? std::pair<int64_t, int64_t>() : found->second;

@@ -33,6 +33,11 @@ constexpr uint32_t RecordsClaimed(uint64_t tail) {
   return static_cast<uint32_t>((tail & ~kClosed) >> 32);
 }
 constexpr uint32_t BytesClaimed(uint64_t tail) { return static_cast<uint32_t>(tail); }
+// Without the headers.
+constexpr int64_t ContentClaimed(uint64_t tail) {
+  return int64_t{BytesClaimed(tail)} -
+         int64_t{RecordsClaimed(tail)} * static_cast<int64_t>(sizeof(RecordHeader));
+}
 
 bool Fits(const Segment& segment, uint64_t tail, size_t need) {
   return !IsClosed(tail) && RecordsClaimed(tail) < segment.slots_max &&
@@ -155,6 +160,9 @@ ShardLog::AppendOutcome ShardLog::Append(const NewRecord& record, Instant now, u
         // Claimed. L3 keeps the segment until the slot is published.
         const uint32_t offset = BytesClaimed(tail);
         const uint32_t slot = RecordsClaimed(tail);
+        if (const size_t aside = header.event_id_bytes() + header.trace_bytes(); aside != 0) {
+          bytes_aside_.fetch_add(static_cast<int64_t>(aside), std::memory_order_relaxed);
+        }
         *position = segment->base + slot;
         char* to = segment->bytes + offset;
         std::memcpy(to, &header, sizeof(header));
@@ -200,8 +208,9 @@ ShardLog::AppendOutcome ShardLog::Turnover(const Segment* full, size_t need,
   uint64_t base = 0;
   if (old != nullptr) {
     // L1: after this no claim succeeds there, and the count is final.
-    // order: close
-    base = old->base + RecordsClaimed(old->tail.fetch_or(kClosed, std::memory_order_acq_rel));
+    const uint64_t tail = old->tail.fetch_or(kClosed, std::memory_order_acq_rel);  // order: close
+    base = old->base + RecordsClaimed(tail);
+    content_closed_ += ContentClaimed(tail);
   }
   // L4: nobody holds it, so these writes are seen by nobody before the two release stores.
   const uint32_t used = RecordsClaimed(fresh->tail.load(std::memory_order_relaxed));
@@ -350,8 +359,9 @@ void ShardLog::SealLocked() {
   if (sealed_tip_.load(std::memory_order_relaxed) != kNotSealed) return;
   uint64_t tip = 0;
   if (Segment* const last = current_.load(std::memory_order_relaxed); last != nullptr) {
-    // order: close
-    tip = last->base + RecordsClaimed(last->tail.fetch_or(kClosed, std::memory_order_acq_rel));
+    const uint64_t tail = last->tail.fetch_or(kClosed, std::memory_order_acq_rel);  // order: close
+    tip = last->base + RecordsClaimed(tail);
+    content_closed_ += ContentClaimed(tail);
     current_.store(nullptr, std::memory_order_release);  // order: clear current
   }
   // order: seal
@@ -515,9 +525,11 @@ ShardLog::Books ShardLog::GetBooks() const {
   books.sealed = books.tip != kNotSealed;
   if (!books.sealed) books.tip = 0;
   if (const Segment* last = current_.load(std::memory_order_relaxed); last != nullptr) {
-    // order: tail under mu_
-    books.tip = last->base + RecordsClaimed(last->tail.load(std::memory_order_acquire));
+    const uint64_t tail = last->tail.load(std::memory_order_acquire);  // order: tail under mu_
+    books.tip = last->base + RecordsClaimed(tail);
+    books.bytes_put = ContentClaimed(tail);
   }
+  books.bytes_put += content_closed_ - bytes_aside_.load(std::memory_order_relaxed);
   books.trimmed_early = trimmed_early_;
   books.bytes_held = bytes_held_;
 

@@ -242,9 +242,10 @@ class ShardLog {
   void Trim(int64_t now_uptime_ns) ABSL_LOCKS_EXCLUDED(mu_);
 
   struct Books {
-    uint64_t horizon = 0;  // first readable position
-    uint64_t tip = 0;      // one past the last claimed
-    bool sealed = false;   // L8
+    uint64_t horizon = 0;   // first readable position
+    uint64_t tip = 0;       // one past the last claimed
+    bool sealed = false;    // L8
+    int64_t bytes_put = 0;  // keys and data of all records there ever were
     int64_t trimmed_early = 0;
     int64_t bytes_held = 0;
     int64_t bytes_pinned = 0;
@@ -316,6 +317,8 @@ class ShardLog {
   uint32_t capacity_next_ ABSL_GUARDED_BY(mu_);
   int64_t bytes_held_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t trimmed_early_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t content_closed_ ABSL_GUARDED_BY(mu_) = 0;  // bytes in closed segments but their headers
+  std::atomic<int64_t> bytes_aside_{0};              // of the content: event ids, trace headers
   OnTrimmed on_trimmed_ ABSL_GUARDED_BY(mu_);
 };
 

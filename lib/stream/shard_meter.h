@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// lib/stream/shard_meter.h -- floor 3, the stream room: what goes through one shard, and whether it
-// is more than a shard of Kinesis takes.
+// lib/stream/shard_meter.h -- floor 3, the stream room: whether more goes through one shard than
+// a shard of Kinesis takes.
 //
 // A bucket holds what may go through now: it is filled at the limit's rate, up to one second's
 // worth, and whoever finds anything in it may take all he needs, if that leaves a debt. So a
 // record larger than a second's bytes goes through (and then nothing for as long as it owes), and a
 // read of 10 MiB at 2 MiB a second keeps others waiting for five, as on AWS.
 //
-// Threads   Any. Counting is one atomic addition; buckets have a lock, that of their shard alone, and
-//           nobody takes it while limits are off.
+// Threads   Any. Buckets have a lock, that of their shard alone, and nobody takes it while limits are
+//           off.
 #ifndef BANYAN_LIB_STREAM_SHARD_METER_H_
 #define BANYAN_LIB_STREAM_SHARD_METER_H_
 
@@ -84,13 +84,10 @@ class ShardMeter {
     return may;
   }
 
-  void CountPut(int64_t bytes) { bytes_put_.fetch_add(bytes, std::memory_order_relaxed); }
-  int64_t bytes_put() const { return bytes_put_.load(std::memory_order_relaxed); }
   int64_t writes_exceeded() const { return writes_exceeded_.load(std::memory_order_relaxed); }
   int64_t reads_exceeded() const { return reads_exceeded_.load(std::memory_order_relaxed); }
 
  private:
-  std::atomic<int64_t> bytes_put_{0};
   std::atomic<int64_t> writes_exceeded_{0};
   std::atomic<int64_t> reads_exceeded_{0};
   Mutex mu_;

@@ -19,24 +19,11 @@ Shards::Shards(int64_t count, Instant now, const Limits::Stream& limits, MakeLog
   const ShardMap map(count);
   Routing routing;
   routing.reserve(map.size());
-  {
-    MutexLock lock(&mu_);
-    for (size_t i = 0; i < map.size(); ++i) {
-      routing.push_back({map.start(i), &Make({.range = map.range(i), .made = now})});
-    }
+  MutexLock lock(&mu_);
+  for (size_t i = 0; i < map.size(); ++i) {
+    routing.push_back({map.start(i), &Make({.range = map.range(i), .made = now})});
   }
-  routing_.store(new Routing(std::move(routing)), std::memory_order_seq_cst);
-}
-
-Shards::~Shards() { delete routing_.load(std::memory_order_relaxed); }
-
-Shard& Shards::Find(absl::uint128 key) const {
-  const Epochs<NoScratch>::Pin pin(epochs_);
-  const Routing& routing = *routing_.load(std::memory_order_seq_cst);  // epoch.h, E1
-  const auto after = std::upper_bound(
-      routing.begin(), routing.end(), key,
-      [](absl::uint128 wanted, const Route& route) { return wanted < route.start; });
-  return *(after - 1)->shard;
+  Publish(std::move(routing));
 }
 
 void Shards::AwaitReshard() const { MutexLock lock(&mu_); }
@@ -44,8 +31,8 @@ void Shards::AwaitReshard() const { MutexLock lock(&mu_); }
 std::vector<Shard*> Shards::Open() const {
   MutexLock lock(&mu_);
   std::vector<Shard*> open;
-  open.reserve(routing().size());
-  for (const Route& route : routing()) open.push_back(route.shard);
+  open.reserve(routing_.size());
+  for (const Route& route : routing_) open.push_back(route.shard);
   return open;
 }
 
@@ -61,8 +48,8 @@ Shard& Shards::Make(Shard::Origin origin) {
   return all_.Add(std::make_unique<Shard>(origin, make_log_(origin.index, second), limits_));
 }
 
-std::vector<Shards::Route> Shards::Replace(const std::vector<Shard*>& parents,
-                                           const std::vector<HashRange>& ranges, Instant now) {
+std::vector<Route> Shards::Replace(const std::vector<Shard*>& parents,
+                                   const std::vector<HashRange>& ranges, Instant now) {
   Shard::Ending ending = {.at = now, .children = {}};
   std::vector<Route> routes;
   for (const HashRange& range : ranges) {
@@ -81,34 +68,28 @@ std::vector<Shards::Route> Shards::Replace(const std::vector<Shard*>& parents,
 }
 
 Shards::Routing::const_iterator Shards::RouteOf(const Shard& shard) const {
-  return std::find_if(routing().begin(), routing().end(),
+  return std::find_if(routing_.begin(), routing_.end(),
                       [&shard](const Route& route) { return route.shard == &shard; });
 }
 
 void Shards::Publish(Routing routing) {
-  const Routing* const old =
-      routing_.exchange(new Routing(std::move(routing)), std::memory_order_seq_cst);
-  epochs_.Retire(
-      const_cast<Routing*>(old), [](void* gone) { delete static_cast<Routing*>(gone); },
-      old->size() * sizeof(Route));
-  std::vector<Retired> gone;
-  epochs_.Collect(&gone);
-  for (const Retired& retired : gone) retired.destroy(retired.object);
+  routing_ = std::move(routing);
+  table_.Set(routing_);
 }
 
 bool Shards::Split(Shard& shard, absl::uint128 second_start, Instant now) {
   MutexLock lock(&mu_);
   const auto route = RouteOf(shard);
   const HashRange& range = shard.range();
-  if (route == routing().end() || second_start <= range.start || second_start > range.end) {
+  if (route == routing_.cend() || second_start <= range.start || second_start > range.end) {
     return false;
   }
-  Routing next(routing().begin(), route);
+  Routing next(routing_.cbegin(), route);
   for (const Route& made :
        Replace({&shard}, {{range.start, second_start - 1}, {second_start, range.end}}, now)) {
     next.push_back(made);
   }
-  next.insert(next.end(), route + 1, routing().end());
+  next.insert(next.end(), route + 1, routing_.cend());
   Publish(std::move(next));
   return true;
 }
@@ -119,13 +100,13 @@ bool Shards::Merge(Shard& shard, Shard& adjacent, Instant now) {
   const Shard& low = in_order ? shard : adjacent;
   const Shard& high = in_order ? adjacent : shard;
   const auto route = RouteOf(low);
-  if (route == routing().end() || route + 1 == routing().end() || (route + 1)->shard != &high) {
+  if (route == routing_.cend() || route + 1 == routing_.cend() || (route + 1)->shard != &high) {
     return false;
   }
-  Routing next(routing().begin(), route);
+  Routing next(routing_.cbegin(), route);
   next.push_back(
       Replace({&shard, &adjacent}, {{low.range().start, high.range().end}}, now).front());
-  next.insert(next.end(), route + 2, routing().end());
+  next.insert(next.end(), route + 2, routing_.cend());
   Publish(std::move(next));
   return true;
 }
@@ -134,7 +115,7 @@ int64_t Shards::Rescale(int64_t count, Instant now) {
   MutexLock lock(&mu_);
   const ShardMap target(count);
   Routing pieces;
-  for (const Route& route : routing()) {
+  for (const Route& route : routing_) {
     // Cut at each bound that lies inside. A bound beside the range's own, where rounding has left
     // it, is met already.
     Route rest = route;

@@ -6,7 +6,7 @@
 //   all_       [0] [1] [2] [3] [4] ...            by index, for as long as the stream lives
 //               |   |   |   ^   ^
 //               |   |   +---+---+  2 was split: 3 and 4 are its children
-//   Routing    0 .... | ... 3 ... | ... 4 ...     the open ones, by where their ranges begin
+//   routing_   0 .... | ... 3 ... | ... 4 ...     the open ones, by where their ranges begin
 //
 // A shard is made open, takes records, and is closed when it is split or merged; what it holds can
 // be read until retention has ended it. Then it is expired, and listed no more.
@@ -20,7 +20,6 @@
 // R3  Shards are never destroyed before the stream, and say what they came from and became in
 //     members that do not change, or are written once before they can be seen (Ending, by release
 //     and acquire). Readers of shards take no lock.
-// R4  A routing that was replaced is destroyed when no writer can look at it (base/epoch.h).
 //
 // Threads   Find, Get, size: any, without a lock. The others lock.
 #ifndef BANYAN_LIB_STREAM_SHARDS_H_
@@ -39,7 +38,7 @@
 #include "banyan/mutex.h"
 #include "banyan/runtime.h"
 #include "base/append_list.h"
-#include "base/epoch.h"
+#include "stream/routing.h"
 #include "stream/shard_log.h"
 #include "stream/shard_map.h"
 #include "stream/shard_meter.h"
@@ -93,10 +92,9 @@ class Shards {
   Shards(int64_t count, Instant now, const Limits::Stream& limits, MakeLog make_log);
   Shards(const Shards&) = delete;
   Shards& operator=(const Shards&) = delete;
-  ~Shards();
 
   // The open shard whose range holds `key`. It may be closed when the caller gets there (R1).
-  Shard& Find(absl::uint128 key) const;
+  Shard& Find(absl::uint128 key) const { return table_.Find(key); }
   // Returns when no reshard is under way.
   void AwaitReshard() const ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -114,12 +112,7 @@ class Shards {
   int64_t Rescale(int64_t count, Instant now) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  struct Route {
-    absl::uint128 start;
-    Shard* shard;
-  };
-  using Routing = std::vector<Route>;  // by start; the first is 0
-  struct NoScratch {};
+  using Routing = std::vector<Route>;  // as RoutingTable::Set() takes them
 
   Shard& Make(Shard::Origin origin) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The routes that replace those of `parents`: their children over `ranges`.
@@ -127,16 +120,13 @@ class Shards {
                              const std::vector<HashRange>& ranges, Instant now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Publish(Routing routing) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  const Routing& routing() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return *routing_.load(std::memory_order_relaxed);
-  }
   Routing::const_iterator RouteOf(const Shard& shard) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Limits::Stream& limits_;
   MakeLog make_log_ ABSL_GUARDED_BY(mu_);
   AppendList<Shard> all_;
-  Epochs<NoScratch> epochs_;
-  std::atomic<const Routing*> routing_{nullptr};
+  RoutingTable table_;  // routing_, for Find()
+  Routing routing_ ABSL_GUARDED_BY(mu_);
   mutable Mutex mu_;
 };
 

@@ -14,7 +14,7 @@ namespace banyan::inline v0_1 {
 
 namespace {
 
-absl::Status NamesNoStream() {
+absl::Status RegistersWithNoStream() {
   return internal::Error(AwsError::kStreamResourceNotFound, "This handle names no stream.");
 }
 
@@ -27,13 +27,13 @@ absl::Status NamesNoConsumer() {
 // --- Stream --------------------------------------------------------------------------------------
 
 absl::StatusOr<StreamConsumer> Stream::RegisterConsumer(std::string_view name) const {
-  if (core_ == nullptr) return NamesNoStream();
+  if (core_ == nullptr) return RegistersWithNoStream();
   BANYAN_ASSIGN_OR_RETURN(auto consumer, core_->consumers().Register(name));
   return StreamConsumer(core_, std::move(consumer));
 }
 
 absl::StatusOr<StreamConsumer> Stream::FindConsumer(std::string_view name_or_arn) const {
-  if (core_ == nullptr) return NamesNoStream();
+  if (core_ == nullptr) return RegistersWithNoStream();
   BANYAN_ASSIGN_OR_RETURN(auto consumer, core_->consumers().Find(name_or_arn));
   return StreamConsumer(core_, std::move(consumer));
 }
@@ -45,12 +45,12 @@ absl::StatusOr<StreamConsumerDescription> Stream::DescribeConsumer(
 }
 
 absl::StatusOr<std::vector<StreamConsumerDescription>> Stream::ListConsumers() const {
-  if (core_ == nullptr) return NamesNoStream();
+  if (core_ == nullptr) return RegistersWithNoStream();
   return core_->consumers().List();
 }
 
 absl::Status Stream::DeregisterConsumer(std::string_view name_or_arn) const {
-  if (core_ == nullptr) return NamesNoStream();
+  if (core_ == nullptr) return RegistersWithNoStream();
   return core_->consumers().Deregister(name_or_arn);
 }
 

@@ -24,11 +24,6 @@ static_assert(kTraceHeaderBytesMax < RecordHeader::kHasEventId);
 constexpr int64_t kRecordBytesCeiling = int64_t{1} << 30;
 constexpr int64_t kShardBytesCeiling = int64_t{1} << 40;
 
-bool IsNameCharacter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         c == '.' || c == '-';
-}
-
 // Hours where the duration is whole hours, as AWS says it.
 std::string HoursText(absl::Duration d) {
   const int64_t hours = absl::ToInt64Hours(d);

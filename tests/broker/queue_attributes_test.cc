@@ -32,7 +32,7 @@ using Strings = std::map<std::string, std::string>;
 constexpr char kNameRule[] =
     "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length";
 
-std::string AwsCode(const absl::Status& status) {
+std::string AwsCodeOf(const absl::Status& status) {
   const AwsErrorRow* row = FindAwsError(status);
   return row == nullptr ? "(none)" : std::string(row->code);
 }
@@ -90,13 +90,14 @@ TEST_F(QueueAttributesTest, TheFirstAttributeThatDiffersIsNamed) {
   const absl::Status status =
       Create("jobs", {{"VisibilityTimeout", "61"}, {"DelaySeconds", "0"}}).status();
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kAlreadyExists));
-  EXPECT_EQ(AwsCode(status), "QueueAlreadyExists");
+  EXPECT_EQ(AwsCodeOf(status), "QueueAlreadyExists");
   EXPECT_EQ(status.message(),
             "A queue already exists with the same name and a different value for attribute "
             "VisibilityTimeout");
   // What is named was given, even if it says the default. A field of the options at its default was
   // not.
-  EXPECT_EQ(AwsCode(Create("jobs", {{"VisibilityTimeout", "30"}}).status()), "QueueAlreadyExists");
+  EXPECT_EQ(AwsCodeOf(Create("jobs", {{"VisibilityTimeout", "30"}}).status()),
+            "QueueAlreadyExists");
   EXPECT_THAT(broker_.CreateQueue("jobs", {.visibility_timeout = absl::Seconds(30)}),
               IsOkAndHolds(jobs));
   EXPECT_EQ(Get(jobs, "VisibilityTimeout"), "60");
@@ -105,7 +106,7 @@ TEST_F(QueueAttributesTest, TheFirstAttributeThatDiffersIsNamed) {
 TEST_F(QueueAttributesTest, WhatWasChangedSinceCounts) {
   Queue jobs = Create("jobs", {{"DelaySeconds", "5"}}).value();
   ASSERT_THAT(jobs.SetAttributes({{"DelaySeconds", "6"}}), IsOk());
-  EXPECT_EQ(AwsCode(Create("jobs", {{"DelaySeconds", "5"}}).status()), "QueueAlreadyExists");
+  EXPECT_EQ(AwsCodeOf(Create("jobs", {{"DelaySeconds", "5"}}).status()), "QueueAlreadyExists");
   EXPECT_THAT(Create("jobs", {{"DelaySeconds", "6"}}), IsOkAndHolds(jobs));
 }
 
@@ -116,24 +117,24 @@ TEST_F(QueueAttributesTest, TagsAreForANewQueueOnly) {
 }
 
 TEST_F(QueueAttributesTest, WhatIsBadMakesNoQueue) {
-  EXPECT_EQ(AwsCode(Create("jobs", {{"Colour", "red"}}).status()), "InvalidAttributeName");
-  EXPECT_EQ(AwsCode(Create("jobs", {{"DelaySeconds", "901"}}).status()), "InvalidAttributeValue");
-  EXPECT_EQ(AwsCode(Create("jobs", {{"RedrivePolicy", "{}"}}).status()), "InvalidParameterValue");
-  EXPECT_EQ(AwsCode(Create("jobs", {}, {{"", "v"}}).status()), "InvalidParameterValue");
-  EXPECT_EQ(AwsCode(Create("no good").status()), "InvalidParameterValue");
+  EXPECT_EQ(AwsCodeOf(Create("jobs", {{"Colour", "red"}}).status()), "InvalidAttributeName");
+  EXPECT_EQ(AwsCodeOf(Create("jobs", {{"DelaySeconds", "901"}}).status()), "InvalidAttributeValue");
+  EXPECT_EQ(AwsCodeOf(Create("jobs", {{"RedrivePolicy", "{}"}}).status()), "InvalidParameterValue");
+  EXPECT_EQ(AwsCodeOf(Create("jobs", {}, {{"", "v"}}).status()), "InvalidParameterValue");
+  EXPECT_EQ(AwsCodeOf(Create("no good").status()), "InvalidParameterValue");
   EXPECT_THAT(broker_.ListQueues(), IsEmpty());
   EXPECT_THAT(Create("jobs"), IsOk()) << "the name was not used up";
 }
 
 TEST_F(QueueAttributesTest, WhatIsBadIsBadAlsoWhereAQueueIs) {
   ASSERT_THAT(Create("jobs"), IsOk());
-  EXPECT_EQ(AwsCode(Create("jobs", {{"DelaySeconds", "-1"}}).status()), "InvalidAttributeValue");
+  EXPECT_EQ(AwsCodeOf(Create("jobs", {{"DelaySeconds", "-1"}}).status()), "InvalidAttributeValue");
 }
 
 TEST_F(QueueAttributesTest, ADeletedNameRestsWhoeverAsks) {
   ASSERT_THAT(Create("jobs"), IsOk());
   ASSERT_THAT(broker_.DeleteQueue("jobs"), IsOk());
-  EXPECT_EQ(AwsCode(Create("jobs").status()), "AWS.SimpleQueueService.QueueDeletedRecently");
+  EXPECT_EQ(AwsCodeOf(Create("jobs").status()), "AWS.SimpleQueueService.QueueDeletedRecently");
   runtime_.Advance(absl::Seconds(60));
   Queue jobs = Create("jobs", {{"DelaySeconds", "1"}}).value();
   EXPECT_EQ(Get(jobs, "DelaySeconds"), "1");
@@ -169,7 +170,7 @@ TEST_F(QueueAttributesTest, ManyAtOnceGetOneQueue) {
     if (std::to_string(i % 2) == delay) {
       EXPECT_THAT(result, IsOkAndHolds(jobs)) << i;
     } else {
-      EXPECT_EQ(AwsCode(result.status()), "QueueAlreadyExists") << i;
+      EXPECT_EQ(AwsCodeOf(result.status()), "QueueAlreadyExists") << i;
     }
   }
   const Strings tags = jobs.Tags().value();
@@ -194,7 +195,7 @@ TEST_F(QueueAttributesTest, SuffixAndFifoQueueGoTogether) {
         Create(std::string(76, 'q') + ".fifo", {{"FifoQueue", "true"}}).status(),
         broker_.CreateQueue("jobs.fifo").status(),
         broker_.CreateQueue("jobs", {.fifo = true}).status()}) {
-    EXPECT_EQ(AwsCode(status), "InvalidParameterValue");
+    EXPECT_EQ(AwsCodeOf(status), "InvalidParameterValue");
     EXPECT_THAT(std::string(status.message()), HasSubstr(kNameRule));
   }
   EXPECT_THAT(Create(std::string(75, 'q') + ".fifo", {{"FifoQueue", "true"}}), IsOk());
@@ -202,21 +203,21 @@ TEST_F(QueueAttributesTest, SuffixAndFifoQueueGoTogether) {
 
 TEST_F(QueueAttributesTest, AStandardQueueHasNoFifoAttributes) {
   const absl::Status status = Create("jobs", {{"FifoQueue", "false"}}).status();
-  EXPECT_EQ(AwsCode(status), "InvalidAttributeName");
+  EXPECT_EQ(AwsCodeOf(status), "InvalidAttributeName");
   EXPECT_EQ(status.message(), "Unknown Attribute FifoQueue.");
 }
 
 // Also a name alone: on AWS, too, such a queue cannot be opened without saying what it is.
 TEST_F(QueueAttributesTest, AFifoQueueIsOpenedAsOne) {
   ASSERT_THAT(Create("ledger.fifo", {{"FifoQueue", "true"}}), IsOk());
-  EXPECT_EQ(AwsCode(Create("ledger.fifo").status()), "InvalidParameterValue");
+  EXPECT_EQ(AwsCodeOf(Create("ledger.fifo").status()), "InvalidParameterValue");
   EXPECT_THAT(Create("ledger.fifo", {{"FifoQueue", "true"}}), IsOk());
 }
 
 TEST_F(QueueAttributesTest, AQueueStaysOfItsKind) {
   Queue ledger = Create("ledger.fifo", {{"FifoQueue", "true"}}).value();
   const absl::Status status = ledger.SetAttributes({{"FifoQueue", "false"}});
-  EXPECT_EQ(AwsCode(status), "InvalidAttributeValue");
+  EXPECT_EQ(AwsCodeOf(status), "InvalidAttributeValue");
   EXPECT_EQ(status.message(),
             "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not "
             "supported.");
@@ -240,7 +241,7 @@ TEST_F(QueueAttributesTest, SettingChangesWhatIsNamedAndTheTimeOfTheChange) {
 
 TEST_F(QueueAttributesTest, OneBadAttributeLeavesTheOthersUnset) {
   Queue jobs = Create("jobs").value();
-  EXPECT_EQ(AwsCode(jobs.SetAttributes({{"DelaySeconds", "5"}, {"VisibilityTimeout", "x"}})),
+  EXPECT_EQ(AwsCodeOf(jobs.SetAttributes({{"DelaySeconds", "5"}, {"VisibilityTimeout", "x"}})),
             "InvalidAttributeValue");
   EXPECT_EQ(Get(jobs, "DelaySeconds"), "0");
 }
@@ -277,7 +278,7 @@ TEST_F(QueueAttributesTest, ADeadLetterQueueIsOfTheSameKind) {
         Create("jobs.fifo", {{"FifoQueue", "true"}, {"RedrivePolicy", RedrivePolicyTo(dead)}})
             .status(),
         broker_.CreateQueue("jobs", {.redrive = RedrivePolicy{dead_fifo.arn(), 3}}).status()}) {
-    EXPECT_EQ(AwsCode(status), "InvalidParameterValue");
+    EXPECT_EQ(AwsCodeOf(status), "InvalidParameterValue");
     EXPECT_THAT(std::string(status.message()), HasSubstr(reason));
   }
   Queue jobs = Create("jobs", {{"RedrivePolicy", RedrivePolicyTo(dead)}}).value();
@@ -293,10 +294,11 @@ TEST_F(QueueAttributesTest, ADeadLetterQueueSaysWhoMayNameIt) {
   Queue dead =
       Create("dead", {{"RedriveAllowPolicy", R"({"redrivePermission":"denyAll"})"}}).value();
   const std::string policy = RedrivePolicyTo(dead);
-  EXPECT_EQ(AwsCode(Create("jobs", {{"RedrivePolicy", policy}}).status()), "InvalidParameterValue");
+  EXPECT_EQ(AwsCodeOf(Create("jobs", {{"RedrivePolicy", policy}}).status()),
+            "InvalidParameterValue");
   Queue jobs = Create("jobs").value();
-  EXPECT_EQ(AwsCode(jobs.SetAttributes({{"RedrivePolicy", policy}})), "InvalidParameterValue");
-  EXPECT_EQ(AwsCode(jobs.SetOptions({.redrive = RedrivePolicy{dead.arn(), 3}})),
+  EXPECT_EQ(AwsCodeOf(jobs.SetAttributes({{"RedrivePolicy", policy}})), "InvalidParameterValue");
+  EXPECT_EQ(AwsCodeOf(jobs.SetOptions({.redrive = RedrivePolicy{dead.arn(), 3}})),
             "InvalidParameterValue");
 
   ASSERT_THAT(dead.SetAttributes({{"RedriveAllowPolicy",
@@ -304,7 +306,7 @@ TEST_F(QueueAttributesTest, ADeadLetterQueueSaysWhoMayNameIt) {
                                        jobs.arn().ToString() + "\"]}"}}),
               IsOk());
   EXPECT_THAT(jobs.SetAttributes({{"RedrivePolicy", policy}}), IsOk());
-  EXPECT_EQ(AwsCode(Create("others", {{"RedrivePolicy", policy}}).status()),
+  EXPECT_EQ(AwsCodeOf(Create("others", {{"RedrivePolicy", policy}}).status()),
             "InvalidParameterValue");
 
   ASSERT_THAT(dead.SetAttributes({{"RedriveAllowPolicy", ""}}), IsOk());
@@ -350,7 +352,7 @@ TEST_F(QueueAttributesTest, SourcesOfADeadLetterQueueAreThoseThatNameItNow) {
   EXPECT_THAT(NamesOf(broker_.ListDeadLetterSourceQueues("plain").value()), IsEmpty());
 
   const absl::Status unknown = broker_.ListDeadLetterSourceQueues("unknown").status();
-  EXPECT_EQ(AwsCode(unknown), "AWS.SimpleQueueService.NonExistentQueue");
+  EXPECT_EQ(AwsCodeOf(unknown), "AWS.SimpleQueueService.NonExistentQueue");
   EXPECT_EQ(unknown.message(), "The specified queue does not exist.");
 }
 

@@ -21,13 +21,13 @@ using ::banyan::testing::IsOk;
 using ::banyan::testing::StatusIs;
 
 #if defined(BANYAN_SANITIZER)
-constexpr int kRounds = 5;
+constexpr int kStopRounds = 5;
 #else
-constexpr int kRounds = 20;
+constexpr int kStopRounds = 20;
 #endif
 
 TEST(StopThreadsTest, UnderLoadEveryAcceptedMessageIsHandledOrReportedAsResting) {
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < kStopRounds; ++round) {
     std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime({.threads = 3});
     Broker broker = Broker::Create(*runtime, {}).value();
     Topic topic = broker.CreateTopic("t").value();
@@ -64,7 +64,7 @@ TEST(StopThreadsTest, UnderLoadEveryAcceptedMessageIsHandledOrReportedAsResting)
 }
 
 TEST(StopThreadsTest, AfterTheDestructorNoHandlerRunsAndTheRuntimeMayGo) {
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < kStopRounds; ++round) {
     std::atomic<bool> gone{false};
     std::atomic<int> late{0};
     std::optional<Consumer> consumer;
@@ -192,7 +192,7 @@ TEST(StopThreadsTest, NothingIsLoggedOnceTheBrokerIsGone) {
     void Write(const LogRecord&) override { EXPECT_FALSE(gone); }
     std::atomic<bool> gone{false};
   };
-  for (int round = 0; round < 10 * kRounds; ++round) {
+  for (int round = 0; round < 10 * kStopRounds; ++round) {
     std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime({.threads = 2});
     CountingSink sink;
     std::optional<Broker> broker = Broker::Create(*runtime, {.log = &sink}).value();

@@ -30,7 +30,7 @@ using ::testing::Not;
 using testing::SimulatedRuntime;
 using ::testing::SizeIs;
 using testing::StatusIs;
-using Kind = StoryStep::Kind;
+using StepKind = StoryStep::Kind;
 
 class StoryTest : public ::testing::Test {
  protected:
@@ -42,8 +42,8 @@ class StoryTest : public ::testing::Test {
     }
     return steps;
   }
-  std::vector<Kind> KindsAt(const Id& event, const Arn& resource) const {
-    std::vector<Kind> kinds;
+  std::vector<StepKind> KindsAt(const Id& event, const Arn& resource) const {
+    std::vector<StepKind> kinds;
     for (const StoryStep& step : StepsAt(event, resource)) kinds.push_back(step.kind);
     return kinds;
   }
@@ -78,12 +78,12 @@ TEST_F(StoryTest, ATopicsFanOutWithAFunctionThatFailsUntilItIsADeadLetter) {
   ASSERT_THAT(received.Delete(), IsOk());
 
   EXPECT_THAT(KindsAt(id, orders.arn()),
-              ElementsAre(Kind::kAccepted, Kind::kMatched, Kind::kMatched));
+              ElementsAre(StepKind::kAccepted, StepKind::kMatched, StepKind::kMatched));
   EXPECT_THAT(KindsAt(id, billing.arn()),
-              ElementsAre(Kind::kArrived, Kind::kReceived, Kind::kSettled));
+              ElementsAre(StepKind::kArrived, StepKind::kReceived, StepKind::kSettled));
   EXPECT_THAT(KindsAt(id, audit.arn()),
-              ElementsAre(Kind::kFailed, Kind::kFailed, Kind::kDeadLettered));
-  EXPECT_THAT(KindsAt(id, dead.arn()), ElementsAre(Kind::kArrived));
+              ElementsAre(StepKind::kFailed, StepKind::kFailed, StepKind::kDeadLettered));
+  EXPECT_THAT(KindsAt(id, dead.arn()), ElementsAre(StepKind::kArrived));
 
   const std::vector<StoryStep> at_billing = StepsAt(id, billing.arn());
   EXPECT_EQ(at_billing[0].message_id, received.id());
@@ -147,16 +147,16 @@ TEST_F(StoryTest, ABusARuleATopicAQueueAndAConsumer) {
   runtime_.Advance(absl::Seconds(20));
   ASSERT_THAT(worker.Stop(absl::Seconds(1)), IsOk());
 
-  EXPECT_THAT(KindsAt(id, shop.arn()),
-              ElementsAre(Kind::kAccepted, Kind::kMatched, Kind::kMatched, Kind::kMatched));
+  EXPECT_THAT(KindsAt(id, shop.arn()), ElementsAre(StepKind::kAccepted, StepKind::kMatched,
+                                                   StepKind::kMatched, StepKind::kMatched));
   EXPECT_EQ(StepsAt(id, shop.arn())[1].through, rule.arn().ToString());
-  EXPECT_THAT(KindsAt(id, news.arn()), ElementsAre(Kind::kArrived, Kind::kMatched));
-  EXPECT_THAT(KindsAt(id, clicks.arn()), ElementsAre(Kind::kArrived));
+  EXPECT_THAT(KindsAt(id, news.arn()), ElementsAre(StepKind::kArrived, StepKind::kMatched));
+  EXPECT_THAT(KindsAt(id, clicks.arn()), ElementsAre(StepKind::kArrived));
   EXPECT_EQ(StepsAt(id, clicks.arn())[0].text, "shardId-000000000000, record 1");
-  EXPECT_THAT(KindsAt(id, audit.arn()), ElementsAre(Kind::kArrived, Kind::kUnmatched));
+  EXPECT_THAT(KindsAt(id, audit.arn()), ElementsAre(StepKind::kArrived, StepKind::kUnmatched));
   EXPECT_THAT(KindsAt(id, inbox.arn()),
-              ElementsAre(Kind::kArrived, Kind::kReceived, Kind::kFailed, Kind::kReturned,
-                          Kind::kReceived, Kind::kSettled));
+              ElementsAre(StepKind::kArrived, StepKind::kReceived, StepKind::kFailed,
+                          StepKind::kReturned, StepKind::kReceived, StepKind::kSettled));
   EXPECT_THAT(StepsAt(id, inbox.arn())[2].text, HasSubstr("not yet"));
   EXPECT_EQ(StepsAt(id, inbox.arn())[3].uptime, absl::Seconds(5));
   EXPECT_THAT(broker_.Story(id).value().ToString(),
@@ -178,13 +178,14 @@ TEST_F(StoryTest, AQueuesDeadLettersAreToldOverTheRedrive) {
   EXPECT_EQ(dead.Redrive().value(), 1);
   const Received again = One(jobs);
   ASSERT_THAT(again.MoveToDeadLetterQueue("never"), IsOk());
-  EXPECT_THAT(
-      KindsAt(id, jobs.arn()),
-      ElementsAre(Kind::kAccepted, Kind::kReceived, Kind::kReturned, Kind::kReceived,
-                  Kind::kDeadLettered, Kind::kArrived, Kind::kReceived, Kind::kDeadLettered));
+  EXPECT_THAT(KindsAt(id, jobs.arn()),
+              ElementsAre(StepKind::kAccepted, StepKind::kReceived, StepKind::kReturned,
+                          StepKind::kReceived, StepKind::kDeadLettered, StepKind::kArrived,
+                          StepKind::kReceived, StepKind::kDeadLettered));
   EXPECT_EQ(StepsAt(id, jobs.arn())[4].attempt, 2);
   EXPECT_EQ(StepsAt(id, jobs.arn())[7].text, "never");
-  EXPECT_THAT(KindsAt(id, dead.arn()), ElementsAre(Kind::kArrived, Kind::kMoved, Kind::kArrived));
+  EXPECT_THAT(KindsAt(id, dead.arn()),
+              ElementsAre(StepKind::kArrived, StepKind::kMoved, StepKind::kArrived));
   // The redriven message has another id. Either finds the story.
   EXPECT_NE(again.id(), id);
   EXPECT_EQ(broker_.Story(again.id()).value().event_id, id);
@@ -216,7 +217,7 @@ TEST_F(StoryTest, ADeadLettersWayBackIsToldAndThatItHasNone) {
   fails = false;
   EXPECT_EQ(dead.Redrive().value(), 1);
   runtime_.RunUntilIdle();
-  EXPECT_THAT(KindsAt(back, dead.arn()), ElementsAre(Kind::kArrived, Kind::kMoved));
+  EXPECT_THAT(KindsAt(back, dead.arn()), ElementsAre(StepKind::kArrived, StepKind::kMoved));
 
   fails = true;
   const Id stays = bus.Put(entry).value();
@@ -224,7 +225,7 @@ TEST_F(StoryTest, ADeadLettersWayBackIsToldAndThatItHasNone) {
   ASSERT_TRUE(rule.RemoveTargets(std::vector<std::string>{"t"}).ok());
   EXPECT_EQ(dead.Redrive().value(), 0);
   EXPECT_THAT(KindsAt(stays, dead.arn()),
-              ElementsAre(Kind::kArrived, Kind::kMoved, Kind::kArrived));
+              ElementsAre(StepKind::kArrived, StepKind::kMoved, StepKind::kArrived));
   EXPECT_EQ(StepsAt(stays, dead.arn()).back().text, "it could not go back");
 }
 
@@ -244,11 +245,13 @@ TEST_F(StoryTest, TheEndsOfAMessage) {
   runtime_.Advance(absl::Minutes(3));
 
   // Nobody has looked at the queue since.
-  EXPECT_THAT(KindsAt(expired, brief.arn()), ElementsAre(Kind::kAccepted, Kind::kExpired));
+  EXPECT_THAT(KindsAt(expired, brief.arn()), ElementsAre(StepKind::kAccepted, StepKind::kExpired));
   EXPECT_EQ(StepsAt(expired, brief.arn())[1].uptime, absl::Minutes(1));
-  EXPECT_THAT(KindsAt(displaced, full.arn()), ElementsAre(Kind::kAccepted, Kind::kDropped));
-  EXPECT_THAT(KindsAt(with_queue, lost.arn()), ElementsAre(Kind::kAccepted, Kind::kDropped));
-  EXPECT_THAT(KindsAt(purged_id, purged.arn()), ElementsAre(Kind::kAccepted, Kind::kSettled));
+  EXPECT_THAT(KindsAt(displaced, full.arn()), ElementsAre(StepKind::kAccepted, StepKind::kDropped));
+  EXPECT_THAT(KindsAt(with_queue, lost.arn()),
+              ElementsAre(StepKind::kAccepted, StepKind::kDropped));
+  EXPECT_THAT(KindsAt(purged_id, purged.arn()),
+              ElementsAre(StepKind::kAccepted, StepKind::kSettled));
 }
 
 TEST_F(StoryTest, WhatIsGivenUpWithoutADeadLetterQueueIsDropped) {
@@ -257,7 +260,7 @@ TEST_F(StoryTest, WhatIsGivenUpWithoutADeadLetterQueueIsDropped) {
   topic.Subscribe(gone).value();
   ASSERT_THAT(broker_.DeleteQueue("gone"), IsOk());
   const Id id = topic.Publish({.body = "m"}).value().message_id;
-  EXPECT_THAT(KindsAt(id, gone.arn()), ElementsAre(Kind::kFailed, Kind::kDropped));
+  EXPECT_THAT(KindsAt(id, gone.arn()), ElementsAre(StepKind::kFailed, StepKind::kDropped));
   EXPECT_THAT(broker_.Story(id).value().ToString(),
               HasSubstr("dropped after 1 attempt: NOT_FOUND: The specified queue does not exist."));
 }
@@ -276,9 +279,9 @@ TEST_F(StoryTest, AnInlineFunctionIsToldOnce) {
   const Id first = topic.Publish({.body = "m"}).value().message_id;
   runtime_.Advance(absl::Minutes(1));
   const Id second = topic.Publish({.body = "m"}).value().message_id;
-  EXPECT_THAT(KindsAt(first, function.arn()), ElementsAre(Kind::kFailed, Kind::kDelivered));
+  EXPECT_THAT(KindsAt(first, function.arn()), ElementsAre(StepKind::kFailed, StepKind::kDelivered));
   EXPECT_EQ(StepsAt(first, function.arn())[1].attempt, 2);
-  EXPECT_THAT(KindsAt(second, function.arn()), ElementsAre(Kind::kDelivered));
+  EXPECT_THAT(KindsAt(second, function.arn()), ElementsAre(StepKind::kDelivered));
 }
 
 TEST_F(StoryTest, RepeatsOfAFifoMessageBelongToTheFirst) {
@@ -288,7 +291,7 @@ TEST_F(StoryTest, RepeatsOfAFifoMessageBelongToTheFirst) {
   const Id id = topic.Publish(request).value().message_id;
   EXPECT_EQ(topic.Publish(request).value().message_id, id);
   EXPECT_THAT(KindsAt(id, topic.arn()),
-              ElementsAre(Kind::kAccepted, Kind::kUnmatched, Kind::kDuplicate));
+              ElementsAre(StepKind::kAccepted, StepKind::kUnmatched, StepKind::kDuplicate));
 }
 
 TEST_F(StoryTest, ArchivesReplaysAndSchedulesTell) {
@@ -305,10 +308,11 @@ TEST_F(StoryTest, ArchivesReplaysAndSchedulesTell) {
           {.archive = "keep", .start = runtime_.Now() - absl::Hours(1), .end = runtime_.Now()})
       .value();
   runtime_.Advance(absl::Minutes(1));
-  EXPECT_THAT(KindsAt(id, bus.arn()),
-              ::testing::UnorderedElementsAre(Kind::kAccepted, Kind::kArchived, Kind::kMatched,
-                                              Kind::kReplayed, Kind::kMatched));
-  EXPECT_THAT(KindsAt(id, inbox.arn()), ElementsAre(Kind::kArrived, Kind::kArrived));
+  EXPECT_THAT(
+      KindsAt(id, bus.arn()),
+      ::testing::UnorderedElementsAre(StepKind::kAccepted, StepKind::kArchived, StepKind::kMatched,
+                                      StepKind::kReplayed, StepKind::kMatched));
+  EXPECT_THAT(KindsAt(id, inbox.arn()), ElementsAre(StepKind::kArrived, StepKind::kArrived));
   EXPECT_THAT(broker_.Story(id).value().ToString(), HasSubstr("bus default: kept in archive keep"));
 
   const Queue tick = broker_.CreateQueue("tick").value();
@@ -323,7 +327,7 @@ TEST_F(StoryTest, ArchivesReplaysAndSchedulesTell) {
   for (const Received& received : ticks) {
     const EventStory story = broker_.Story(received.event_id()).value();
     roots.push_back(story.steps.at(0).resource);
-    EXPECT_EQ(story.steps.at(0).kind, Kind::kAccepted);
+    EXPECT_EQ(story.steps.at(0).kind, StepKind::kAccepted);
     EXPECT_THAT(story.steps.at(0).text, HasSubstr("fired for 2026-01-01T00:0"));
     EXPECT_THAT(story.steps.back().resource, tick.arn().ToString());
   }
@@ -344,10 +348,10 @@ TEST_F(StoryTest, AFifoTopicsArchiveAndReplayTell) {
           .Subscribe(inbox, {.replay_policy = ReplayPolicy{.starting_point = absl::InfinitePast()}})
           .value();
   runtime_.RunUntilIdle();
-  EXPECT_THAT(KindsAt(id, topic.arn()),
-              ElementsAre(Kind::kAccepted, Kind::kArchived, Kind::kUnmatched, Kind::kReplayed));
+  EXPECT_THAT(KindsAt(id, topic.arn()), ElementsAre(StepKind::kAccepted, StepKind::kArchived,
+                                                    StepKind::kUnmatched, StepKind::kReplayed));
   EXPECT_EQ(StepsAt(id, topic.arn())[3].through, late.arn().ToString());
-  EXPECT_THAT(KindsAt(id, inbox.arn()), ElementsAre(Kind::kArrived));
+  EXPECT_THAT(KindsAt(id, inbox.arn()), ElementsAre(StepKind::kArrived));
   EXPECT_THAT(broker_.Story(id).value().ToString(),
               HasSubstr(", goes to queue inbox\n  +0.000 s  queue inbox: arrived as message "));
 }
@@ -384,7 +388,7 @@ TEST_F(StoryTest, ALongStoryLosesItsMiddle) {
   const EventStory story = small.Story(id).value();
   EXPECT_THAT(story.steps, SizeIs(10));
   EXPECT_EQ(story.steps_left_out, 91);
-  EXPECT_EQ(story.steps.front().kind, Kind::kAccepted);
+  EXPECT_EQ(story.steps.front().kind, StepKind::kAccepted);
   EXPECT_EQ(story.steps.back().attempt, 50);
   EXPECT_THAT(story.ToString(), HasSubstr("(91 steps in the middle left out)\n"));
 }
@@ -451,14 +455,14 @@ TEST(StoryThreadsTest, StoriesAreWholeUnderThreads) {
   for (const std::vector<Id>& one : ids) {
     for (const Id& id : one) {
       const EventStory story = broker.Story(id).value();
-      const auto count = [&story](Kind kind) {
+      const auto count = [&story](StepKind kind) {
         return std::count_if(story.steps.begin(), story.steps.end(),
                              [kind](const StoryStep& step) { return step.kind == kind; });
       };
-      EXPECT_EQ(count(Kind::kAccepted), 1);
-      EXPECT_EQ(count(Kind::kMatched), 2);
-      EXPECT_EQ(count(Kind::kArrived), 2);
-      EXPECT_EQ(count(Kind::kReceived), count(Kind::kSettled));
+      EXPECT_EQ(count(StepKind::kAccepted), 1);
+      EXPECT_EQ(count(StepKind::kMatched), 2);
+      EXPECT_EQ(count(StepKind::kArrived), 2);
+      EXPECT_EQ(count(StepKind::kReceived), count(StepKind::kSettled));
     }
   }
   EXPECT_EQ(broker.StoriesKept().events, kThreads * kEach);

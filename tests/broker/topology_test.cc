@@ -30,7 +30,7 @@ using testing::StatusIs;
 using Finding = RouteFinding;
 using Severity = RouteFinding::Severity;
 
-constexpr std::string_view kAny = R"({"source": ["shop"]})";
+constexpr std::string_view kAnyPattern = R"({"source": ["shop"]})";
 
 class TopologyTest : public ::testing::Test {
  protected:
@@ -52,7 +52,7 @@ class TopologyTest : public ::testing::Test {
     return broker_.CreateQueue(name, options).value();
   }
   Rule PutRule(const EventBus& bus, std::string_view name, std::vector<Target> targets,
-               std::string_view pattern = kAny) {
+               std::string_view pattern = kAnyPattern) {
     return bus.PutRule(name, {.pattern = std::string(pattern), .targets = std::move(targets)})
         .value();
   }
@@ -232,7 +232,8 @@ TEST_F(TopologyTest, RulesThatDoNothing) {
   const Rule works = PutRule(bus_, "works", {inbox});
   const Rule idle = PutRule(bus_, "idle", {});
   const Rule off =
-      bus_.PutRule("off", {.pattern = std::string(kAny), .targets = {inbox}, .enabled = false})
+      bus_.PutRule("off",
+                   {.pattern = std::string(kAnyPattern), .targets = {inbox}, .enabled = false})
           .value();
   EXPECT_TRUE(Has(Finding::Kind::kRuleWithoutTargets, idle.arn()));
   EXPECT_TRUE(Has(Finding::Kind::kRuleDisabled, off.arn()));

@@ -13,7 +13,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-std::string Refusal(std::string_view text) {
+std::string ExpressionRefusal(std::string_view text) {
   std::string reason;
   return ParseScheduleExpression(text, &reason).has_value() ? "accepted" : reason;
 }
@@ -72,9 +72,9 @@ TEST(ExpressionTest, RatesThatTheServiceRefuses) {
                            "",
                            "5 minutes",
                            "rate"}) {
-    EXPECT_NE(Refusal(text), "accepted") << text;
+    EXPECT_NE(ExpressionRefusal(text), "accepted") << text;
   }
-  EXPECT_THAT(Refusal("rate(10 minute)"), HasSubstr("10 are more than one"));
+  EXPECT_THAT(ExpressionRefusal("rate(10 minute)"), HasSubstr("10 are more than one"));
 }
 
 TEST(ExpressionTest, B39_ATimeIsWrittenInOneWay) {
@@ -88,17 +88,18 @@ TEST(ExpressionTest, B39_ATimeIsWrittenInOneWay) {
         "at(2026-01-01 00:00:00)", "at(2026-01-01T00:00)", "at(2026-01-01T00:00:00Z)",
         "at(2026-1-1T00:00:00)", "at(1969-12-31T23:59:59)", "at(2200-01-01T00:00:00)",
         "at(-026-01-01T00:00:00)", "at()", "AT(2026-01-01T00:00:00)", "at(31-12-2026T00:00:00)"}) {
-    EXPECT_NE(Refusal(text), "accepted") << text;
+    EXPECT_NE(ExpressionRefusal(text), "accepted") << text;
   }
-  EXPECT_EQ(Refusal("at(2026-02-29T00:00:00)"), "there is no 2026-02-29T00:00:00 in the calendar");
+  EXPECT_EQ(ExpressionRefusal("at(2026-02-29T00:00:00)"),
+            "there is no 2026-02-29T00:00:00 in the calendar");
 }
 
 TEST(ExpressionTest, CronStandsInItsBrackets) {
-  EXPECT_EQ(Refusal("cron(0 12 * * ? *)"), "accepted");
-  EXPECT_NE(Refusal("cron(0 12 * * ? *"), "accepted");
-  EXPECT_NE(Refusal("cron 0 12 * * ? *"), "accepted");
-  EXPECT_NE(Refusal("CRON(0 12 * * ? *)"), "accepted");
-  EXPECT_EQ(Refusal("cron(71 8 1 * ? *)"), "minutes has 71, which is not within 0 to 59");
+  EXPECT_EQ(ExpressionRefusal("cron(0 12 * * ? *)"), "accepted");
+  EXPECT_NE(ExpressionRefusal("cron(0 12 * * ? *"), "accepted");
+  EXPECT_NE(ExpressionRefusal("cron 0 12 * * ? *"), "accepted");
+  EXPECT_NE(ExpressionRefusal("CRON(0 12 * * ? *)"), "accepted");
+  EXPECT_EQ(ExpressionRefusal("cron(71 8 1 * ? *)"), "minutes has 71, which is not within 0 to 59");
 }
 
 TEST(ExpressionTest, B42_ZonesHaveIanaNames) {

@@ -18,9 +18,9 @@ using ::banyan::testing::IsOk;
 using ::banyan::testing::StatusIs;
 
 #if defined(BANYAN_SANITIZER)
-constexpr int kMessages = 2'000;
+constexpr int kMessagesSent = 2'000;
 #else
-constexpr int kMessages = 20'000;
+constexpr int kMessagesSent = 20'000;
 #endif
 
 // Lets one thread wait for another, through the runtime.
@@ -74,7 +74,7 @@ TEST_F(ThreadsTest, EveryMessageIsHandledOnceAndNeverMoreThanConcurrencyAtATime)
                         {
                           MutexLock lock(&mu);
                           seen.emplace(job.body());
-                          if (seen.size() == kMessages) all.Open();
+                          if (seen.size() == kMessagesSent) all.Open();
                         }
                         --running;
                         return absl::OkStatus();
@@ -83,7 +83,7 @@ TEST_F(ThreadsTest, EveryMessageIsHandledOnceAndNeverMoreThanConcurrencyAtATime)
   std::vector<std::thread> senders;
   for (int t = 0; t < 2; ++t) {
     senders.emplace_back([&, t] {
-      for (int i = t; i < kMessages; i += 2) {
+      for (int i = t; i < kMessagesSent; i += 2) {
         ASSERT_THAT(jobs.Send({.body = std::to_string(i)}), IsOk());
       }
     });
@@ -94,7 +94,7 @@ TEST_F(ThreadsTest, EveryMessageIsHandledOnceAndNeverMoreThanConcurrencyAtATime)
   EXPECT_EQ(std::set<std::string>(seen.begin(), seen.end()).size(), seen.size());
   EXPECT_LE(most.load(), kConcurrency);
   EXPECT_EQ(jobs.Depth(), QueueDepth{});
-  EXPECT_EQ(consumer.Stats().handled, kMessages);
+  EXPECT_EQ(consumer.Stats().handled, kMessagesSent);
 }
 
 TEST_F(ThreadsTest, StopWaitsForTheHandlerThatRuns) {
@@ -147,7 +147,7 @@ TEST_F(ThreadsTest, PausingWhileMessagesPourInLosesNone) {
   Latch all(*runtime_);
   Consumer consumer =
       Consumer::Start(jobs, {.batch_size = 10, .concurrency = 4}, [&](const Received&) {
-        if (++handled == kMessages) all.Open();
+        if (++handled == kMessagesSent) all.Open();
         return absl::OkStatus();
       }).value();
   std::thread toggler([&] {
@@ -156,12 +156,12 @@ TEST_F(ThreadsTest, PausingWhileMessagesPourInLosesNone) {
       consumer.Resume();
     }
   });
-  for (int i = 0; i < kMessages; ++i) ASSERT_THAT(jobs.Send({.body = "x"}), IsOk());
+  for (int i = 0; i < kMessagesSent; ++i) ASSERT_THAT(jobs.Send({.body = "x"}), IsOk());
   toggler.join();
   all.Wait();
   EXPECT_THAT(consumer.Stop(absl::Minutes(1)), IsOk());
-  EXPECT_EQ(handled, kMessages);
-  EXPECT_EQ(jobs.Stats().deleted, kMessages);
+  EXPECT_EQ(handled, kMessagesSent);
+  EXPECT_EQ(jobs.Stats().deleted, kMessagesSent);
 }
 
 TEST_F(ThreadsTest, ConsumersComeAndGoWhileMessagesPourInAndNoneIsLost) {
@@ -169,7 +169,7 @@ TEST_F(ThreadsTest, ConsumersComeAndGoWhileMessagesPourInAndNoneIsLost) {
   std::atomic<int> handled{0};
   Latch all(*runtime_);
   const auto count = [&](const Received&) {
-    if (++handled == kMessages) all.Open();
+    if (++handled == kMessagesSent) all.Open();
     return absl::OkStatus();
   };
   Consumer steady = Consumer::Start(jobs, {}, count).value();
@@ -178,11 +178,11 @@ TEST_F(ThreadsTest, ConsumersComeAndGoWhileMessagesPourInAndNoneIsLost) {
       Consumer brief = Consumer::Start(jobs, {.batch_size = 5, .concurrency = 2}, count).value();
     }
   });
-  for (int i = 0; i < kMessages; ++i) ASSERT_THAT(jobs.Send({.body = "x"}), IsOk());
+  for (int i = 0; i < kMessagesSent; ++i) ASSERT_THAT(jobs.Send({.body = "x"}), IsOk());
   changer.join();
   all.Wait();
   EXPECT_THAT(steady.Stop(absl::Minutes(1)), IsOk());
-  EXPECT_EQ(handled, kMessages);
+  EXPECT_EQ(handled, kMessagesSent);
   EXPECT_EQ(jobs.Depth(), QueueDepth{});
 }
 

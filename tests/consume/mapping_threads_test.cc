@@ -32,9 +32,9 @@ constexpr int kPerKey = 400;
 constexpr int kKeys = 24;
 
 // What was handled, by key: numbers 0, 1, 2, ... as they were put.
-class History {
+class MappingHistory {
  public:
-  explicit History(Runtime& runtime) : runtime_(runtime) {}
+  explicit MappingHistory(Runtime& runtime) : runtime_(runtime) {}
 
   void Begin(const StreamBatch& batch) {
     MutexLock lock(&mu_);
@@ -153,7 +153,7 @@ class MappingThreads : public ::testing::Test {
   std::unique_ptr<ThreadedRuntime> runtime_ = NewThreadedRuntime({.threads = 4});
   Broker broker_ = Broker::Create(*runtime_, {}).value();
   Stream stream_ = broker_.CreateStream("clicks", {.shards = 2}).value();
-  History history_{*runtime_};
+  MappingHistory history_{*runtime_};
   std::atomic<uint64_t> attempts_{0};
 };
 

@@ -23,7 +23,7 @@ namespace {
 
 using ::banyan::testing::IsOk;
 
-constexpr int kKeys = 6;
+constexpr int kModelKeys = 6;
 constexpr int kSteps = 120;
 
 class World {
@@ -195,7 +195,7 @@ class World {
         break;
       default:
         for (uint64_t puts = 1 + Below(4); puts > 0; --puts) {
-          const std::string key = std::to_string(Below(kKeys));
+          const std::string key = std::to_string(Below(kModelKeys));
           ASSERT_THAT(stream_.Put({.partition_key = key, .data = std::to_string(++put_[key])}),
                       IsOk());
         }

@@ -28,7 +28,7 @@ constexpr int kRecords = 2'000;
 #else
 constexpr int kRecords = 20'000;
 #endif
-constexpr int kKeys = 16;
+constexpr int kThreadKeys = 16;
 
 // What all processors have seen of each key.
 class Books {
@@ -104,7 +104,7 @@ TEST(WorkerThreads, NothingIsLeftOutWhileWorkersComeAndGoAndShardsSplitAndMerge)
   std::thread producer([&] {
     std::map<int, int> count;
     for (int i = 0; i < kRecords; ++i) {
-      const int key = i % kKeys;
+      const int key = i % kThreadKeys;
       const absl::StatusOr<PutResult> put =
           stream.Put({.partition_key = std::to_string(key), .data = std::to_string(++count[key])});
       EXPECT_THAT(put, IsOk());
@@ -149,7 +149,8 @@ TEST(WorkerThreads, ThreadsThatStopOneWorkerAllReturn) {
                       return std::make_unique<Noting>(books);
                     }).value();
     for (int i = 0; i < 64; ++i) {
-      ASSERT_THAT(stream.Put({.partition_key = std::to_string(i % kKeys), .data = "1"}), IsOk());
+      ASSERT_THAT(stream.Put({.partition_key = std::to_string(i % kThreadKeys), .data = "1"}),
+                  IsOk());
     }
     std::vector<std::thread> threads;
     for (int t = 0; t < 3; ++t) {

@@ -27,7 +27,7 @@ using Paths = std::map<std::string, std::string>;
 
 const RuleNames kRule = {"arn:aws:events:us-east-1:000000000000:rule/shop/big", "big"};
 
-constexpr char kEvent[] =
+constexpr char kInputEvent[] =
     R"({"version":"0","id":"17793124-0505-4600-8a4b-1234567890ab","detail-type":"core.update",)"
     R"("source":"core","account":"000000000000","time":"2020-02-03T04:05:06Z","region":"us-east-1",)"
     R"("resources":["r0","r1"],"detail":{"u":"X","quoted":"say \"hi\"\n\\ \u00e9","n":1.50e2,)"
@@ -74,7 +74,7 @@ std::string Error(const Target& target) {
 class TargetInputTest : public ::testing::Test {
  protected:
   // What is delivered, or "(nothing)".
-  std::string Render(const Target& target, std::string_view event = kEvent) {
+  std::string Render(const Target& target, std::string_view event = kInputEvent) {
     const auto input = Compile(target);
     EXPECT_TRUE(input.ok()) << input.status();
     if (!input.ok()) return "(refused)";
@@ -122,7 +122,7 @@ TEST_F(TargetInputTest, TheRecordedTable) {
 }
 
 TEST_F(TargetInputTest, TheWholeEventAndTheOneWithoutDetail) {
-  EXPECT_EQ(Fill(R"({"e": <aws.events.event.json>})"), std::string("{\"e\":") + kEvent + "}");
+  EXPECT_EQ(Fill(R"({"e": <aws.events.event.json>})"), std::string("{\"e\":") + kInputEvent + "}");
   EXPECT_EQ(Fill(R"({"e": <aws.events.event>})"),
             R"({"e":{"version":"0","id":"17793124-0505-4600-8a4b-1234567890ab",)"
             R"("detailType":"core.update","source":"core","account":"000000000000",)"
@@ -218,7 +218,7 @@ TEST_F(TargetInputTest, APathGivesItsValueAsJson) {
   EXPECT_EQ(at("$.detail.n"), "1.50e2");
   EXPECT_EQ(at("$.detail.nil"), "null");
   EXPECT_EQ(at("$.detail.notinmessage"), "\"\"");
-  EXPECT_EQ(at("$"), kEvent);
+  EXPECT_EQ(at("$"), kInputEvent);
 }
 
 TEST_F(TargetInputTest, WithoutAnyTheEventStaysAsItIs) {
@@ -306,7 +306,8 @@ class TargetFormTest : public TargetInputTest {
  protected:
   Delivery Formed(const Target& target, std::string group) {
     const auto form = MakeTargetForm(Compile(target).value(), std::move(group), kRule);
-    Delivery delivery = {.message = MakeMessage({.accepted = runtime_.Read(), .body = kEvent})};
+    Delivery delivery = {.message =
+                             MakeMessage({.accepted = runtime_.Read(), .body = kInputEvent})};
     EXPECT_TRUE(form(delivery).ok());
     return delivery;
   }
@@ -320,7 +321,7 @@ TEST_F(TargetFormTest, AGroupAloneSharesTheBody) {
   const Delivery delivery = Formed(Target(Queue()), "g");
   EXPECT_EQ(delivery.GroupId(), "g");
   EXPECT_TRUE(delivery.Body().SharesBlockWith(delivery.message->body));
-  EXPECT_EQ(delivery.PresentedBytes(), sizeof(kEvent) - 1);
+  EXPECT_EQ(delivery.PresentedBytes(), sizeof(kInputEvent) - 1);
 }
 
 TEST_F(TargetFormTest, ARenderedBodyIsMadeOnceAndKeepsTheGroup) {
@@ -329,7 +330,7 @@ TEST_F(TargetFormTest, ARenderedBodyIsMadeOnceAndKeepsTheGroup) {
   EXPECT_TRUE(delivery.Body().SharesBlockWith(delivery.Body()));
   EXPECT_EQ(delivery.PresentedBytes(), 9u);
   EXPECT_EQ(delivery.GroupId(), "g");
-  EXPECT_EQ(delivery.message->body.view(), kEvent) << "for the dead-letter queue";
+  EXPECT_EQ(delivery.message->body.view(), kInputEvent) << "for the dead-letter queue";
 }
 
 TEST_F(TargetFormTest, AConstantIsTheSameBlockForEveryEvent) {

@@ -20,14 +20,16 @@ std::string ReadFile(const fs::path& path) {
   return std::move(text).str();
 }
 
-bool IsWordChar(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+bool IsIdentifierChar(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+}
 
 // Whether the quote at `at` opens a raw string: an R in front of it that starts a word, or ends one
 // of the encoding prefixes.
 bool OpensRawString(std::string_view text, size_t at) {
   if (at == 0 || text[at - 1] != 'R') return false;
   size_t start = at - 1;
-  while (start > 0 && IsWordChar(text[start - 1])) --start;
+  while (start > 0 && IsIdentifierChar(text[start - 1])) --start;
   const std::string_view prefix = text.substr(start, at - start);
   return prefix == "R" || prefix == "u8R" || prefix == "uR" || prefix == "UR" || prefix == "LR";
 }
@@ -83,7 +85,7 @@ std::string CodeOnly(std::string_view text) {
       i = close == std::string_view::npos ? text.size() : close + closing.size();
     } else if (text[i] == '"' ||
                // A quote inside a number (120'000) opens nothing.
-               (text[i] == '\'' && (i == 0 || !IsWordChar(text[i - 1])))) {
+               (text[i] == '\'' && (i == 0 || !IsIdentifierChar(text[i - 1])))) {
       const char quote = text[i];
       size_t end = i + 1;
       while (end < text.size() && text[end] != quote && text[end] != '\n') {

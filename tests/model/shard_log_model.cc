@@ -7,7 +7,7 @@ namespace banyan::model {
 
 namespace {
 
-constexpr Order kRelaxed = Order::kRelaxed;
+constexpr Order kRelaxedOrder = Order::kRelaxed;
 
 // As strong as `order`, but not more than a release.
 Order AtMostRelease(Order order) { return Releases(order) ? Order::kRelease : order; }
@@ -66,10 +66,10 @@ Task<ShardLogModel::AppendOutcome> ShardLogModel::Append(Value record) {
     const Value current = co_await w_.Load(current_, orders_[Site::kCurrentLoad]);
     if (current != 0) {
       Segment& s = *Follow(current);
-      Value tail = co_await w_.Load(s.tail, kRelaxed);
+      Value tail = co_await w_.Load(s.tail, kRelaxedOrder);
       while (!IsClosed(tail) && RecordsClaimed(tail) < shape_.slots) {
-        const bool claimed =
-            co_await w_.CompareExchange(s.tail, &tail, tail + 1, orders_[Site::kClaim], kRelaxed);
+        const bool claimed = co_await w_.CompareExchange(s.tail, &tail, tail + 1,
+                                                         orders_[Site::kClaim], kRelaxedOrder);
         if (!claimed) continue;
         const size_t slot = static_cast<size_t>(RecordsClaimed(tail));
         const Value position = w_.Read(s.base) + static_cast<Value>(slot);
@@ -95,9 +95,9 @@ Task<ShardLogModel::AppendOutcome> ShardLogModel::Append(Value record) {
 }
 
 Task<ShardLogModel::AppendOutcome> ShardLogModel::Turnover(Value full) {
-  const Value sealed_tip = co_await w_.Load(sealed_tip_, kRelaxed);
+  const Value sealed_tip = co_await w_.Load(sealed_tip_, kRelaxedOrder);
   if (sealed_tip != kNotSealed) co_return AppendOutcome::kClosed;
-  const Value old = co_await w_.Load(current_, kRelaxed);
+  const Value old = co_await w_.Load(current_, kRelaxedOrder);
   if (old != full) co_return AppendOutcome::kStored;
   if (!has_ring_) {
     has_ring_ = true;
@@ -114,15 +114,15 @@ Task<ShardLogModel::AppendOutcome> ShardLogModel::Turnover(Value full) {
     const Value tail = co_await w_.FetchOr(before.tail, kClosed, orders_[Site::kClose]);
     base = w_.Read(before.base) + RecordsClaimed(tail);
   }
-  const Value last_use = co_await w_.Load(fresh.tail, kRelaxed);
+  const Value last_use = co_await w_.Load(fresh.tail, kRelaxedOrder);
   for (size_t i = 0; i < static_cast<size_t>(RecordsClaimed(last_use)); ++i) {
-    co_await w_.Store(fresh.slots[i], 0, kRelaxed);
+    co_await w_.Store(fresh.slots[i], 0, kRelaxedOrder);
   }
-  co_await w_.Store(fresh.tail, kClosed, kRelaxed);
+  co_await w_.Store(fresh.tail, kClosed, kRelaxedOrder);
   w_.Write(fresh.base, base);
   co_await w_.Store(fresh.holders, 1, orders_[Site::kLink]);
 
-  const Value end = co_await w_.Load(end_, kRelaxed);
+  const Value end = co_await w_.Load(end_, kRelaxedOrder);
   co_await w_.Store(EntryAt(end).base, base, orders_[Site::kEntryBaseStore]);
   co_await w_.Store(EntryAt(end).segment, address, orders_[Site::kEntrySegmentStore]);
   const Order end_order = orders_[Site::kEndStore];
@@ -134,8 +134,8 @@ Task<ShardLogModel::AppendOutcome> ShardLogModel::Turnover(Value full) {
 
 Task<Value> ShardLogModel::Obtain() {
   for (;;) {
-    const Value end = co_await w_.Load(end_, kRelaxed);
-    const Value first = co_await w_.Load(first_, kRelaxed);
+    const Value end = co_await w_.Load(end_, kRelaxedOrder);
+    const Value first = co_await w_.Load(first_, kRelaxedOrder);
     const bool ring_has_room = end - first < shape_.ring;
     Value bare = 0;
     for (size_t i = 0; i < segments_.size() && segments_[i].made; ++i) {
@@ -165,11 +165,11 @@ Task<Value> ShardLogModel::Obtain() {
 
 Task<bool> ShardLogModel::CouldMakeRoom() {
   if (held_ < shape_.segments_max) co_return true;
-  const Value end = co_await w_.Load(end_, kRelaxed);
-  const Value first = co_await w_.Load(first_, kRelaxed);
+  const Value end = co_await w_.Load(end_, kRelaxedOrder);
+  const Value first = co_await w_.Load(first_, kRelaxedOrder);
   for (Value i = first; i < end - 1; ++i) {
-    const Value address = co_await w_.Load(EntryAt(i).segment, kRelaxed);
-    const Value holders = co_await w_.Load(Follow(address)->holders, kRelaxed);
+    const Value address = co_await w_.Load(EntryAt(i).segment, kRelaxedOrder);
+    const Value holders = co_await w_.Load(Follow(address)->holders, kRelaxedOrder);
     if (holders == 1) co_return true;
   }
   co_return false;
@@ -181,9 +181,9 @@ Task<> ShardLogModel::GiveMemory(Segment* segment) {
   w_.Write(segment->block, 1);
   for (const Atomic slot : segment->slots) {
     const Value old = w_.Known(slot);
-    if (old != 0) co_await w_.Store(slot, 0, kRelaxed);
+    if (old != 0) co_await w_.Store(slot, 0, kRelaxedOrder);
   }
-  co_await w_.Store(segment->tail, kClosed, kRelaxed);
+  co_await w_.Store(segment->tail, kClosed, kRelaxedOrder);
   segment->memory = true;
   ++held_;
 }
@@ -208,7 +208,7 @@ Task<> ShardLogModel::ReleaseSpares(int keep) {
 // --- Trimming ------------------------------------------------------------------------------------
 
 Task<> ShardLogModel::RaiseHorizon(Value horizon) {
-  const Value before = co_await w_.Load(horizon_, kRelaxed);
+  const Value before = co_await w_.Load(horizon_, kRelaxedOrder);
   if (horizon <= before) co_return;
   co_await w_.Store(horizon_, horizon, orders_[Site::kHorizonStore]);
 }
@@ -223,10 +223,10 @@ Task<bool> ShardLogModel::Complete(Segment* segment) {
 }
 
 Task<bool> ShardLogModel::UnlinkOldest() {
-  const Value first = co_await w_.Load(first_, kRelaxed);
-  const Value end = co_await w_.Load(end_, kRelaxed);
+  const Value first = co_await w_.Load(first_, kRelaxedOrder);
+  const Value end = co_await w_.Load(end_, kRelaxedOrder);
   if (first == end) co_return false;
-  const Value address = co_await w_.Load(EntryAt(first).segment, kRelaxed);
+  const Value address = co_await w_.Load(EntryAt(first).segment, kRelaxedOrder);
   Segment& segment = *Follow(address);
   const Value tail = co_await w_.Load(segment.tail, orders_[Site::kTailUnderLock]);
   if (!IsClosed(tail)) co_return false;
@@ -241,15 +241,15 @@ Task<bool> ShardLogModel::UnlinkOldest() {
 
 Task<> ShardLogModel::TrimExpired() {
   for (;;) {
-    const Value first = co_await w_.Load(first_, kRelaxed);
-    const Value ring_end = co_await w_.Load(end_, kRelaxed);
+    const Value first = co_await w_.Load(first_, kRelaxedOrder);
+    const Value ring_end = co_await w_.Load(end_, kRelaxedOrder);
     if (first == ring_end) co_return;
-    const Value address = co_await w_.Load(EntryAt(first).segment, kRelaxed);
+    const Value address = co_await w_.Load(EntryAt(first).segment, kRelaxedOrder);
     Segment& oldest = *Follow(address);
     const Value tail = co_await w_.Load(oldest.tail, orders_[Site::kTailUnderLock]);
     const Value base = w_.Read(oldest.base);
     const Value end = base + RecordsClaimed(tail);
-    Value horizon = co_await w_.Load(horizon_, kRelaxed);
+    Value horizon = co_await w_.Load(horizon_, kRelaxedOrder);
     for (; horizon < end; ++horizon) {
       const size_t at = static_cast<size_t>(horizon - base);
       const Value slot = co_await w_.Load(oldest.slots[at], orders_[Site::kTrimSlot]);
@@ -270,10 +270,10 @@ Task<> ShardLogModel::Trim(int spares_kept) {
 }
 
 Task<> ShardLogModel::SealLocked() {
-  const Value sealed_tip = co_await w_.Load(sealed_tip_, kRelaxed);
+  const Value sealed_tip = co_await w_.Load(sealed_tip_, kRelaxedOrder);
   if (sealed_tip != kNotSealed) co_return;
   Value tip = 0;
-  const Value current = co_await w_.Load(current_, kRelaxed);
+  const Value current = co_await w_.Load(current_, kRelaxedOrder);
   if (current != 0) {
     Segment& last = *Follow(current);
     const Value tail = co_await w_.FetchOr(last.tail, kClosed, orders_[Site::kClose]);

@@ -42,9 +42,9 @@ namespace {
 using Ids = std::vector<std::string>;
 
 #ifdef BANYAN_SANITIZER
-constexpr int kScale = 20;
+constexpr int kAgreementScale = 20;
 #else
-constexpr int kScale = 1;
+constexpr int kAgreementScale = 1;
 #endif
 
 // ---- Who is compared.
@@ -484,7 +484,7 @@ std::optional<Found> Search(PatternLanguage language, int rounds, std::mt19937_6
 
 int Rounds(int standard) {
   const char* chosen = std::getenv("BANYAN_TEST_ROUNDS");
-  return chosen != nullptr ? std::atoi(chosen) : std::max(1, standard / kScale);
+  return chosen != nullptr ? std::atoi(chosen) : std::max(1, standard / kAgreementScale);
 }
 
 class RuleSetAgreementTest : public ::testing::TestWithParam<PatternLanguage> {};
@@ -736,7 +736,7 @@ TEST(RuleSetRecordedTest, AllPatternsInOneSetAgreeOnAllEvents) {
   for (const Call& call : all.calls) ASSERT_EQ(Apply(call, subject, referee), "");
   size_t matches = 0;
   const auto try_all = [&] {
-    for (size_t i = 0; i < events.size(); i += kScale) {
+    for (size_t i = 0; i < events.size(); i += kAgreementScale) {
       const std::string difference = Compare(events[i], subject, referee, &matches);
       if (difference.empty()) continue;
       all.input = events[i];
@@ -747,7 +747,7 @@ TEST(RuleSetRecordedTest, AllPatternsInOneSetAgreeOnAllEvents) {
   try_all();
   std::cout << "             " << events.size() << " events, " << referee.rules().size()
             << " rules, " << matches << " matches\n";
-  EXPECT_GT(matches, events.size() / kScale);
+  EXPECT_GT(matches, events.size() / kAgreementScale);
 
   // The same with every second rule gone, then with all of them new.
   for (size_t i = 0; i < patterns.size(); i += 2) {
@@ -766,7 +766,7 @@ TEST(RuleSetRecordedTest, AllPatternsInOneSetAgreeOnAllEvents) {
 
 TEST(RuleSetRecordedTest, ExplainAgreesAndGoesByIds) {
   std::mt19937_64 random = SeededRandom();
-  for (int round = 0; round < 200 / kScale; ++round) {
+  for (int round = 0; round < 200 / kAgreementScale; ++round) {
     RandomPatterns generator(PatternLanguage::kEventBridge, random);
     RuleSet rules;
     Referee referee(PatternLanguage::kEventBridge, Limits::Aws());
@@ -798,7 +798,7 @@ TEST(RuleSetRecordedTest, ExplainAgreesAndGoesByIds) {
 // The referee of this file is what the public interpreter says.
 TEST(RuleSetRecordedTest, TheRefereeIsTheInterpreter) {
   std::mt19937_64 random = SeededRandom();
-  for (int round = 0; round < 400 / kScale; ++round) {
+  for (int round = 0; round < 400 / kAgreementScale; ++round) {
     RandomPatterns generator(PatternLanguage::kEventBridge, random);
     const std::string text = generator.Pattern();
     const auto pattern = EventPattern::Parse(text);

@@ -25,9 +25,9 @@ namespace {
 using ::testing::ElementsAre;
 
 #ifdef BANYAN_SANITIZER
-constexpr int kScale = 10;
+constexpr int kThreadsScale = 10;
 #else
-constexpr int kScale = 1;
+constexpr int kThreadsScale = 1;
 #endif
 constexpr int kReaders = 3;
 
@@ -95,7 +95,7 @@ TEST(RuleSetConcurrencyTest, EachMatchSeesOneMoment) {
   std::atomic<int> put_begun{0}, put_done{0}, remove_begun{0}, remove_done{0};
   std::atomic<int> wrong{0}, seen{0};
   const auto write = [&] {
-    for (int n = 1; n <= 6'000 / kScale; ++n) {
+    for (int n = 1; n <= 6'000 / kThreadsScale; ++n) {
       put_begun.store(n);
       ASSERT_TRUE(rules.Put(std::to_string(n), PatternOfKind(n)).ok());
       put_done.store(n);
@@ -142,7 +142,7 @@ TEST(RuleSetConcurrencyTest, AllBranchesOfARuleComeAndGoTogether) {
   std::atomic<int> begun{0}, done{0};
   std::atomic<int> wrong{0}, present{0}, absent{0};
   const auto write = [&] {
-    for (int n = 1; n <= 6'000 / kScale; ++n) {
+    for (int n = 1; n <= 6'000 / kThreadsScale; ++n) {
       begun.store(n);
       if (n % 2 == 1) {
         ASSERT_TRUE(rules.Put("r", pattern).ok());
@@ -178,7 +178,7 @@ TEST(RuleSetConcurrencyTest, AReplacedRuleIsThereExactlyOnce) {
   const std::string text = WholeEvent();
   std::atomic<int> wrong{0}, next{kRules};
   const auto replace = [&] {
-    for (int n = next++; n < 6'000 / kScale; n = next++) {
+    for (int n = next++; n < 6'000 / kThreadsScale; n = next++) {
       ASSERT_TRUE(rules.Put(std::to_string(n % kRules), PatternOfKind(n)).ok());
     }
   };
@@ -206,7 +206,7 @@ TEST(RuleSetConcurrencyTest, WhatStaysIsAlwaysFound) {
   }
   std::atomic<int> wrong{0};
   const auto write = [&] {
-    for (int n = 0; n < 4'000 / kScale; ++n) {
+    for (int n = 0; n < 4'000 / kThreadsScale; ++n) {
       // The same conditions, others on the same paths, and paths that nobody has seen.
       const std::string number = std::to_string(n % 100);
       ASSERT_TRUE(rules.Put("a" + number, PatternOfKind(n)).ok());
@@ -235,7 +235,7 @@ TEST(RuleSetConcurrencyTest, AttributesMeetOneMomentToo) {
   const Attributes message = {{"a", "x"}, {"b", AttributeValue::Number("5")}};
   std::atomic<int> wrong{0};
   const auto write = [&] {
-    for (int n = 0; n < 6'000 / kScale; ++n) {
+    for (int n = 0; n < 6'000 / kThreadsScale; ++n) {
       ASSERT_TRUE(
           rules
               .Put("r", n % 2 == 0 ? R"({"b":[{"numeric":[">",4]}]})" : R"({"a":[{"prefix":"x"}]})")
@@ -256,7 +256,7 @@ TEST(RuleSetConcurrencyTest, VisitorsMayChangeTheSetUnderOthersMatches) {
   std::vector<std::thread> threads;
   for (int t = 0; t < kReaders; ++t) {
     threads.emplace_back([&, t] {
-      for (int i = 0; i < 300 / kScale; ++i) {
+      for (int i = 0; i < 300 / kThreadsScale; ++i) {
         rules.Match(text, [&](std::string_view id) {
           const std::string copy(id);
           if ((i + t) % 3 == 0) rules.Remove(copy);
@@ -288,7 +288,7 @@ TEST(RuleSetConcurrencyTest, AVisitHoldsNobodyUp) {
     });
   });
   while (!inside.load()) std::this_thread::yield();
-  for (int i = 0; i < 1'000 / kScale; ++i) {
+  for (int i = 0; i < 1'000 / kThreadsScale; ++i) {
     ASSERT_TRUE(rules.Put("r", R"({"a":[1,)" + std::to_string(i) + "]}").ok());
     ASSERT_TRUE(rules.Put("s", R"({"a":[1]})").ok());
     ASSERT_EQ(rules.Match(R"({"a":1})").size(), 2u);
@@ -304,7 +304,7 @@ TEST(RuleSetConcurrencyTest, AVisitHoldsNobodyUp) {
 TEST(RuleSetConcurrencyTest, ThereIsRoomForManyReaders) {
   RuleSet rules;
   ASSERT_TRUE(rules.Put("r", R"({"a":[1]})").ok());
-  constexpr int kThreads = 150 / kScale, kDeep = 50;
+  constexpr int kThreads = 150 / kThreadsScale, kDeep = 50;
   std::atomic<int> inside{0}, left{0};
   std::atomic<bool> go_on{false};
   // `depth` more matches inside of this one.
@@ -356,7 +356,7 @@ TEST(RuleSetConcurrencyTest, MemoryComesBackWhenReadersHaveLeft) {
   const std::string text = WholeEvent();
   const int64_t empty = MemoryAfterTidying(rules);
   const auto write = [&] {
-    for (int n = 0; n < 20'000 / kScale; ++n) {
+    for (int n = 0; n < 20'000 / kThreadsScale; ++n) {
       ASSERT_TRUE(rules
                       .Put(std::to_string(n % 50),
                            R"({"a":["x","v)" + std::to_string(n) + R"("],"b":[{"prefix":"p"}]})")
@@ -374,7 +374,7 @@ TEST(RuleSetConcurrencyTest, MemoryComesBackBehindALongVisit) {
   ASSERT_TRUE(rules.Put("r", R"({"a":[1]})").ok());
   int64_t during = 0;
   rules.Match(R"({"a":1})", [&](std::string_view id) {
-    for (int n = 0; n < 5'000 / kScale; ++n) {
+    for (int n = 0; n < 5'000 / kThreadsScale; ++n) {
       ASSERT_TRUE(
           rules.Put("s", R"({"a":["a text that takes some room )" + std::to_string(n) + R"("]})")
               .ok());
@@ -392,7 +392,7 @@ TEST(RuleSetConcurrencyTest, SetsAreIndependent) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([t] {
-      for (int i = 0; i < 200 / kScale; ++i) {
+      for (int i = 0; i < 200 / kThreadsScale; ++i) {
         RuleSet rules;
         ASSERT_TRUE(rules.Put("r", PatternOfKind(i + t)).ok());
         EXPECT_THAT(rules.Match(WholeEvent()), ElementsAre("r"));

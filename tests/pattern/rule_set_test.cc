@@ -21,9 +21,9 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 
 #ifdef BANYAN_SANITIZER
-constexpr size_t kScale = 10;
+constexpr size_t kSizeScale = 10;
 #else
-constexpr size_t kScale = 1;
+constexpr size_t kSizeScale = 1;
 #endif
 
 std::vector<std::string> MatchChecked(const RuleSet& rules, std::string_view json) {
@@ -375,7 +375,8 @@ TEST(RuleSetTest, AHundredThousandElements) {
   RuleSet rules;
   ASSERT_TRUE(rules.Put("both", R"({"d":{"a":[1],"b":[2]}})").ok());
   ASSERT_TRUE(rules.Put("lone", R"({"d":{"a":[1],"b":[{"exists":false}]}})").ok());
-  const std::string many = R"({"d":[)" + Repeated(100'000 / kScale, R"({"a":1,"b":3},{"b":2},)");
+  const std::string many =
+      R"({"d":[)" + Repeated(100'000 / kSizeScale, R"({"a":1,"b":3},{"b":2},)");
   for (const auto& [last, expected] :
        {std::pair<const char*, std::vector<std::string>>{R"({"a":0}]})", {}},
         {R"({"a":1}]})", {"lone"}},
@@ -437,7 +438,7 @@ TEST(RuleSetTest, BranchesMayTakeThePlacesOfRemovedRules) {
 
 TEST(RuleSetTest, ManyRulesOfEachKindAreToldApart) {
   RuleSet rules;
-  const size_t count = 2'000 / kScale;
+  const size_t count = 2'000 / kSizeScale;
   const auto number = [](size_t i) { return std::to_string(100'000 + i); };
   for (size_t i = 0; i < count; ++i) {
     const std::string n = number(i);
@@ -500,7 +501,7 @@ TEST(RuleSetTest, ExplainsAttributes) {
 TEST(RuleSetTest, MemoryComesBack) {
   RuleSet rules;
   const auto cycle = [&rules] {
-    for (size_t i = 0; i < 5'000 / kScale; ++i) {
+    for (size_t i = 0; i < 5'000 / kSizeScale; ++i) {
       const std::string n = std::to_string(i);
       const std::string pattern = R"({"a":["v)" + n + R"("],"p)" + n +
                                   R"(":[{"exists":true}],"b":[{"numeric":[">",)" + n +
@@ -508,7 +509,7 @@ TEST(RuleSetTest, MemoryComesBack) {
       ASSERT_TRUE(rules.Put(n, pattern).ok());
       ASSERT_TRUE(rules.Put(n, pattern).ok());
     }
-    for (size_t i = 0; i < 5'000 / kScale; ++i) ASSERT_TRUE(rules.Remove(std::to_string(i)));
+    for (size_t i = 0; i < 5'000 / kSizeScale; ++i) ASSERT_TRUE(rules.Remove(std::to_string(i)));
   };
   const int64_t empty = rules.Stats().memory_bytes;
   cycle();

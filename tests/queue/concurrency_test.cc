@@ -15,9 +15,9 @@ namespace banyan::internal {
 namespace {
 
 #ifdef BANYAN_SANITIZER
-constexpr int kMessages = 2'000;
+constexpr int kMessagesOfAll = 2'000;
 #else
-constexpr int kMessages = 20'000;
+constexpr int kMessagesOfAll = 20'000;
 #endif
 
 class ConcurrencyTest : public ::testing::Test {
@@ -36,7 +36,7 @@ class ConcurrencyTest : public ::testing::Test {
 
 TEST_F(ConcurrencyTest, NothingIsLostAndNobodyElseHasWhatIsHeld) {
   Queue queue = broker_.Make("jobs", {.visibility_timeout = absl::Hours(12)});
-  std::vector<std::atomic<bool>> held(kMessages);
+  std::vector<std::atomic<bool>> held(kMessagesOfAll);
   std::atomic<int> next{0};
   std::atomic<int> settled{0};
   std::atomic<int> faults{0};
@@ -46,12 +46,12 @@ TEST_F(ConcurrencyTest, NothingIsLostAndNobodyElseHasWhatIsHeld) {
   const auto produce = [&] {
     for (;;) {
       const int i = next.fetch_add(1);
-      if (i >= kMessages) return;
+      if (i >= kMessagesOfAll) return;
       if (!queue.Send({.body = std::to_string(i)}).ok()) faults.fetch_add(1);
     }
   };
   const auto consume = [&] {
-    while (settled.load() < kMessages) {
+    while (settled.load() < kMessagesOfAll) {
       absl::StatusOr<std::vector<Received>> batch =
           queue.Receive({.max_messages = 7, .wait = absl::Milliseconds(10)});
       if (!batch.ok()) {
@@ -77,10 +77,10 @@ TEST_F(ConcurrencyTest, NothingIsLostAndNobodyElseHasWhatIsHeld) {
   };
   Together(2, produce, consume);
   EXPECT_EQ(faults.load(), 0);
-  EXPECT_EQ(settled.load(), kMessages);
+  EXPECT_EQ(settled.load(), kMessagesOfAll);
   const QueueStats books = queue.Stats();
-  EXPECT_EQ(books.accepted, kMessages);
-  EXPECT_EQ(books.deleted, kMessages);
+  EXPECT_EQ(books.accepted, kMessagesOfAll);
+  EXPECT_EQ(books.deleted, kMessagesOfAll);
   EXPECT_EQ(books.depth, QueueDepth{});
 }
 
@@ -95,14 +95,14 @@ TEST_F(ConcurrencyTest, MovesAndLateDeletesLoseAndDoubleNothing) {
   const auto total = [&] { return source.Stats().deleted + dead.Stats().deleted; };
 
   const auto produce = [&] {
-    while (sent.fetch_add(1) < kMessages) {
+    while (sent.fetch_add(1) < kMessagesOfAll) {
       if (!source.Send({.body = "m"}).ok()) faults.fetch_add(1);
     }
     sent.fetch_sub(1);
   };
   const auto fail_and_settle_late = [&] {
     int turn = 0;
-    while (total() < kMessages) {
+    while (total() < kMessagesOfAll) {
       absl::StatusOr<std::vector<Received>> batch =
           source.Receive({.max_messages = 10, .wait = absl::Milliseconds(1)});
       if (!batch.ok()) return static_cast<void>(faults.fetch_add(1));
@@ -113,7 +113,7 @@ TEST_F(ConcurrencyTest, MovesAndLateDeletesLoseAndDoubleNothing) {
     }
   };
   const auto redrive = [&] {
-    while (total() < kMessages) {
+    while (total() < kMessagesOfAll) {
       if (!dead.Redrive().ok()) faults.fetch_add(1);
       source.core()->CheckInvariants();
       dead.core()->CheckInvariants();
@@ -123,8 +123,8 @@ TEST_F(ConcurrencyTest, MovesAndLateDeletesLoseAndDoubleNothing) {
   EXPECT_EQ(faults.load(), 0);
   const QueueStats s = source.Stats();
   const QueueStats d = dead.Stats();
-  EXPECT_EQ(s.accepted, kMessages);
-  EXPECT_EQ(s.deleted + d.deleted, kMessages);
+  EXPECT_EQ(s.accepted, kMessagesOfAll);
+  EXPECT_EQ(s.deleted + d.deleted, kMessagesOfAll);
   EXPECT_EQ(s.moved_out, d.moved_in);
   EXPECT_EQ(d.moved_out, s.moved_in);
   EXPECT_EQ(s.depth.total() + d.depth.total(), 0);

@@ -26,7 +26,7 @@ constexpr SipKey kSecret = {.low = 0x243f6a8885a308d3u, .high = 0x13198a2e037073
 
 using Original = FifoDedupWindow::Original;
 
-DedupKey Key(uint64_t n) { return MakeDedupKey("", "order-" + std::to_string(n), kSecret); }
+DedupKey DedupKeyOf(uint64_t n) { return MakeDedupKey("", "order-" + std::to_string(n), kSecret); }
 
 // A cheaper one for floods; its bits are as good.
 DedupKey MixedKey(uint64_t n) { return {.hi = n, .lo = Mix64(n * kMixStep)}; }
@@ -74,43 +74,43 @@ TEST(DedupKey, IsTheSameForTheSameOnly) {
 
 TEST(FifoDedupWindow, KnowsAKeyForExactlyTheWindow) {
   FifoDedupWindow window;
-  EXPECT_EQ(Find(window, Key(1), kNowNs), std::nullopt);
-  window.Insert(Key(1), OriginalOf(1), kNowNs);
+  EXPECT_EQ(Find(window, DedupKeyOf(1), kNowNs), std::nullopt);
+  window.Insert(DedupKeyOf(1), OriginalOf(1), kNowNs);
 
-  EXPECT_EQ(Find(window, Key(1), kNowNs), OriginalOf(1));
-  EXPECT_EQ(Find(window, Key(1), kNowNs + kWindowNs - 1), OriginalOf(1));
-  EXPECT_EQ(Find(window, Key(1), kNowNs + kWindowNs), std::nullopt);
+  EXPECT_EQ(Find(window, DedupKeyOf(1), kNowNs), OriginalOf(1));
+  EXPECT_EQ(Find(window, DedupKeyOf(1), kNowNs + kWindowNs - 1), OriginalOf(1));
+  EXPECT_EQ(Find(window, DedupKeyOf(1), kNowNs + kWindowNs), std::nullopt);
 }
 
 TEST(FifoDedupWindow, IsNotProlongedByDuplicates) {
   FifoDedupWindow window;
-  window.Insert(Key(1), OriginalOf(1), kNowNs);
+  window.Insert(DedupKeyOf(1), OriginalOf(1), kNowNs);
   for (int64_t part = 1; part < 10; ++part) {
-    EXPECT_EQ(Find(window, Key(1), kNowNs + kWindowNs * part / 10), OriginalOf(1));
+    EXPECT_EQ(Find(window, DedupKeyOf(1), kNowNs + kWindowNs * part / 10), OriginalOf(1));
   }
-  EXPECT_EQ(Find(window, Key(1), kNowNs + kWindowNs), std::nullopt);
+  EXPECT_EQ(Find(window, DedupKeyOf(1), kNowNs + kWindowNs), std::nullopt);
 }
 
 TEST(FifoDedupWindow, TakesAKeyAgainWhenItsWindowIsOver) {
   FifoDedupWindow window;
-  window.Insert(Key(1), OriginalOf(1), kNowNs);
+  window.Insert(DedupKeyOf(1), OriginalOf(1), kNowNs);
   const int64_t again_ns = kNowNs + kWindowNs;
-  ASSERT_EQ(Find(window, Key(1), again_ns), std::nullopt);
-  window.Insert(Key(1), OriginalOf(2), again_ns);
-  EXPECT_EQ(Find(window, Key(1), again_ns + kWindowNs - 1), OriginalOf(2));
+  ASSERT_EQ(Find(window, DedupKeyOf(1), again_ns), std::nullopt);
+  window.Insert(DedupKeyOf(1), OriginalOf(2), again_ns);
+  EXPECT_EQ(Find(window, DedupKeyOf(1), again_ns + kWindowNs - 1), OriginalOf(2));
 }
 
 // Find() forgets only two a call, so the old record of the key is still held, and found first.
 TEST(FifoDedupWindow, PrefersTheLiveRecordOfAKeyToOneThatIsOver) {
   FifoDedupWindow window;
-  for (uint64_t n = 0; n < 100; ++n) window.Insert(Key(n), OriginalOf(n), kNowNs);
+  for (uint64_t n = 0; n < 100; ++n) window.Insert(DedupKeyOf(n), OriginalOf(n), kNowNs);
   const int64_t again_ns = kNowNs + kWindowNs;
-  ASSERT_EQ(Find(window, Key(99), again_ns), std::nullopt);
-  window.Insert(Key(99), OriginalOf(1'000), again_ns);
+  ASSERT_EQ(Find(window, DedupKeyOf(99), again_ns), std::nullopt);
+  window.Insert(DedupKeyOf(99), OriginalOf(1'000), again_ns);
   ASSERT_GT(window.size(), 90u) << "most are held still";
 
   for (int i = 0; i < 100; ++i) {
-    EXPECT_EQ(Find(window, Key(99), again_ns), OriginalOf(1'000)) << "after " << i;
+    EXPECT_EQ(Find(window, DedupKeyOf(99), again_ns), OriginalOf(1'000)) << "after " << i;
   }
   EXPECT_EQ(window.size(), 1u);
   window.CheckInvariants();
@@ -121,14 +121,14 @@ TEST(FifoDedupWindow, AnswersTheOriginalAfterManyOthers) {
   FifoDedupWindow window;
   for (uint64_t n = 0; n < kMany; ++n) {
     const int64_t now_ns = kNowNs + static_cast<int64_t>(n);
-    ASSERT_EQ(Find(window, Key(n), now_ns), std::nullopt);
-    window.Insert(Key(n), OriginalOf(n), now_ns);
+    ASSERT_EQ(Find(window, DedupKeyOf(n), now_ns), std::nullopt);
+    window.Insert(DedupKeyOf(n), OriginalOf(n), now_ns);
   }
   window.CheckInvariants();
   for (uint64_t n = 0; n < kMany; ++n) {
-    ASSERT_EQ(Find(window, Key(n), kNowNs + kWindowNs - 1), OriginalOf(n)) << n;
+    ASSERT_EQ(Find(window, DedupKeyOf(n), kNowNs + kWindowNs - 1), OriginalOf(n)) << n;
   }
-  EXPECT_EQ(Find(window, Key(kMany), kNowNs + kWindowNs - 1), std::nullopt);
+  EXPECT_EQ(Find(window, DedupKeyOf(kMany), kNowNs + kWindowNs - 1), std::nullopt);
   EXPECT_EQ(window.size(), kMany);
 }
 
@@ -155,35 +155,35 @@ TEST(FifoDedupWindow, ComparesWholeKeysAndNotTheirHashes) {
 
 TEST(FifoDedupWindow, TakesAnyLengthOfWindow) {
   FifoDedupWindow window(/*window_ns=*/1);
-  window.Insert(Key(1), OriginalOf(1), 0);
-  EXPECT_EQ(Find(window, Key(1), 0), OriginalOf(1));
-  EXPECT_EQ(Find(window, Key(1), 1), std::nullopt);
+  window.Insert(DedupKeyOf(1), OriginalOf(1), 0);
+  EXPECT_EQ(Find(window, DedupKeyOf(1), 0), OriginalOf(1));
+  EXPECT_EQ(Find(window, DedupKeyOf(1), 1), std::nullopt);
 }
 
 // --- clearing, moving, the bound ------------------------------------------------------------
 
 TEST(FifoDedupWindow, ForgetsAllWhenCleared) {
   FifoDedupWindow window;
-  for (uint64_t n = 0; n < 1'000; ++n) window.Insert(Key(n), OriginalOf(n), kNowNs);
+  for (uint64_t n = 0; n < 1'000; ++n) window.Insert(DedupKeyOf(n), OriginalOf(n), kNowNs);
   window.Clear();
   EXPECT_EQ(window.size(), 0u);
   EXPECT_EQ(window.bytes(), 0u);
-  for (uint64_t n = 0; n < 1'000; ++n) EXPECT_EQ(Find(window, Key(n), kNowNs), std::nullopt);
+  for (uint64_t n = 0; n < 1'000; ++n) EXPECT_EQ(Find(window, DedupKeyOf(n), kNowNs), std::nullopt);
 
-  window.Insert(Key(7), OriginalOf(70), kNowNs);
-  EXPECT_EQ(Find(window, Key(7), kNowNs), OriginalOf(70));
+  window.Insert(DedupKeyOf(7), OriginalOf(70), kNowNs);
+  EXPECT_EQ(Find(window, DedupKeyOf(7), kNowNs), OriginalOf(70));
 }
 
 TEST(FifoDedupWindow, IsAsGoodAsNewWhenMovedFrom) {
   FifoDedupWindow window(/*window_ns=*/1'000, /*records_max=*/5);
-  window.Insert(Key(1), OriginalOf(1), 0);
+  window.Insert(DedupKeyOf(1), OriginalOf(1), 0);
   FifoDedupWindow taken = std::move(window);
-  EXPECT_EQ(Find(taken, Key(1), 999), OriginalOf(1));
+  EXPECT_EQ(Find(taken, DedupKeyOf(1), 999), OriginalOf(1));
 
   EXPECT_EQ(window.size(), 0u);  // NOLINT(bugprone-use-after-move): the header says what it is
-  EXPECT_EQ(Find(window, Key(1), 0), std::nullopt);
-  window.Insert(Key(1), OriginalOf(2), 0);
-  EXPECT_EQ(Find(window, Key(1), 999), OriginalOf(2));
+  EXPECT_EQ(Find(window, DedupKeyOf(1), 0), std::nullopt);
+  window.Insert(DedupKeyOf(1), OriginalOf(2), 0);
+  EXPECT_EQ(Find(window, DedupKeyOf(1), 999), OriginalOf(2));
 }
 
 // Full: what is new is refused, what is known is still answered, nothing is forgotten early.
@@ -192,25 +192,25 @@ TEST(FifoDedupWindow, IsFullAtItsBoundUntilTheOldestIsOver) {
   FifoDedupWindow window(kWindowNs, kMost);
   for (uint64_t n = 0; n < kMost; ++n) {
     EXPECT_FALSE(window.full());
-    window.Insert(Key(n), OriginalOf(n), kNowNs + static_cast<int64_t>(n));
+    window.Insert(DedupKeyOf(n), OriginalOf(n), kNowNs + static_cast<int64_t>(n));
   }
   EXPECT_TRUE(window.full());
-  EXPECT_EQ(Find(window, Key(99), kNowNs + kWindowNs - 1), std::nullopt);
+  EXPECT_EQ(Find(window, DedupKeyOf(99), kNowNs + kWindowNs - 1), std::nullopt);
   EXPECT_TRUE(window.full());
   for (uint64_t n = 0; n < kMost; ++n) {
-    EXPECT_EQ(Find(window, Key(n), kNowNs + kWindowNs - 1), OriginalOf(n));
+    EXPECT_EQ(Find(window, DedupKeyOf(n), kNowNs + kWindowNs - 1), OriginalOf(n));
   }
 
-  EXPECT_EQ(Find(window, Key(99), kNowNs + kWindowNs), std::nullopt);
+  EXPECT_EQ(Find(window, DedupKeyOf(99), kNowNs + kWindowNs), std::nullopt);
   EXPECT_FALSE(window.full());
-  window.Insert(Key(99), OriginalOf(99), kNowNs + kWindowNs);
+  window.Insert(DedupKeyOf(99), OriginalOf(99), kNowNs + kWindowNs);
   EXPECT_TRUE(window.full());
 }
 
 TEST(FifoDedupWindowDeathTest, DiesOfAnInsertionBeyondItsBound) {
   FifoDedupWindow window(kWindowNs, /*records_max=*/1);
-  window.Insert(Key(1), OriginalOf(1), kNowNs);
-  EXPECT_DEATH(window.Insert(Key(2), OriginalOf(2), kNowNs), "full");
+  window.Insert(DedupKeyOf(1), OriginalOf(1), kNowNs);
+  EXPECT_DEATH(window.Insert(DedupKeyOf(2), OriginalOf(2), kNowNs), "full");
 }
 
 // --- memory ---------------------------------------------------------------------------------
@@ -218,12 +218,12 @@ TEST(FifoDedupWindowDeathTest, DiesOfAnInsertionBeyondItsBound) {
 TEST(FifoDedupWindow, CostsNextToNothingWhileEmpty) {
   EXPECT_LE(sizeof(FifoDedupWindow), 24u);
   FifoDedupWindow window;
-  EXPECT_EQ(Find(window, Key(1), kNowNs), std::nullopt);
+  EXPECT_EQ(Find(window, DedupKeyOf(1), kNowNs), std::nullopt);
   EXPECT_EQ(window.bytes(), 0u);
 
-  window.Insert(Key(1), OriginalOf(1), kNowNs);
+  window.Insert(DedupKeyOf(1), OriginalOf(1), kNowNs);
   EXPECT_LE(window.bytes(), 6u * 1'024);
-  EXPECT_EQ(Find(window, Key(2), kNowNs + kWindowNs), std::nullopt);
+  EXPECT_EQ(Find(window, DedupKeyOf(2), kNowNs + kWindowNs), std::nullopt);
   EXPECT_EQ(window.bytes(), 0u) << "W5";
 }
 
@@ -270,7 +270,7 @@ TEST(FifoDedupWindow, GivesMemoryBackAfterAFlood) {
 
 TEST(FifoDedupWindow, ForgetsInPiecesAsLargeAsItIsTold) {
   FifoDedupWindow window;
-  for (uint64_t n = 0; n < 1'000; ++n) window.Insert(Key(n), OriginalOf(n), kNowNs);
+  for (uint64_t n = 0; n < 1'000; ++n) window.Insert(DedupKeyOf(n), OriginalOf(n), kNowNs);
   EXPECT_EQ(window.Forget(kNowNs + kWindowNs - 1, 600), 0u);
   EXPECT_EQ(window.Forget(kNowNs + kWindowNs, 600), 600u);
   EXPECT_EQ(window.size(), 400u);
@@ -363,10 +363,11 @@ TEST_P(FifoDedupWindowTwinTest, AnswersLikeAMap) {
       now_ns += static_cast<int64_t>(below(most_ns));
       const uint64_t n = below(ids);
       const std::optional<Original> expected = twin.Find(n, now_ns);
-      ASSERT_EQ(Find(window, Key(n), now_ns), expected) << "phase " << phase << ", send " << i;
+      ASSERT_EQ(Find(window, DedupKeyOf(n), now_ns), expected)
+          << "phase " << phase << ", send " << i;
       if (expected.has_value()) continue;
       const Original original = OriginalOf(++sent);
-      window.Insert(Key(n), original, now_ns);
+      window.Insert(DedupKeyOf(n), original, now_ns);
       twin.entries[n] = {.original = original, .accepted_ns = now_ns};
     }
     window.CheckInvariants();

@@ -219,7 +219,7 @@ class TwinRun {
   int passed_over_ = 0;  // receives that took another than the oldest because that was noisy
 };
 
-void RunSeeds(const Fairness& fairness) {
+void RunFairSeeds(const Fairness& fairness) {
 #ifdef BANYAN_SANITIZER
   constexpr uint64_t kSeeds = 20;
 #else
@@ -240,21 +240,21 @@ void RunSeeds(const Fairness& fairness) {
 }
 
 TEST(FairQueueTwinTest, SharesOfWhatIsInFlight) {
-  RunSeeds({.in_flight_share = 0.4,
-            .in_flight_min = 3,
-            .processing_share = 1,
-            .window = absl::Hours(1)});
+  RunFairSeeds({.in_flight_share = 0.4,
+                .in_flight_min = 3,
+                .processing_share = 1,
+                .window = absl::Hours(1)});
 }
 
 TEST(FairQueueTwinTest, SharesOfConsumersTime) {
-  RunSeeds({.in_flight_share = 1, .processing_share = 0.4, .window = absl::Hours(1)});
+  RunFairSeeds({.in_flight_share = 1, .processing_share = 0.4, .window = absl::Hours(1)});
 }
 
 TEST(FairQueueTwinTest, EitherShare) {
-  RunSeeds({.in_flight_share = 0.3,
-            .in_flight_min = 4,
-            .processing_share = 0.5,
-            .window = absl::Hours(1)});
+  RunFairSeeds({.in_flight_share = 0.3,
+                .in_flight_min = 4,
+                .processing_share = 0.5,
+                .window = absl::Hours(1)});
 }
 
 }  // namespace

@@ -15,9 +15,9 @@ namespace banyan::internal {
 namespace {
 
 #ifdef BANYAN_SANITIZER
-constexpr int kMessages = 2'000;
+constexpr int kMessagesToMove = 2'000;
 #else
-constexpr int kMessages = 20'000;
+constexpr int kMessagesToMove = 20'000;
 #endif
 constexpr int kSenders = 3;
 
@@ -51,7 +51,7 @@ class FullQueueThreadsTest : public ::testing::Test {
   static void Produce(const Queue& queue, std::atomic<int>* next, std::atomic<int>* faults) {
     for (;;) {
       const int i = next->fetch_add(2);
-      if (i >= kMessages) return;
+      if (i >= kMessagesToMove) return;
       if (i % 8 == 0) {
         for (const int body : {i, i + 1}) {
           if (!queue.Send({.body = std::to_string(body)}).ok()) faults->fetch_add(1);
@@ -78,11 +78,11 @@ TEST_F(FullQueueThreadsTest, BlockedSendersLoseNothingAndNeverExceedTheBoundInMe
   std::atomic<int> consumed{0};
   std::atomic<int> faults{0};
   std::atomic<int64_t> most{0};
-  std::vector<std::atomic<int>> seen(kMessages);
+  std::vector<std::atomic<int>> seen(kMessagesToMove);
   const auto produce = [&] { Produce(queue, &next, &faults); };
-  const auto consume = [&] { Consume(queue, kMessages, &consumed, &seen, &faults); };
+  const auto consume = [&] { Consume(queue, kMessagesToMove, &consumed, &seen, &faults); };
   std::thread watcher([&] {
-    while (consumed.load() < kMessages) {
+    while (consumed.load() < kMessagesToMove) {
       const int64_t depth = queue.Depth().total();
       if (depth > most.load()) most.store(depth);
       std::this_thread::yield();
@@ -94,8 +94,8 @@ TEST_F(FullQueueThreadsTest, BlockedSendersLoseNothingAndNeverExceedTheBoundInMe
   EXPECT_LE(most.load(), kBound);
   for (const std::atomic<int>& times : seen) ASSERT_EQ(times.load(), 1);
   const QueueStats books = queue.Stats();
-  EXPECT_EQ(books.accepted, kMessages);
-  EXPECT_EQ(books.deleted, kMessages);
+  EXPECT_EQ(books.accepted, kMessagesToMove);
+  EXPECT_EQ(books.deleted, kMessagesToMove);
   EXPECT_EQ(books.rejected, 0);
   queue.core()->CheckInvariants();
 }
@@ -110,11 +110,11 @@ TEST_F(FullQueueThreadsTest, BlockedSendersNeverExceedTheBoundInBytes) {
   std::atomic<int> consumed{0};
   std::atomic<int> faults{0};
   std::atomic<int64_t> most{0};
-  std::vector<std::atomic<int>> seen(kMessages);
+  std::vector<std::atomic<int>> seen(kMessagesToMove);
   const auto produce = [&] { Produce(queue, &next, &faults); };
-  const auto consume = [&] { Consume(queue, kMessages, &consumed, &seen, &faults); };
+  const auto consume = [&] { Consume(queue, kMessagesToMove, &consumed, &seen, &faults); };
   std::thread watcher([&] {
-    while (consumed.load() < kMessages) {
+    while (consumed.load() < kMessagesToMove) {
       const int64_t bytes = queue.Stats().bytes;
       if (bytes > most.load()) most.store(bytes);
       std::this_thread::yield();
@@ -136,7 +136,7 @@ TEST_F(FullQueueThreadsTest, RejectedSendsAreCountedAndTheRestIsExact) {
   std::atomic<int> most{0};
   std::atomic<int> running{kSenders};
   const auto produce = [&] {
-    for (int i = 0; i < kMessages; ++i) {
+    for (int i = 0; i < kMessagesToMove; ++i) {
       const absl::Status sent = queue.Send({.body = "m"}).status();
       if (sent.ok()) {
         accepted.fetch_add(1);
@@ -157,7 +157,7 @@ TEST_F(FullQueueThreadsTest, RejectedSendsAreCountedAndTheRestIsExact) {
   };
   Together(kSenders, produce, consume);
   EXPECT_LE(most.load(), kBound);
-  EXPECT_EQ(accepted.load() + rejected.load(), kSenders * int64_t{kMessages});
+  EXPECT_EQ(accepted.load() + rejected.load(), kSenders * int64_t{kMessagesToMove});
   const QueueStats books = queue.Stats();
   EXPECT_EQ(books.accepted, accepted.load());
   EXPECT_EQ(books.rejected, rejected.load());
@@ -173,7 +173,7 @@ TEST_F(FullQueueThreadsTest, DroppingTheOldestKeepsTheBoundAndTheBooks) {
   std::atomic<int64_t> most{0};
   std::atomic<int> running{kSenders};
   const auto produce = [&] {
-    for (int i = 0; i < kMessages; ++i) {
+    for (int i = 0; i < kMessagesToMove; ++i) {
       // Refused only while all eight are in flight.
       if (queue.Send({.body = "m"}).ok()) accepted.fetch_add(1);
     }
@@ -203,7 +203,7 @@ TEST_F(FullQueueThreadsTest, BlockedSendersKeepTheOrderOfTheirFifoGroups) {
                                               .messages_max = 3,
                                               .when_full = WhenFull::kBlock,
                                               .block_max = absl::InfiniteDuration()});
-  constexpr int kEach = kMessages / 10;
+  constexpr int kEach = kMessagesToMove / 10;
   std::atomic<int> who{0};
   std::atomic<int> faults{0};
   std::atomic<int> consumed{0};

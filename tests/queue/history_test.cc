@@ -25,13 +25,13 @@ namespace {
 using ::testing::IsEmpty;
 
 #ifdef BANYAN_SANITIZER
-constexpr int kMessages = 1'000;
+constexpr int kHistoryMessages = 1'000;
 #else
-constexpr int kMessages = 15'000;
+constexpr int kHistoryMessages = 15'000;
 #endif
 constexpr int kSenders = 2;
 constexpr int kReceivers = 3;
-constexpr int kGroups = 12;
+constexpr int kHistoryGroups = 12;
 constexpr absl::Duration kVisibility = absl::Seconds(1);
 
 class Recording {
@@ -72,7 +72,7 @@ class QueueHistory : public ::testing::TestWithParam<bool> {
   SendRequest Request(int number) const {
     SendRequest request{.body = "message " + std::to_string(number)};
     if (fifo_) {
-      request.message_group_id = "g" + std::to_string(number % kGroups);
+      request.message_group_id = "g" + std::to_string(number % kHistoryGroups);
       request.message_deduplication_id = "id" + std::to_string(number);
     }
     return request;
@@ -97,9 +97,10 @@ class QueueHistory : public ::testing::TestWithParam<bool> {
     for (;;) {
       const int count = part.Below(2) == 0 ? 1 : 1 + static_cast<int>(part.Below(10));
       const int first = next_.fetch_add(count);
-      if (first >= kMessages) return;
+      if (first >= kHistoryMessages) return;
       std::vector<SendRequest> batch;
-      for (int i = first; i < std::min(first + count, kMessages); ++i) batch.push_back(Request(i));
+      for (int i = first; i < std::min(first + count, kHistoryMessages); ++i)
+        batch.push_back(Request(i));
       if (fifo_ && part.Below(4) == 0) {
         // A duplicate of what this or another sender sends just now, or is about to send.
         const int other = first - static_cast<int>(part.Below(20));
@@ -186,7 +187,7 @@ class QueueHistory : public ::testing::TestWithParam<bool> {
 
   void ReceiveAll(Part& part) {
     std::vector<Received> kept;  // to be settled late, or never
-    while (queue_.Stats().deleted < kMessages && part.faults == 0) {
+    while (queue_.Stats().deleted < kHistoryMessages && part.faults == 0) {
       ReceiveOptions options{.max_messages = 1 + static_cast<int64_t>(part.Below(10))};
       if (part.Below(3) == 0) options.wait = absl::Milliseconds(200);
       if (part.Below(5) == 0) options.visibility_timeout = absl::Milliseconds(100 * part.Below(30));
@@ -274,10 +275,10 @@ TEST_P(QueueHistory, IsOneThatAQueueCouldHave) {
   EXPECT_THAT(FindFaults(all), IsEmpty());
 
   // That there was something to check: messages that came more than once, and duplicates.
-  EXPECT_GT(all.received.size(), static_cast<size_t>(kMessages) * 11 / 10);
+  EXPECT_GT(all.received.size(), static_cast<size_t>(kHistoryMessages) * 11 / 10);
   EXPECT_FALSE(all.changed.empty());
   EXPECT_EQ(all.books.duplicates > 0, fifo_);
-  EXPECT_EQ(all.books.accepted, kMessages);
+  EXPECT_EQ(all.books.accepted, kHistoryMessages);
 }
 
 INSTANTIATE_TEST_SUITE_P(BothKinds, QueueHistory, ::testing::Bool(), [](const auto& param_info) {

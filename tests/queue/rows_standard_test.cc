@@ -20,7 +20,7 @@ using ::testing::Pair;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
-constexpr absl::Duration kTick = absl::Nanoseconds(1);
+constexpr absl::Duration kPollEvery = absl::Nanoseconds(1);
 
 TEST_F(QueueRows, Q6_AnEmptyPolicyTakesItAway) {
   const Queue dead = Make("dead");
@@ -69,10 +69,10 @@ TEST_F(QueueRows, Q7_AChangedQueueDelayReachesBackInAFifoQueueOnly) {
 
       const absl::Duration visible_at = fifo ? later : absl::Seconds(10);  // after the send
       if (visible_at > absl::Seconds(4)) {
-        Pass(visible_at - absl::Seconds(4) - kTick);
+        Pass(visible_at - absl::Seconds(4) - kPollEvery);
         EXPECT_EQ(queue.Depth(), (QueueDepth{.delayed = 1}));
         EXPECT_THAT(ReceiveBodies(queue), IsEmpty());
-        Pass(kTick);
+        Pass(kPollEvery);
       }
       EXPECT_THAT(ReceiveBodies(queue), ElementsAre("waits"));
     }
@@ -87,9 +87,9 @@ TEST_F(QueueRows, Q8_RetentionEndsAMessageInFlightAndItsLateDeleteSucceeds) {
     Pass(absl::Seconds(20));
     const std::vector<Received> held = Receive(queue, {.visibility_timeout = absl::Hours(1)});
     ASSERT_THAT(held, SizeIs(1));
-    Pass(absl::Seconds(40) - kTick);
+    Pass(absl::Seconds(40) - kPollEvery);
     EXPECT_EQ(queue.Depth(), (QueueDepth{.in_flight = 1}));
-    Pass(kTick);
+    Pass(kPollEvery);
     EXPECT_EQ(queue.Depth(), QueueDepth{});
     EXPECT_EQ(queue.Stats().expired, 1);
     EXPECT_THAT(held[0].Delete(), testing::IsOk());
@@ -157,9 +157,9 @@ TEST_F(QueueRows, Q11_ALateChangeWithTheLatestHandleHidesTheMessageAgain) {
   EXPECT_THAT(late.ChangeVisibility(absl::Seconds(10)), testing::IsOk());
   EXPECT_EQ(queue.Depth(), (QueueDepth{.in_flight = 1}));
   EXPECT_THAT(ReceiveBodies(queue), IsEmpty());
-  Pass(absl::Seconds(10) - kTick);
+  Pass(absl::Seconds(10) - kPollEvery);
   EXPECT_THAT(ReceiveBodies(queue), IsEmpty());
-  Pass(kTick);
+  Pass(kPollEvery);
   EXPECT_EQ(ReceiveOne(queue).receive_count(), 2);
 
   const Queue fifo = MakeFifo("jobs.fifo");
@@ -192,7 +192,7 @@ TEST_F(QueueRows, Q13_TwelveHoursInAllSoTwelveMoreAreAlwaysTooMany) {
     SCOPED_TRACE(queue.name());
     Send(queue, {.body = "m", .message_group_id = "g"});
     const Received held = ReceiveOne(queue);
-    Pass(kTick);  // on AWS some time has always passed
+    Pass(kPollEvery);  // on AWS some time has always passed
     const absl::Status status = held.ChangeVisibility(absl::Seconds(43'200));
     EXPECT_EQ(AwsCode(status), "InvalidParameterValue");
     EXPECT_EQ(Text(status),
@@ -292,7 +292,7 @@ TEST_F(QueueRows, Q30_APurgeTooSoonIsRefusedWith403) {
   Send(queue, "m");
   ASSERT_THAT(queue.Purge(), testing::IsOk());
   EXPECT_EQ(queue.Depth(), QueueDepth{});
-  Pass(absl::Seconds(60) - kTick);
+  Pass(absl::Seconds(60) - kPollEvery);
   const absl::Status status = queue.Purge();
   const AwsErrorRow* row = FindAwsError(status);
   ASSERT_NE(row, nullptr) << status;
@@ -300,7 +300,7 @@ TEST_F(QueueRows, Q30_APurgeTooSoonIsRefusedWith403) {
   EXPECT_EQ(row->http_status, 403);
   EXPECT_THAT(Text(status), StartsWith("Only one PurgeQueue operation on jobs is allowed every 60 "
                                        "seconds."));
-  Pass(kTick);
+  Pass(kPollEvery);
   EXPECT_THAT(queue.Purge(), testing::IsOk());
 }
 

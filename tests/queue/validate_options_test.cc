@@ -18,9 +18,11 @@ namespace {
 using ::banyan::testing::IsOk;
 using ::testing::HasSubstr;
 
-const Limits kAws = Limits::Aws();
+const Limits kOptionLimits = Limits::Aws();
 
-absl::Status Validate(const QueueOptions& options) { return ValidateQueueOptions(options, kAws); }
+absl::Status Validate(const QueueOptions& options) {
+  return ValidateQueueOptions(options, kOptionLimits);
+}
 
 std::string NameRule(const std::string& name) {
   return "Value " + name +
@@ -29,22 +31,22 @@ std::string NameRule(const std::string& name) {
 }
 
 TEST(ValidateQueueNameTest, TheSuffixCountsTowardsTheEighty) {
-  EXPECT_THAT(ValidateQueueName("a.fifo", true, kAws), IsOk());
-  EXPECT_THAT(ValidateQueueName(std::string(75, 'q') + ".fifo", true, kAws), IsOk());
+  EXPECT_THAT(ValidateQueueName("a.fifo", true, kOptionLimits), IsOk());
+  EXPECT_THAT(ValidateQueueName(std::string(75, 'q') + ".fifo", true, kOptionLimits), IsOk());
   for (const std::string& bad :
        {std::string(76, 'q') + ".fifo", std::string(".fifo"), std::string("a.b.fifo"),
         std::string("a b.fifo"), std::string("a.fifo.fifo"), std::string("a.FIFO")}) {
-    EXPECT_THAT(ValidateQueueName(bad, true, kAws),
+    EXPECT_THAT(ValidateQueueName(bad, true, kOptionLimits),
                 IsRefusal("InvalidParameterValue", NameRule(bad)));
   }
 }
 
 TEST(ValidateQueueNameTest, SuffixAndKindOfQueueGoTogether) {
-  EXPECT_THAT(ValidateQueueName("jobs.fifo", false, kAws),
+  EXPECT_THAT(ValidateQueueName("jobs.fifo", false, kOptionLimits),
               IsRefusal("InvalidParameterValue", NameRule("jobs.fifo")));
-  EXPECT_THAT(ValidateQueueName("jobs", true, kAws),
+  EXPECT_THAT(ValidateQueueName("jobs", true, kOptionLimits),
               IsRefusal("InvalidParameterValue", NameRule("jobs")));
-  EXPECT_THAT(ValidateQueueName("fifo", false, kAws), IsOk());
+  EXPECT_THAT(ValidateQueueName("fifo", false, kOptionLimits), IsOk());
 }
 
 TEST(ValidateQueueOptionsTest, FifoSettingsOfAStandardQueueAreUnknown) {

@@ -22,14 +22,16 @@ constexpr bool kStandard = false;
 constexpr bool kFifo = true;
 constexpr bool kByContent = true;
 
-const Limits kAws = Limits::Aws();
+const Limits kSendLimits = Limits::Aws();
 
 absl::Status Standard(const SendRequest& request) {
-  return ValidateSend(request, kStandard, false, kAws);
+  return ValidateSend(request, kStandard, false, kSendLimits);
 }
-absl::Status Fifo(const SendRequest& request) { return ValidateSend(request, kFifo, false, kAws); }
+absl::Status Fifo(const SendRequest& request) {
+  return ValidateSend(request, kFifo, false, kSendLimits);
+}
 absl::Status FifoByContent(const SendRequest& request) {
-  return ValidateSend(request, kFifo, kByContent, kAws);
+  return ValidateSend(request, kFifo, kByContent, kSendLimits);
 }
 
 std::string IdRule(const std::string& name, const std::string& value) {
@@ -125,10 +127,11 @@ std::vector<SendRequest> Requests(size_t count, const SendRequest& request) {
 }
 
 TEST(ValidateBatchSendTest, OneToTenRequests) {
-  EXPECT_THAT(ValidateBatchSend({}, kStandard, false, kAws),
+  EXPECT_THAT(ValidateBatchSend({}, kStandard, false, kSendLimits),
               IsRefusalLike("AWS.SimpleQueueService.EmptyBatchRequest", HasSubstr("any entries")));
-  EXPECT_THAT(ValidateBatchSend(Requests(10, {.body = "b"}), kStandard, false, kAws), IsOk());
-  EXPECT_THAT(ValidateBatchSend(Requests(11, {.body = "b"}), kStandard, false, kAws),
+  EXPECT_THAT(ValidateBatchSend(Requests(10, {.body = "b"}), kStandard, false, kSendLimits),
+              IsOk());
+  EXPECT_THAT(ValidateBatchSend(Requests(11, {.body = "b"}), kStandard, false, kSendLimits),
               IsRefusal("AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
                         "Maximum number of entries per request are 10. You have sent 11."));
   Limits relaxed = Limits::Relaxed();
@@ -138,9 +141,9 @@ TEST(ValidateBatchSendTest, OneToTenRequests) {
 // The whole batch, whatever the queue's own maximum is.
 TEST(ValidateBatchSendTest, OneMebibyteTogetherAttributesIncluded) {
   std::vector<SendRequest> requests = Requests(2, {.body = std::string(524'288, 'x')});
-  EXPECT_THAT(ValidateBatchSend(requests, kStandard, false, kAws), IsOk());
+  EXPECT_THAT(ValidateBatchSend(requests, kStandard, false, kSendLimits), IsOk());
   requests[1].attributes.Set("n", "v");  // "n", "String", "v": eight bytes
-  EXPECT_THAT(ValidateBatchSend(requests, kStandard, false, kAws),
+  EXPECT_THAT(ValidateBatchSend(requests, kStandard, false, kSendLimits),
               IsRefusal("AWS.SimpleQueueService.BatchRequestTooLong",
                         "Batch requests cannot be longer than 1048576 bytes. You have sent 1048584 "
                         "bytes."));
@@ -150,23 +153,23 @@ TEST(ValidateBatchSendTest, OneMebibyteTogetherAttributesIncluded) {
 TEST(ValidateBatchSendTest, AFifoMessageWithoutGroupFailsTheBatchUnderAnotherCode) {
   std::vector<SendRequest> requests =
       Requests(3, {.body = "b", .message_group_id = "g", .message_deduplication_id = "d"});
-  EXPECT_THAT(ValidateBatchSend(requests, kFifo, false, kAws), IsOk());
+  EXPECT_THAT(ValidateBatchSend(requests, kFifo, false, kSendLimits), IsOk());
   requests[2].message_group_id.clear();
   EXPECT_THAT(
-      ValidateBatchSend(requests, kFifo, false, kAws),
+      ValidateBatchSend(requests, kFifo, false, kSendLimits),
       IsRefusal("InvalidParameterValue", "The request must contain the parameter MessageGroupId."));
-  EXPECT_THAT(ValidateBatchSend(requests, kStandard, false, kAws), IsOk());
+  EXPECT_THAT(ValidateBatchSend(requests, kStandard, false, kSendLimits), IsOk());
 }
 
 TEST(ValidateBatchSendTest, AFifoMessageWithoutDeduplicationIdFailsTheBatch) {
   std::vector<SendRequest> requests =
       Requests(2, {.body = "b", .message_group_id = "g", .message_deduplication_id = "d"});
   requests[0].message_deduplication_id.clear();
-  EXPECT_THAT(ValidateBatchSend(requests, kFifo, false, kAws),
+  EXPECT_THAT(ValidateBatchSend(requests, kFifo, false, kSendLimits),
               IsRefusal("InvalidParameterValue",
                         "The queue should either have ContentBasedDeduplication enabled or "
                         "MessageDeduplicationId provided explicitly"));
-  EXPECT_THAT(ValidateBatchSend(requests, kFifo, kByContent, kAws), IsOk());
+  EXPECT_THAT(ValidateBatchSend(requests, kFifo, kByContent, kSendLimits), IsOk());
 }
 
 // Content is each message's own affair.
@@ -175,7 +178,7 @@ TEST(ValidateBatchSendTest, WhatIsWrongWithOneMessageDoesNotFailTheOthers) {
       Requests(2, {.body = "b", .message_group_id = "g", .message_deduplication_id = "d"});
   requests[0].body = "";
   requests[1].message_group_id = "not good";
-  EXPECT_THAT(ValidateBatchSend(requests, kFifo, false, kAws), IsOk());
+  EXPECT_THAT(ValidateBatchSend(requests, kFifo, false, kSendLimits), IsOk());
 }
 
 TEST(ValidateSizeTest, EqualIsShortEnoughAndABatchEntryHasItsOwnWords) {
@@ -211,22 +214,22 @@ TEST(ValidateBatchEntryIdsTest, NoTwoAreTheSame) {
 // --- Receiving
 
 TEST(ValidateReceiveTest, RangesAreSaidAsAwsSaysThem) {
-  EXPECT_THAT(ValidateReceive({.max_messages = 10}, kStandard, kAws), IsOk());
+  EXPECT_THAT(ValidateReceive({.max_messages = 10}, kStandard, kSendLimits), IsOk());
   for (const int64_t bad : {int64_t{0}, int64_t{11}, int64_t{-1}}) {
     EXPECT_THAT(
-        ValidateReceive({.max_messages = bad}, kStandard, kAws),
+        ValidateReceive({.max_messages = bad}, kStandard, kSendLimits),
         IsRefusal("InvalidParameterValue",
                   "Value " + std::to_string(bad) +
                       " for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 "
                       "and 10, if provided."));
   }
-  EXPECT_THAT(ValidateReceive({.wait = absl::Seconds(20)}, kStandard, kAws), IsOk());
-  EXPECT_THAT(ValidateReceive({.wait = absl::Seconds(21)}, kStandard, kAws),
+  EXPECT_THAT(ValidateReceive({.wait = absl::Seconds(20)}, kStandard, kSendLimits), IsOk());
+  EXPECT_THAT(ValidateReceive({.wait = absl::Seconds(21)}, kStandard, kSendLimits),
               IsRefusal("InvalidParameterValue",
                         "Value 21 for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 "
                         "and <= 20, if provided."));
   EXPECT_THAT(
-      ValidateReceive({.visibility_timeout = absl::Seconds(43'201)}, kStandard, kAws),
+      ValidateReceive({.visibility_timeout = absl::Seconds(43'201)}, kStandard, kSendLimits),
       IsRefusal("InvalidParameterValue",
                 "Value 43201 for parameter VisibilityTimeout is invalid. Reason: Must be >= "
                 "0 and <= 43200, if provided."));
@@ -235,13 +238,13 @@ TEST(ValidateReceiveTest, RangesAreSaidAsAwsSaysThem) {
 TEST(ValidateReceiveTest, OnlyAFifoQueueTakesAnAttemptId) {
   ReceiveOptions options;
   options.receive_request_attempt_id = "attempt-1";
-  EXPECT_THAT(ValidateReceive(options, kFifo, kAws), IsOk());
+  EXPECT_THAT(ValidateReceive(options, kFifo, kSendLimits), IsOk());
   EXPECT_THAT(
-      ValidateReceive(options, kStandard, kAws),
+      ValidateReceive(options, kStandard, kSendLimits),
       IsRefusal("InvalidParameterValue", WrongType("ReceiveRequestAttemptId", "attempt-1")));
   for (const std::string& bad : {std::string("a b"), std::string(129, 'a')}) {
     options.receive_request_attempt_id = bad;
-    EXPECT_THAT(ValidateReceive(options, kFifo, kAws),
+    EXPECT_THAT(ValidateReceive(options, kFifo, kSendLimits),
                 IsRefusal("InvalidParameterValue", IdRule("ReceiveRequestAttemptId", bad)));
   }
 }

@@ -16,7 +16,7 @@
 namespace banyan::internal {
 namespace {
 
-constexpr uint64_t kSeeds = 60;
+constexpr uint64_t kBookSeeds = 60;
 
 void ExpectBalanced(const DeliveryStats& s) {
   EXPECT_EQ(s.matched, s.delivered + s.dead_lettered + s.dropped + s.pending);
@@ -29,7 +29,7 @@ std::multiset<std::string> Bodies(const Queue& queue) {
 }
 
 TEST(BooksTest, TopicBooksBalanceUnderRandomFaults) {
-  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+  for (uint64_t seed = 1; seed <= kBookSeeds; ++seed) {
     testing::SimulatedRuntime runtime({.seed = seed, .shuffle = true});
     testing::SeedReporter reporter(runtime);
     std::mt19937_64 random(seed);
@@ -129,7 +129,7 @@ TEST(BooksTest, TopicBooksBalanceUnderRandomFaults) {
 }
 
 TEST(BooksTest, BusBooksBalanceUnderRandomFaults) {
-  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+  for (uint64_t seed = 1; seed <= kBookSeeds; ++seed) {
     testing::SimulatedRuntime runtime({.seed = seed, .shuffle = true});
     testing::SeedReporter reporter(runtime);
     std::mt19937_64 random(seed);

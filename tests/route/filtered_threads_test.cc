@@ -18,12 +18,12 @@ namespace banyan::internal {
 namespace {
 
 #ifdef BANYAN_SANITIZER
-constexpr int kMessages = 600;
+constexpr int kFilteredMessages = 600;
 #else
-constexpr int kMessages = 6'000;
+constexpr int kFilteredMessages = 6'000;
 #endif
-constexpr int kPublishers = 3;
-constexpr int64_t kAll = int64_t{kPublishers} * kMessages;
+constexpr int kFilteredPublishers = 3;
+constexpr int64_t kAllPublished = int64_t{kFilteredPublishers} * kFilteredMessages;
 
 // Of each six messages: two have k = v, two k = w, two no attribute; of these two each one has a
 // body with n = 1, the other one that is no JSON.
@@ -51,9 +51,9 @@ class FilteredThreadsTest : public ::testing::TestWithParam<bool> {
 
   std::vector<std::thread> Publishers() {
     std::vector<std::thread> publishers;
-    for (int t = 0; t < kPublishers; ++t) {
+    for (int t = 0; t < kFilteredPublishers; ++t) {
       publishers.emplace_back([this, t] {
-        for (int i = 0; i < kMessages; ++i) {
+        for (int i = 0; i < kFilteredMessages; ++i) {
           ++started_;
           EXPECT_TRUE(topic_.Publish(Numbered(t, i, fifo())).ok());
           ++finished_;
@@ -63,7 +63,7 @@ class FilteredThreadsTest : public ::testing::TestWithParam<bool> {
     }
     return publishers;
   }
-  bool publishing() const { return publishers_done_ < kPublishers; }
+  bool publishing() const { return publishers_done_ < kFilteredPublishers; }
 
   const std::unique_ptr<ThreadedRuntime> runtime_ = NewThreadedRuntime({.threads = 2});
   TestHouse house_{*runtime_};
@@ -108,13 +108,13 @@ TEST_P(FilteredThreadsTest, WhoKeepsOnePolicyHasExactBooksWhileOthersComeGoAndCh
   for (std::thread& thread : threads) thread.join();
 
   EXPECT_EQ(all.Stats().filtered, 0);
-  EXPECT_EQ(all.Stats().delivery.delivered, kAll);
-  EXPECT_EQ(some.Stats().filtered, kAll / 6 * 4);
-  EXPECT_EQ(some.Stats().delivery.delivered, kAll / 6 * 2);
-  EXPECT_EQ(none.Stats().filtered, kAll);
+  EXPECT_EQ(all.Stats().delivery.delivered, kAllPublished);
+  EXPECT_EQ(some.Stats().filtered, kAllPublished / 6 * 4);
+  EXPECT_EQ(some.Stats().delivery.delivered, kAllPublished / 6 * 2);
+  EXPECT_EQ(none.Stats().filtered, kAllPublished);
   EXPECT_EQ(none.Stats().delivery.matched, 0);
-  EXPECT_EQ(by_body.Stats().filtered, kAll / 2);
-  EXPECT_EQ(by_body.Stats().delivery.delivered, kAll / 2);
+  EXPECT_EQ(by_body.Stats().filtered, kAllPublished / 2);
+  EXPECT_EQ(by_body.Stats().delivery.delivered, kAllPublished / 2);
 }
 
 TEST_P(FilteredThreadsTest, APolicyThatChangesIsOffByNoMoreThanWhatIsPublishedMeanwhile) {
@@ -141,7 +141,7 @@ TEST_P(FilteredThreadsTest, APolicyThatChangesIsOffByNoMoreThanWhatIsPublishedMe
   const SubscriptionStats stats = subscription.Stats();
   EXPECT_EQ(stats.delivery.delivered, stats.delivery.matched);
   EXPECT_GE(stats.filtered, 0);
-  EXPECT_LE(std::llabs(stats.filtered - (kAll - stats.delivery.matched)), meanwhile);
+  EXPECT_LE(std::llabs(stats.filtered - (kAllPublished - stats.delivery.matched)), meanwhile);
   const TopicMetrics metrics = topic_.Metrics().value();
   EXPECT_EQ(metrics.number_of_notifications_filtered_out, stats.filtered) << "nobody else is here";
 }

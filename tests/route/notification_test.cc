@@ -8,11 +8,11 @@
 namespace banyan::internal {
 namespace {
 
-const Id kId = {0x22b80b92fdea4c2cu, 0x8f9dbdfb0c7bf324u};
+const Id kNotificationId = {0x22b80b92fdea4c2cu, 0x8f9dbdfb0c7bf324u};
 
 MessageRef MakeNote(std::string subject, Attributes attributes, Payload body) {
-  return MakeMessage({.id = kId,
-                      .event_id = kId,
+  return MakeMessage({.id = kNotificationId,
+                      .event_id = kNotificationId,
                       .accepted = {.uptime_ns = 0, .unix_ns = 1'335'916'446'655'999'999},
                       .subject = std::move(subject),
                       .attributes = std::move(attributes),

@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-constexpr char kAny[] = R"({"source":["shop"]})";
+constexpr char kAnyEvent[] = R"({"source":["shop"]})";
 
 class RuleInputTest : public RouteTest {
  protected:
@@ -26,12 +26,12 @@ class RuleInputTest : public RouteTest {
                 testing::IsOk());
   }
   Rule PutRule(std::vector<Target> targets) {
-    return bus_.PutRule("r", {.pattern = kAny, .targets = std::move(targets)}).value();
+    return bus_.PutRule("r", {.pattern = kAnyEvent, .targets = std::move(targets)}).value();
   }
   // What PutTargets answers.
   std::string Refusal(const Target& target) {
     const absl::Status status =
-        bus_.PutRule("bad", {.pattern = kAny, .targets = {target}}).status();
+        bus_.PutRule("bad", {.pattern = kAnyEvent, .targets = {target}}).status();
     return status.ok() ? "OK" : CodeOf(status) + ": " + TextOf(status);
   }
 
@@ -110,7 +110,7 @@ TEST_F(RuleInputTest, AWaitingRetryKeepsTheTextThatWasMadeFirst) {
   Put();
   Put(R"({"id":"o-2"})");
   EXPECT_THAT(DrainBodies(small), ElementsAre("\"o-1\""));
-  bus_.PutRule("r", {.pattern = kAny, .targets = {Target(small).Input("1")}}).value();
+  bus_.PutRule("r", {.pattern = kAnyEvent, .targets = {Target(small).Input("1")}}).value();
   runtime_.Advance(absl::Minutes(1));
   EXPECT_THAT(DrainBodies(small), ElementsAre("\"o-2\""));
 }

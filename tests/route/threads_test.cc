@@ -15,9 +15,9 @@ namespace banyan::internal {
 namespace {
 
 #ifdef BANYAN_SANITIZER
-constexpr int kMessages = 500;
+constexpr int kMessagesPerThread = 500;
 #else
-constexpr int kMessages = 5'000;
+constexpr int kMessagesPerThread = 5'000;
 #endif
 
 class RouteThreadsTest : public ::testing::Test {
@@ -55,7 +55,7 @@ TEST_F(RouteThreadsTest, WhoStaysSubscribedMissesNothingWhileOthersComeAndGo) {
   std::vector<std::thread> publishers;
   for (int t = 0; t < 2; ++t) {
     publishers.emplace_back([&] {
-      for (int i = 0; i < kMessages; ++i) {
+      for (int i = 0; i < kMessagesPerThread; ++i) {
         EXPECT_TRUE(topic.Publish({.body = "m", .attributes = {{"k", "v"}}}).ok());
       }
     });
@@ -63,10 +63,10 @@ TEST_F(RouteThreadsTest, WhoStaysSubscribedMissesNothingWhileOthersComeAndGo) {
   for (std::thread& publisher : publishers) publisher.join();
   done.store(true);
   changer.join();
-  EXPECT_EQ(steady.Depth().total(), 2 * kMessages);
-  EXPECT_EQ(subscription.Stats().delivery.delivered, 2 * kMessages);
+  EXPECT_EQ(steady.Depth().total(), 2 * kMessagesPerThread);
+  EXPECT_EQ(subscription.Stats().delivery.delivered, 2 * kMessagesPerThread);
   while (topic.core()->PendingDeliveries() > 0) std::this_thread::yield();
-  EXPECT_EQ(called.load(), 2 * kMessages);
+  EXPECT_EQ(called.load(), 2 * kMessagesPerThread);
 }
 
 TEST_F(RouteThreadsTest, ARuleChangedUnderLoadSeesEachEventOnce) {
@@ -86,7 +86,7 @@ TEST_F(RouteThreadsTest, ARuleChangedUnderLoadSeesEachEventOnce) {
   std::vector<std::thread> publishers;
   for (int t = 0; t < 2; ++t) {
     publishers.emplace_back([&] {
-      for (int i = 0; i < kMessages / 5; ++i) {
+      for (int i = 0; i < kMessagesPerThread / 5; ++i) {
         EXPECT_TRUE(bus.Put({.source = "s", .detail_type = "d", .detail = "{}"}).ok());
       }
     });
@@ -94,7 +94,7 @@ TEST_F(RouteThreadsTest, ARuleChangedUnderLoadSeesEachEventOnce) {
   for (std::thread& publisher : publishers) publisher.join();
   done.store(true);
   changer.join();
-  EXPECT_EQ(steady.Depth().total(), 2 * (kMessages / 5));
+  EXPECT_EQ(steady.Depth().total(), 2 * (kMessagesPerThread / 5));
   EXPECT_EQ(bus.Stats().unmatched, 0);
 }
 
@@ -116,7 +116,7 @@ TEST_F(RouteThreadsTest, AnInputChangedUnderLoadGivesTheOneTextOrTheOther) {
   std::vector<std::thread> publishers;
   for (int t = 0; t < 2; ++t) {
     publishers.emplace_back([&] {
-      for (int i = 0; i < kMessages / 5; ++i) {
+      for (int i = 0; i < kMessagesPerThread / 5; ++i) {
         EXPECT_TRUE(bus.Put({.source = "s", .detail_type = "d", .detail = R"({"n":17})"}).ok());
       }
     });
@@ -134,7 +134,7 @@ TEST_F(RouteThreadsTest, AnInputChangedUnderLoadGivesTheOneTextOrTheOther) {
       EXPECT_TRUE(one.Delete().ok());
     }
   }
-  EXPECT_EQ(received, 2 * (kMessages / 5));
+  EXPECT_EQ(received, 2 * (kMessagesPerThread / 5));
 }
 
 TEST_F(RouteThreadsTest, BusesThatPointAtEachOtherForwardUnderLoadUntilOneIsDeleted) {
@@ -148,7 +148,7 @@ TEST_F(RouteThreadsTest, BusesThatPointAtEachOtherForwardUnderLoadUntilOneIsDele
     std::vector<std::thread> publishers;
     for (int t = 0; t < 2; ++t) {
       publishers.emplace_back([&] {
-        for (int i = 0; i < kMessages / 20; ++i) {
+        for (int i = 0; i < kMessagesPerThread / 20; ++i) {
           EXPECT_TRUE(a.Put({.source = "s", .detail_type = "d", .detail = "{}"}).ok());
           ++put;
         }

@@ -26,13 +26,13 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-constexpr char kAny[] = R"({"source":["shop"]})";
+constexpr char kEveryEvent[] = R"({"source":["shop"]})";
 
 class TransformerRows : public ::testing::Test {
  protected:
   absl::StatusOr<Rule> PutRule(Target target) {
     return bus_.PutRule(
-        "r", {.pattern = kAny, .targets = {std::move(target.Id("t").DeadLetter(dead_))}});
+        "r", {.pattern = kEveryEvent, .targets = {std::move(target.Id("t").DeadLetter(dead_))}});
   }
   Rule Transform(std::map<std::string, std::string> paths, std::string input_template) {
     return PutRule(Target(queue_).InputTransformer(std::move(paths), std::move(input_template)))
@@ -187,7 +187,7 @@ TEST_F(TransformerRows, B28_NamesOfTheRuleAndTheTimeOfArrivalNeedNoMap) {
 
 TEST_F(TransformerRows, B29_TheWholeEventIsTheEventAsItIs) {
   const Queue witness = broker_.CreateQueue("witness").value();
-  bus_.PutRule("as-it-is", {.pattern = kAny, .targets = {witness}}).value();
+  bus_.PutRule("as-it-is", {.pattern = kEveryEvent, .targets = {witness}}).value();
   Transform({}, R"({"e": <aws.events.event.json>})");
   Put(R"({"secret":1,"list":["x"]})");
   const std::vector<std::string> events = DrainBodies(witness);

@@ -28,10 +28,10 @@ constexpr int kRecordsPerWriter = 500;
 #else
 constexpr int kRecordsPerWriter = 10'000;
 #endif
-constexpr int kWriters = 3;
+constexpr int kPushWriters = 3;
 constexpr int kKeysPerWriter = 8;
 constexpr int kSubscribers = 10;
-constexpr int64_t kShards = 2;
+constexpr int64_t kPushShards = 2;
 
 Limits NoEmptyEvents() {
   Limits limits = Limits::Relaxed();
@@ -43,7 +43,7 @@ Limits NoEmptyEvents() {
 class Subscriber {
  public:
   explicit Subscriber(StreamConsumer consumer) : consumer_(std::move(consumer)) {
-    for (int64_t i = 0; i < kShards; ++i) Begin({i});
+    for (int64_t i = 0; i < kPushShards; ++i) Begin({i});
   }
 
   int64_t records() const { return records_; }
@@ -95,18 +95,18 @@ TEST(PushStressTest, EachSubscriberGetsEverythingOnceAndInOrder) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   const std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime({.threads = 3});
   const auto env = std::make_shared<internal::Environment>(*runtime, NoEmptyEvents(), seed);
-  const Stream stream(internal::StreamCore::Create(env, "stress", {.shards = kShards}));
+  const Stream stream(internal::StreamCore::Create(env, "stress", {.shards = kPushShards}));
   std::vector<std::unique_ptr<Subscriber>> subscribers;
   for (int i = 0; i < kSubscribers; ++i) {
     subscribers.push_back(
         std::make_unique<Subscriber>(stream.RegisterConsumer("c" + std::to_string(i)).value()));
   }
 
-  std::atomic<int> writing{kWriters};
+  std::atomic<int> writing{kPushWriters};
   std::vector<std::thread> threads;
-  for (int writer = 0; writer < kWriters; ++writer) {
+  for (int writer = 0; writer < kPushWriters; ++writer) {
     threads.emplace_back([&, writer] {
-      std::mt19937_64 random(seed * kWriters + static_cast<uint64_t>(writer));
+      std::mt19937_64 random(seed * kPushWriters + static_cast<uint64_t>(writer));
       std::vector<int> next(kKeysPerWriter);
       for (int i = 0; i < kRecordsPerWriter; ++i) {
         const size_t key = random() % kKeysPerWriter;
@@ -139,8 +139,8 @@ TEST(PushStressTest, EachSubscriberGetsEverythingOnceAndInOrder) {
   });
   for (std::thread& thread : threads) thread.join();
   for (const auto& subscriber : subscribers) {
-    while (subscriber->records() < kWriters * kRecordsPerWriter) std::this_thread::yield();
-    EXPECT_EQ(subscriber->records(), kWriters * kRecordsPerWriter);
+    while (subscriber->records() < kPushWriters * kRecordsPerWriter) std::this_thread::yield();
+    EXPECT_EQ(subscriber->records(), kPushWriters * kRecordsPerWriter);
   }
   EXPECT_GT(reshards, 0);
   RecordProperty("reshards", static_cast<int>(reshards));

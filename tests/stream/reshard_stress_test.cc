@@ -23,20 +23,20 @@ namespace banyan::testing {
 namespace {
 
 #ifdef BANYAN_SANITIZER
-constexpr int kRecordsPerWriter = 3'000;
+constexpr int kRecordsPerReshardWriter = 3'000;
 #else
-constexpr int kRecordsPerWriter = 40'000;
+constexpr int kRecordsPerReshardWriter = 40'000;
 #endif
-constexpr int kWriters = 3;
-constexpr int kKeysPerWriter = 8;
-constexpr int64_t kShards = 2;
+constexpr int kReshardWriters = 3;
+constexpr int kKeysPerReshardWriter = 8;
+constexpr int64_t kShardsAtFirst = 2;
 
 // Reads all shards of a stream, parents before children, until told that nobody writes any more
 // and everything open is read to its tip.
 class Follower {
  public:
   explicit Follower(const Stream& stream) : stream_(stream) {
-    for (int64_t i = 0; i < kShards; ++i) Begin({i});
+    for (int64_t i = 0; i < kShardsAtFirst; ++i) Begin({i});
   }
 
   void Run(const std::atomic<bool>& writers_are_done) {
@@ -94,16 +94,16 @@ TEST(ReshardStressTest, EachKeysRecordsAreReadOnceAndInOrder) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   const std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime({.threads = 0});
   const auto env = std::make_shared<internal::Environment>(*runtime, Limits::Relaxed(), seed);
-  const Stream stream(internal::StreamCore::Create(env, "stress", {.shards = kShards}));
+  const Stream stream(internal::StreamCore::Create(env, "stress", {.shards = kShardsAtFirst}));
 
-  std::atomic<int> writing{kWriters};
+  std::atomic<int> writing{kReshardWriters};
   std::vector<std::thread> threads;
-  for (int writer = 0; writer < kWriters; ++writer) {
+  for (int writer = 0; writer < kReshardWriters; ++writer) {
     threads.emplace_back([&, writer] {
-      std::mt19937_64 random(seed * kWriters + static_cast<uint64_t>(writer));
-      std::vector<int> next(kKeysPerWriter);
-      for (int i = 0; i < kRecordsPerWriter; ++i) {
-        const size_t key = random() % kKeysPerWriter;
+      std::mt19937_64 random(seed * kReshardWriters + static_cast<uint64_t>(writer));
+      std::vector<int> next(kKeysPerReshardWriter);
+      for (int i = 0; i < kRecordsPerReshardWriter; ++i) {
+        const size_t key = random() % kKeysPerReshardWriter;
         const std::string name = std::to_string(writer) + '-' + std::to_string(key);
         const std::string data = std::to_string(next[key]++);
         if (i % 32 == 0) std::this_thread::yield();  // let the others at the few cores
@@ -150,7 +150,7 @@ TEST(ReshardStressTest, EachKeysRecordsAreReadOnceAndInOrder) {
   done = true;
   for (std::thread& reader : readers) reader.join();
   for (const Follower& follower : followers) {
-    EXPECT_EQ(follower.records(), kWriters * kRecordsPerWriter);
+    EXPECT_EQ(follower.records(), kReshardWriters * kRecordsPerReshardWriter);
   }
   EXPECT_GT(reshards, 0);
   RecordProperty("reshards", static_cast<int>(reshards));
@@ -163,7 +163,7 @@ TEST(ReshardStressTest, NoWakeUpIsLost) {
   const std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime({.threads = 1});
   const auto env = std::make_shared<internal::Environment>(*runtime, Limits::Relaxed(), 7);
   const Stream stream(internal::StreamCore::Create(env, "stress", {}));
-  constexpr uint64_t kRecords = kRecordsPerWriter / 2;
+  constexpr uint64_t kRecords = kRecordsPerReshardWriter / 2;
   std::atomic<uint64_t> wanted{0};  // the next record of the sleeper
   std::thread writer([&] {
     for (uint64_t i = 0; i < kRecords; ++i) {

@@ -27,9 +27,9 @@ namespace {
 using internal::Mix64;
 
 #ifdef BANYAN_SANITIZER
-constexpr uint64_t kRecordsPerWriter = 4'000;
+constexpr uint64_t kRecordsPerShardWriter = 4'000;
 #else
-constexpr uint64_t kRecordsPerWriter = 60'000;
+constexpr uint64_t kRecordsPerShardWriter = 60'000;
 #endif
 
 // A record says who wrote it, as the how manieth, and fills the rest with bytes that follow from
@@ -43,14 +43,14 @@ std::string MakeData(uint64_t writer, uint64_t n) {
   return data;
 }
 
-struct Seen {
+struct SeenRecord {
   uint64_t writer;
   uint64_t n;
 };
 
 // The writer and number of an intact record; a failure of the test for any other.
-Seen CheckIntact(const Record& record) {
-  Seen seen = {};
+SeenRecord CheckIntact(const Record& record) {
+  SeenRecord seen = {};
   const std::string_view data = record.data();
   if (data.size() < 16) {
     ADD_FAILURE() << "a torn record of " << data.size() << " bytes";
@@ -78,9 +78,9 @@ class StreamStressTest : public ::testing::Test {
   using Acknowledged = std::map<std::pair<int64_t, uint64_t>, uint64_t>;  // (shard, number) -> n
   static Acknowledged Write(const Stream& stream, uint64_t writer) {
     Acknowledged acknowledged;
-    for (uint64_t n = 0; n < kRecordsPerWriter;) {
+    for (uint64_t n = 0; n < kRecordsPerShardWriter;) {
       const uint64_t batch =
-          std::min<uint64_t>(Mix64(n + writer) % 4 == 0 ? 5 : 1, kRecordsPerWriter - n);
+          std::min<uint64_t>(Mix64(n + writer) % 4 == 0 ? 5 : 1, kRecordsPerShardWriter - n);
       std::vector<std::string> keys;
       std::vector<std::string> data;
       for (uint64_t i = n; i < n + batch; ++i) {
@@ -102,9 +102,9 @@ class StreamStressTest : public ::testing::Test {
   }
 
   // Follows one shard until `stop` is set and nothing is left. Returns what it saw, by number.
-  static std::map<uint64_t, Seen> Follow(const Stream& stream, ShardId shard,
-                                         const std::atomic<bool>& stop, bool may_skip) {
-    std::map<uint64_t, Seen> seen;
+  static std::map<uint64_t, SeenRecord> Follow(const Stream& stream, ShardId shard,
+                                               const std::atomic<bool>& stop, bool may_skip) {
+    std::map<uint64_t, SeenRecord> seen;
     ShardIterator at = stream.GetShardIterator(shard, StartAt::TrimHorizon()).value();
     uint64_t last = 0;
     for (int64_t round = 0;; ++round) {
@@ -136,7 +136,7 @@ TEST_F(StreamStressTest, EveryAcknowledgedRecordIsReadOnceInOrder) {
   const Stream stream = MakeStream({.shards = kShards, .shard_bytes_max = int64_t{512} << 20});
   std::atomic<bool> stop{false};
   std::vector<Acknowledged> acknowledged(kWriters);
-  std::vector<std::map<uint64_t, Seen>> seen(kShards);
+  std::vector<std::map<uint64_t, SeenRecord>> seen(kShards);
 
   std::vector<std::thread> readers;
   for (size_t s = 0; s < kShards; ++s) {
@@ -153,7 +153,7 @@ TEST_F(StreamStressTest, EveryAcknowledgedRecordIsReadOnceInOrder) {
 
   size_t total = 0;
   for (size_t w = 0; w < kWriters; ++w) {
-    EXPECT_EQ(acknowledged[w].size(), size_t{kRecordsPerWriter});
+    EXPECT_EQ(acknowledged[w].size(), size_t{kRecordsPerShardWriter});
     for (const auto& [place, n] : acknowledged[w]) {
       const auto found = seen[static_cast<size_t>(place.first)].find(place.second);
       ASSERT_NE(found, seen[static_cast<size_t>(place.first)].end());
@@ -174,7 +174,7 @@ TEST_F(StreamStressTest, TrimmingAndReuseNeverShowATornOrRepeatedRecord) {
       MakeStream({.shards = 1, .record_bytes_max = 16 << 10, .shard_bytes_max = 512 << 10});
   std::atomic<bool> stop{false};
   std::vector<Acknowledged> acknowledged(kWriters);
-  std::vector<std::map<uint64_t, Seen>> seen(2);
+  std::vector<std::map<uint64_t, SeenRecord>> seen(2);
 
   std::vector<std::thread> others;
   for (auto& s : seen) {
@@ -212,7 +212,7 @@ TEST_F(StreamStressTest, TrimmingAndReuseNeverShowATornOrRepeatedRecord) {
   for (std::thread& t : others) t.join();
 
   // Whatever was seen at a number is what was acknowledged there.
-  std::map<uint64_t, Seen> truth;
+  std::map<uint64_t, SeenRecord> truth;
   for (size_t w = 0; w < kWriters; ++w) {
     for (const auto& [place, n] : acknowledged[w]) {
       truth[place.second] = {w, n};
