@@ -120,8 +120,8 @@ absl::StatusOr<StreamMetrics> StreamCore::Metrics() {
     return number.load(std::memory_order_relaxed);
   };
   // Before the totals, which may only be higher then.
-  metrics.put_records_bytes = read(calls_.batch_bytes);
-  metrics.put_records_successful_records = read(calls_.batch_stored);
+  metrics.put_records_bytes = read(puts_.batch_bytes);
+  metrics.put_records_successful_records = read(puts_.batch_stored);
   const Instant now = env_->runtime.Read();
   for (size_t i = 0; i < shards_.size(); ++i) {
     const Shard& shard = shards_[i];
@@ -137,16 +137,16 @@ absl::StatusOr<StreamMetrics> StreamCore::Metrics() {
   }
   metrics.put_record_success = metrics.incoming_records - metrics.put_records_successful_records;
   metrics.put_record_bytes = metrics.incoming_bytes - metrics.put_records_bytes;
-  metrics.put_records_success = read(calls_.batch_calls);
-  metrics.put_records_total_records = read(calls_.batch_records);
-  metrics.put_records_throttled_records = read(calls_.batch_throttled);
+  metrics.put_records_success = read(puts_.batch_calls);
+  metrics.put_records_total_records = read(puts_.batch_records);
+  metrics.put_records_throttled_records = read(puts_.batch_throttled);
   metrics.put_records_failed_records = std::max<int64_t>(
       0, metrics.put_records_total_records - metrics.put_records_successful_records -
              metrics.put_records_throttled_records);
-  metrics.get_records_success = read(calls_.gets);
-  metrics.get_records_records = read(calls_.get_records);
-  metrics.get_records_bytes = read(calls_.get_bytes);
-  metrics.get_records_iterator_age_milliseconds = calls_.iterator_age_ms.Read();
+  metrics.get_records_success = read(gets_.gets);
+  metrics.get_records_records = read(gets_.get_records);
+  metrics.get_records_bytes = read(gets_.get_bytes);
+  metrics.get_records_iterator_age_milliseconds = gets_.iterator_age_ms.Read();
   return metrics;
 }
 

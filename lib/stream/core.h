@@ -214,23 +214,27 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
 
   enum class State : int { kOpen, kDeleted, kStopped };
   std::atomic<State> state_{State::kOpen};
-  std::atomic<uint64_t> iterator_serial_{0};
   std::atomic<uint64_t> tap_sequence_{0};
   std::atomic<int64_t> rejected_{0};
 
-  // For metrics; a shard's meter has the rest. Each number is right by itself.
-  struct CallBooks {
+  // For metrics; the shards have the rest. Each number is right by itself. What writers count is in
+  // another cache line than what readers count, and both in others than what writers only look at.
+  struct alignas(64) PutBooks {
     std::atomic<int64_t> batch_calls{0};
     std::atomic<int64_t> batch_bytes{0};
     std::atomic<int64_t> batch_records{0};
     std::atomic<int64_t> batch_stored{0};
     std::atomic<int64_t> batch_throttled{0};
+  };
+  struct alignas(64) GetBooks {
+    std::atomic<uint64_t> iterator_serial{0};  // of the newest
     std::atomic<int64_t> gets{0};
     std::atomic<int64_t> get_records{0};
     std::atomic<int64_t> get_bytes{0};
     AtomicStatistics iterator_age_ms;
   };
-  CallBooks calls_;
+  PutBooks puts_;
+  GetBooks gets_;
 
   // Held while shards change, so that one reshard is decided on after the other. Before the lock of
   // shards_, and any shard's.

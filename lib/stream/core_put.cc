@@ -95,12 +95,12 @@ absl::StatusOr<std::vector<absl::StatusOr<PutResult>>> StreamCore::PutRecords(
       stored_bytes += BytesOf(requests[i]);
     }
   }
-  calls_.batch_records.fetch_add(static_cast<int64_t>(requests.size()), std::memory_order_relaxed);
-  calls_.batch_throttled.fetch_add(throttled, std::memory_order_relaxed);
+  puts_.batch_records.fetch_add(static_cast<int64_t>(requests.size()), std::memory_order_relaxed);
+  puts_.batch_throttled.fetch_add(throttled, std::memory_order_relaxed);
   if (stored > 0) {
-    calls_.batch_calls.fetch_add(1, std::memory_order_relaxed);
-    calls_.batch_stored.fetch_add(stored, std::memory_order_relaxed);
-    calls_.batch_bytes.fetch_add(stored_bytes, std::memory_order_relaxed);
+    puts_.batch_calls.fetch_add(1, std::memory_order_relaxed);
+    puts_.batch_stored.fetch_add(stored, std::memory_order_relaxed);
+    puts_.batch_bytes.fetch_add(stored_bytes, std::memory_order_relaxed);
   }
   return results;
 }

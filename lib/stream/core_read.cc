@@ -118,7 +118,7 @@ ShardIterator StreamCore::IssueIterator(uint64_t shard, uint64_t position, Insta
   iterator.stream_ = incarnation_;
   iterator.shard_ = shard;
   iterator.position_ = position;
-  iterator.serial_ = iterator_serial_.fetch_add(1, std::memory_order_relaxed) + 1;
+  iterator.serial_ = gets_.iterator_serial.fetch_add(1, std::memory_order_relaxed) + 1;
   iterator.issued_uptime_ns_ = now.uptime_ns;
   iterator.issued_unix_ns_ = now.unix_ns;
   return iterator;
@@ -167,14 +167,14 @@ absl::StatusOr<RecordBatch> StreamCore::GetRecords(const ShardIterator& iterator
   Reading reading = ReadAt(iterator.shard_, iterator.position_, {limit, limits.get_bytes_max}, now);
   const ShardLog::ReadEnd& end = reading.end;
   if (limited) shard.meter().HasRead(end.bytes);
-  calls_.gets.fetch_add(1, std::memory_order_relaxed);
-  calls_.get_records.fetch_add(static_cast<int64_t>(reading.batch.size()),
+  gets_.gets.fetch_add(1, std::memory_order_relaxed);
+  gets_.get_records.fetch_add(static_cast<int64_t>(reading.batch.size()),
                                std::memory_order_relaxed);
-  calls_.get_bytes.fetch_add(end.bytes, std::memory_order_relaxed);
+  gets_.get_bytes.fetch_add(end.bytes, std::memory_order_relaxed);
   if (!reading.batch.empty()) {
     const int64_t age_ns =
         end.unread_uptime_ns.has_value() ? now.uptime_ns - end.last_uptime_ns : 0;
-    calls_.iterator_age_ms.Add(std::max<int64_t>(0, age_ns / kNsPerMs));
+    gets_.iterator_age_ms.Add(std::max<int64_t>(0, age_ns / kNsPerMs));
   }
   return std::move(reading.batch);
 }

@@ -18,8 +18,10 @@ namespace {
 constexpr uint32_t kCapacityFirst = 16u << 10;
 constexpr uint32_t kCapacitySteadyMax = 1u << 20;
 
-// One slot for so many bytes: a segment full of smaller records is closed by their number.
-constexpr uint32_t kBytesPerSlot = 64;
+// A segment has a slot for so many bytes: for records as large as those of the segment before, on the
+// average, rounded down to a power of two. It is closed by their number if they have become smaller.
+constexpr uint32_t kBytesPerSlotFirst = 64;
+constexpr uint32_t kBytesPerSlotMax = 4096;
 
 // Memory kept for the next segments, so that a shard in balance allocates nothing.
 constexpr int64_t kSparesKept = 2;
@@ -74,6 +76,12 @@ RecordHeader HeaderAt(const char* bytes) {
 
 uint32_t CapacityFor(size_t need, uint32_t usual) {
   return std::max(usual, static_cast<uint32_t>(std::bit_ceil(need)));
+}
+
+uint32_t BytesPerSlotAfter(uint64_t tail) {
+  const uint32_t records = std::max<uint32_t>(RecordsClaimed(tail), 1);
+  return std::clamp(std::bit_floor(BytesClaimed(tail) / records), kBytesPerSlotFirst,
+                    kBytesPerSlotMax);
 }
 
 char* Put(char* to, std::string_view bytes) {
@@ -201,7 +209,11 @@ ShardLog::AppendOutcome ShardLog::Turnover(const Segment* full, size_t need,
     ring_mask_ = entries - 1;
   }
   TrimExpired(now_uptime_ns);
-  Segment* const fresh = Obtain(CapacityFor(need, capacity_next_));
+  const uint32_t capacity = CapacityFor(need, capacity_next_);
+  const uint32_t bytes_per_slot =
+      old == nullptr ? kBytesPerSlotFirst
+                     : BytesPerSlotAfter(old->tail.load(std::memory_order_relaxed));
+  Segment* const fresh = Obtain(capacity, capacity / bytes_per_slot);
   if (fresh == nullptr) return AppendOutcome::kFull;  // `full` stays: a smaller record may fit
   capacity_next_ = std::min(capacity_next_ * 2, capacity_steady_);
 
@@ -229,15 +241,14 @@ ShardLog::AppendOutcome ShardLog::Turnover(const Segment* full, size_t need,
   return AppendOutcome::kStored;
 }
 
-Segment* ShardLog::Obtain(uint32_t capacity) {
-  const uint32_t slots_max = capacity / kBytesPerSlot;
+Segment* ShardLog::Obtain(uint32_t capacity, uint32_t slots_max) {
   const int64_t footprint = Segment::Footprint(capacity, slots_max);
   for (;;) {
     const bool ring_has_room =
         end_.load(std::memory_order_relaxed) - first_.load(std::memory_order_relaxed) <= ring_mask_;
-    Segment* bare = nullptr;  // of that capacity, without memory
+    Segment* bare = nullptr;  // of that shape, without memory
     for (const std::unique_ptr<Segment>& segment : segments_) {
-      if (segment->capacity != capacity) continue;
+      if (segment->capacity != capacity || segment->slots_max != slots_max) continue;
       if (segment->holders.load(std::memory_order_acquire) != 0) continue;  // order: spare
       if (segment->slots != nullptr && ring_has_room) return segment.get();
       bare = segment.get();

@@ -122,9 +122,6 @@ struct Segment {
   const uint32_t capacity;   // bytes of records
   const uint32_t slots_max;  // records
 
-  static constexpr uint64_t kClosed = uint64_t{1} << 63;
-  std::atomic<uint64_t> tail{kClosed};  // its layout is at the top of shard_log.cc
-  std::atomic<int64_t> holders{0};
   uint64_t base = 0;  // position of slot 0
 
   // One block: slots, then bytes. Null while the segment has no memory.
@@ -134,6 +131,11 @@ struct Segment {
   // The newest arrival in it, once it is closed, complete and somebody asked; else kUnknown.
   static constexpr int64_t kUnknown = INT64_MIN;
   std::atomic<int64_t> newest_unix_ns{kUnknown};
+
+  // Writers write one, readers the other; each has a cache line of its own, as has what both read.
+  static constexpr uint64_t kClosed = uint64_t{1} << 63;
+  alignas(64) std::atomic<uint64_t> tail{kClosed};  // its layout is at the top of shard_log.cc
+  alignas(64) std::atomic<int64_t> holders{0};
 
   static int64_t Footprint(uint32_t bytes_max, uint32_t records_max) {
     return int64_t{bytes_max} + int64_t{records_max} * static_cast<int64_t>(sizeof(*slots));
@@ -286,8 +288,8 @@ class ShardLog {
   bool UnlinkOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RaiseHorizon(uint64_t horizon) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  // A segment of that capacity that nobody holds, with memory; null if there is no room.
-  Segment* Obtain(uint32_t capacity) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // A segment of that shape that nobody holds, with memory; null if there is no room.
+  Segment* Obtain(uint32_t capacity, uint32_t slots_max) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool CouldMakeRoom(int64_t footprint) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void GiveMemory(Segment* segment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void TakeMemory(Segment* segment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
