@@ -9,9 +9,7 @@
 
 namespace banyan::inline v0_1::internal {
 
-using Field = EventFields::Field;
-
-bool Satisfies(const Condition& condition, const Field& field) {
+bool Satisfies(const Condition& condition, const EventFields::Field& field) {
   const std::vector<ValuePattern>& values = condition.leaf->values;
   return std::any_of(values.begin(), values.end(),
                      [&field](const ValuePattern& value) { return Matches(value, field.value); });
@@ -33,7 +31,7 @@ struct Lone {
 
 Lone LookAt(const Condition& condition, const EventFields& fields) {
   Lone lone;
-  for (const Field& field : fields.Find(condition.path)) {
+  for (const EventFields::Field& field : fields.Find(condition.path)) {
     lone.has_fields = true;
     lone.in_arrays = lone.in_arrays || field.element != kOutside;
     if (Satisfies(condition, field)) lone.elements.push_back(field.element);

@@ -16,7 +16,7 @@ namespace banyan::inline v0_1::internal {
 
 namespace {
 
-constexpr int64_t kBytesMax = int64_t{1} << 62;
+constexpr int64_t kArchiveBytesMax = int64_t{1} << 62;
 
 int64_t WeighEvent(const Message& event, const Environment& env) {
   return ArchivedSize(event.body.view(), env.region);
@@ -36,12 +36,12 @@ absl::Status ValidateArchiveOptions(const ArchiveOptions& options) {
                  "' at 'retentionDays' failed to satisfy constraint: Member must have value "
                  "greater than or equal to 0");
   }
-  if (options.bytes_max < 1 || options.bytes_max > kBytesMax) {
+  if (options.bytes_max < 1 || options.bytes_max > kArchiveBytesMax) {
     return Error(AwsError::kBusValidation, "1 validation error detected: Value '",
                  options.bytes_max,
                  "' at 'bytesMax' failed to satisfy constraint: Member must have value between 1 "
                  "and ",
-                 kBytesMax);
+                 kArchiveBytesMax);
   }
   return absl::OkStatus();
 }

@@ -135,8 +135,8 @@ struct Endpoint {
   std::shared_ptr<Sink> sink;  // null: the handle names nothing
 };
 
-Endpoint ResolveEndpoint(const Target& target, std::optional<JsonPath> key_path,
-                         const EventBusCore* own_bus) {
+Endpoint EndpointOfTarget(const Target& target, std::optional<JsonPath> key_path,
+                          const EventBusCore* own_bus) {
   if (const Queue* queue = std::get_if<Queue>(&target.to())) {
     return {"queue", queue->name(), queue->core()};
   }
@@ -218,7 +218,7 @@ absl::StatusOr<RuleTarget> ResolveRuleTarget(const Target& target, size_t index,
   std::optional<JsonPath> key_path;
   if (!target.partition_key_path().empty()) key_path = JsonPath::Parse(target.partition_key_path());
   const bool has_good_key_path = key_path.has_value();
-  Endpoint endpoint = ResolveEndpoint(target, std::move(key_path), own_bus);
+  Endpoint endpoint = EndpointOfTarget(target, std::move(key_path), own_bus);
 
   std::string id = target.id().empty() ? DefaultId(endpoint.kind, endpoint.name) : target.id();
   BANYAN_RETURN_IF_ERROR(ValidateTargetId(id, index));
