@@ -43,6 +43,14 @@ const Allocator& TheAllocator() {
   return allocator;
 }
 
+#if defined(BANYAN_MIMALLOC_DLOPEN)
+// Chosen before main(), as a rule, when there is one thread. The library has thread-local variables
+// in each thread's static block, and a thread that another creates just while the loader adds the
+// library has been seen to go without: its first block was a read through a null pointer. (What
+// global objects allocate earlier chooses earlier.)
+[[maybe_unused]] const Allocator& chosen_at_start = TheAllocator();
+#endif
+
 }  // namespace
 
 void* Allocate(size_t size) {

@@ -7,8 +7,8 @@
 //           malloc and free themselves, so linking it would do just that; there the build asks for
 //           it to be loaded at run time with its names kept local. Three ways, chosen by CMake:
 //             BANYAN_MIMALLOC_LINKED        a mimalloc that exports mi_* only: called directly
-//             BANYAN_MIMALLOC_DLOPEN="..."  loaded when the first block is made; malloc if it
-//                                           is not on the machine the program runs on
+//             BANYAN_MIMALLOC_DLOPEN="..."  loaded when the program starts, before it has threads;
+//                                           malloc if it is not on the machine it runs on
 //             neither                       malloc (and always under sanitizers, which would not
 //                                           see a use after free in a mimalloc block)
 // Invariant The choice is made once and never changes, so a block is freed by the allocator that

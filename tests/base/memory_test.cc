@@ -3,8 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -12,6 +15,7 @@
 
 #if defined(__linux__)
 #include <dlfcn.h>
+#include <link.h>
 #endif
 
 namespace banyan::internal {
@@ -54,6 +58,27 @@ TEST(MemoryTest, SaysWhichAllocatorItUses) {
 std::string FileOf(void* function) {
   Dl_info info;
   return dladdr(function, &info) != 0 ? info.dli_fname : "";
+}
+
+bool IsLoaded(std::string_view library) {
+  return dl_iterate_phdr(
+             [](dl_phdr_info* info, size_t, void* name) {
+               const std::string_view wanted = *static_cast<std::string_view*>(name);
+               return std::string_view(info->dlpi_name).find(wanted) != std::string_view::npos ? 1
+                                                                                               : 0;
+             },
+             &library) != 0;
+}
+
+// In a process that begins anew, and has not asked for a block when it looks.
+TEST(MemoryDeathTest, TheAllocatorIsThereBeforeThereAreThreads) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        const bool loaded = IsLoaded("libmimalloc");
+        std::_Exit(loaded == (AllocatorName() == "mimalloc") ? 0 : 1);
+      },
+      ::testing::ExitedWithCode(0), "");
 }
 
 TEST(MemoryTest, TheHostKeepsItsOwnAllocator) {
