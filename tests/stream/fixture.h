@@ -10,25 +10,16 @@
 #include <utility>
 #include <vector>
 
-#include "banyan/error.h"
 #include "banyan/stream.h"
 #include "banyan/testing/simulated_runtime.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "message/environment.h"
+#include "shared_testing.h"
 #include "stream/core.h"
 #include "stream/validate.h"
 
 namespace banyan::testing {
-
-// The AWS code of a refusal; "OK"; or the status itself where there is no code.
-inline std::string CodeOf(const absl::Status& status) {
-  if (status.ok()) return "OK";
-  const AwsErrorRow* row = FindAwsError(status);
-  return row != nullptr ? std::string(row->shape) : status.ToString();
-}
-
-inline std::string TextOf(const absl::Status& status) { return std::string(status.message()); }
 
 inline std::vector<std::string> DataOf(const RecordBatch& batch) {
   std::vector<std::string> data;

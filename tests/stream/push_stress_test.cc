@@ -7,8 +7,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <random>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -18,6 +16,7 @@
 #include "banyan/stream_consumer.h"
 #include "fixture.h"
 #include "gtest/gtest.h"
+#include "key_order.h"
 #include "message/close_kind.h"
 
 namespace banyan::testing {
@@ -29,7 +28,6 @@ constexpr int kRecordsPerWriter = 500;
 constexpr int kRecordsPerWriter = 10'000;
 #endif
 constexpr int kPushWriters = 3;
-constexpr int kKeysPerWriter = 8;
 constexpr int kSubscribers = 10;
 constexpr int64_t kPushShards = 2;
 
@@ -52,10 +50,8 @@ class Subscriber {
   void Begin(ShardId shard) {
     absl::StatusOr<ShardSubscription> push = consumer_.SubscribeToShard(
         shard, StartAt::TrimHorizon(), [this](const ShardEvent& event) { return Take(event); },
-        [this, shard](const SubscriptionEnd& end) {
+        [](const SubscriptionEnd& end) {
           EXPECT_EQ(end.reason, SubscriptionEnd::Reason::kShardEnded);
-          MutexLock lock(&mu_);
-          ended_pushes_.insert(shard.index);
         });
     ASSERT_EQ(push.status(), absl::OkStatus());
     MutexLock lock(&mu_);
@@ -66,15 +62,7 @@ class Subscriber {
     std::vector<ShardId> born;
     {
       MutexLock lock(&mu_);
-      for (const Record& record : event.batch) {
-        int& expected = next_[std::string(record.partition_key())];
-        EXPECT_EQ(record.data(), std::to_string(expected)) << "of key " << record.partition_key();
-        ++expected;
-      }
-      for (const ChildShard& child : event.batch.child_shards()) {
-        size_t& parents_ended = parents_ended_[child.id.index];
-        if (++parents_ended == child.parents.size()) born.push_back(child.id);
-      }
+      born = order_.Take(event.batch);
     }
     for (const ShardId shard : born) Begin(shard);
     records_ += static_cast<int64_t>(event.batch.size());
@@ -84,10 +72,8 @@ class Subscriber {
   const StreamConsumer consumer_;
   std::atomic<int64_t> records_{0};
   Mutex mu_;
-  std::map<std::string, int> next_ ABSL_GUARDED_BY(mu_);
-  std::map<int64_t, size_t> parents_ended_ ABSL_GUARDED_BY(mu_);
-  std::set<int64_t> ended_pushes_ ABSL_GUARDED_BY(mu_);
-  std::map<int64_t, ShardSubscription> pushes_;
+  KeyOrder order_ ABSL_GUARDED_BY(mu_);
+  std::map<int64_t, ShardSubscription> pushes_ ABSL_GUARDED_BY(mu_);
 };
 
 TEST(PushStressTest, EachSubscriberGetsEverythingOnceAndInOrder) {
@@ -106,37 +92,12 @@ TEST(PushStressTest, EachSubscriberGetsEverythingOnceAndInOrder) {
   std::vector<std::thread> threads;
   for (int writer = 0; writer < kPushWriters; ++writer) {
     threads.emplace_back([&, writer] {
-      std::mt19937_64 random(seed * kPushWriters + static_cast<uint64_t>(writer));
-      std::vector<int> next(kKeysPerWriter);
-      for (int i = 0; i < kRecordsPerWriter; ++i) {
-        const size_t key = random() % kKeysPerWriter;
-        const std::string name = std::to_string(writer) + '-' + std::to_string(key);
-        ASSERT_TRUE(stream.Put({.partition_key = name, .data = std::to_string(next[key]++)}).ok());
-        if (random() % 8 == 0) std::this_thread::yield();  // the tip is reached now and then
-      }
+      WriteInKeyOrder(stream, seed, writer, kRecordsPerWriter);
       --writing;
     });
   }
   int64_t reshards = 0;
-  threads.emplace_back([&] {
-    std::mt19937_64 random(seed);
-    while (writing > 0) {
-      const std::vector<ShardInfo> open =
-          stream.ListShards({.kind = ShardFilter::Kind::kAtLatest}).value();
-      const ShardInfo& shard = open[random() % open.size()];
-      if (open.size() < 6 && random() % 2 == 0) {
-        reshards += stream.SplitShard(shard.id).ok();
-      } else {
-        for (const ShardInfo& other : open) {
-          if (stream.MergeShards(shard.id, other.id).ok()) {
-            ++reshards;
-            break;
-          }
-        }
-      }
-      for (int i = 0; i < 200; ++i) std::this_thread::yield();
-    }
-  });
+  threads.emplace_back([&] { reshards = ReshardWhile(writing, stream, seed); });
   for (std::thread& thread : threads) thread.join();
   for (const auto& subscriber : subscribers) {
     while (subscriber->records() < kPushWriters * kRecordsPerWriter) std::this_thread::yield();

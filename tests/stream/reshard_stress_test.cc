@@ -2,21 +2,18 @@
 //
 // Writers, readers and a resharder on threads of their own. Each key's records are read once and in
 // their order, by whoever reads parents before children.
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <random>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "banyan/runtime.h"
 #include "fixture.h"
-#include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "key_order.h"
 #include "message/close_kind.h"
 
 namespace banyan::testing {
@@ -28,7 +25,6 @@ constexpr int kRecordsPerReshardWriter = 3'000;
 constexpr int kRecordsPerReshardWriter = 40'000;
 #endif
 constexpr int kReshardWriters = 3;
-constexpr int kKeysPerReshardWriter = 8;
 constexpr int64_t kShardsAtFirst = 2;
 
 // Reads all shards of a stream, parents before children, until told that nobody writes any more
@@ -45,7 +41,7 @@ class Follower {
       bool all_at_tip = true;
       for (auto at = reading_.begin(); at != reading_.end();) {
         const RecordBatch batch = stream_.GetRecords(at->second, 500).value();
-        for (const Record& record : batch) Take(record);
+        for (const ShardId shard : order_.Take(batch)) born_.push_back(shard);
         if (batch.next().has_value()) {
           if (!batch.empty()) all_at_tip = false;
           at->second = *batch.next();
@@ -53,12 +49,6 @@ class Follower {
           continue;
         }
         all_at_tip = false;
-        ended_.insert(at->first);
-        for (const ChildShard& child : batch.child_shards()) {
-          bool ready = true;
-          for (const ShardId parent : child.parents) ready &= ended_.contains(parent.index);
-          if (ready) born_.push_back(child.id);
-        }
         at = reading_.erase(at);
       }
       for (const ShardId shard : born_) Begin(shard);
@@ -68,25 +58,17 @@ class Follower {
     }
   }
 
-  int64_t records() const { return records_; }
+  int64_t records() const { return order_.records(); }
 
  private:
   void Begin(ShardId shard) {
     reading_[shard.index] = stream_.GetShardIterator(shard, StartAt::TrimHorizon()).value();
   }
-  void Take(const Record& record) {
-    int& expected = next_[std::string(record.partition_key())];
-    ASSERT_EQ(record.data(), std::to_string(expected)) << "of key " << record.partition_key();
-    ++expected;
-    ++records_;
-  }
 
   const Stream stream_;
   std::map<int64_t, ShardIterator> reading_;
-  std::set<int64_t> ended_;
   std::vector<ShardId> born_;
-  std::map<std::string, int> next_;
-  int64_t records_ = 0;
+  KeyOrder order_;
 };
 
 TEST(ReshardStressTest, EachKeysRecordsAreReadOnceAndInOrder) {
@@ -100,46 +82,12 @@ TEST(ReshardStressTest, EachKeysRecordsAreReadOnceAndInOrder) {
   std::vector<std::thread> threads;
   for (int writer = 0; writer < kReshardWriters; ++writer) {
     threads.emplace_back([&, writer] {
-      std::mt19937_64 random(seed * kReshardWriters + static_cast<uint64_t>(writer));
-      std::vector<int> next(kKeysPerReshardWriter);
-      for (int i = 0; i < kRecordsPerReshardWriter; ++i) {
-        const size_t key = random() % kKeysPerReshardWriter;
-        const std::string name = std::to_string(writer) + '-' + std::to_string(key);
-        const std::string data = std::to_string(next[key]++);
-        if (i % 32 == 0) std::this_thread::yield();  // let the others at the few cores
-        if (i % 16 == 0) {
-          const PutRequest batch[] = {{.partition_key = name, .data = data}};
-          ASSERT_TRUE(stream.PutRecords(batch).value()[0].ok());
-        } else {
-          ASSERT_TRUE(stream.Put({.partition_key = name, .data = data}).ok());
-        }
-      }
+      WriteInKeyOrder(stream, seed, writer, kRecordsPerReshardWriter);
       --writing;
     });
   }
   int64_t reshards = 0;
-  threads.emplace_back([&] {
-    std::mt19937_64 random(seed);
-    while (writing > 0) {
-      const std::vector<ShardInfo> open =
-          stream.ListShards({.kind = ShardFilter::Kind::kAtLatest}).value();
-      const ShardInfo& shard = open[random() % open.size()];
-      if (random() % 20 == 0) {
-        const auto count = static_cast<int64_t>(open.size());
-        reshards += stream.UpdateShardCount(std::clamp<int64_t>(count, 1, 6)).ok();
-      } else if (open.size() < 8 && random() % 2 == 0) {
-        reshards += stream.SplitShard(shard.id).ok();
-      } else {
-        for (const ShardInfo& other : open) {
-          if (stream.MergeShards(shard.id, other.id).ok()) {
-            ++reshards;
-            break;
-          }
-        }
-      }
-      std::this_thread::yield();
-    }
-  });
+  threads.emplace_back([&] { reshards = ReshardWhile(writing, stream, seed); });
   std::atomic<bool> done{false};
   Follower followers[] = {Follower(stream), Follower(stream)};
   std::vector<std::thread> readers;
