@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "queue/tags.h"
 
-#include <cstddef>
-
 #include "base/status_macros.h"
-#include "base/utf8.h"
 #include "message/errors.h"
+#include "message/tag_rules.h"
 
 namespace banyan::inline v0_1::internal {
 
 namespace {
 
-constexpr size_t kTagsMax = 50;
-
 absl::Status CheckKey(std::string_view key) {
-  const int64_t characters = Utf8Characters(key);
-  if (characters >= 1 && characters <= 128) return absl::OkStatus();
+  if (HasTagKeySize(key)) return absl::OkStatus();
   return Error(AwsError::kQueueInvalidParameterValue,
                "Tag keys must be between 1 and 128 characters in length.");
 }
@@ -25,7 +20,7 @@ absl::Status CheckKey(std::string_view key) {
 absl::StatusOr<Tags> WithTags(std::string_view queue_name, Tags tags, const Tags& more) {
   for (const auto& [key, value] : more) {
     BANYAN_RETURN_IF_ERROR(CheckKey(key));
-    if (Utf8Characters(value) > 256) {
+    if (!HasTagValueSize(value)) {
       return Error(AwsError::kQueueInvalidParameterValue,
                    "Tag values must be between 0 and 256 characters in length.");
     }

@@ -11,8 +11,8 @@
 #include "base/json.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
-#include "base/utf8.h"
 #include "message/errors.h"
+#include "message/tag_rules.h"
 #include "queue/json_members.h"
 #include "queue/policy_text.h"
 
@@ -328,17 +328,15 @@ absl::StatusOr<std::string> RemoveTopicPermission(std::string_view policy,
 // --- Tags ----------------------------------------------------------------------------------------
 
 absl::Status ValidateTopicTags(const AttributeStrings& tags) {
-  constexpr size_t kTagsMax = 50;
-  constexpr int64_t kKeyMax = 128, kValueMax = 256;
   if (tags.size() > kTagsMax) {
     return Error(AwsError::kTopicTagLimitExceeded,
                  "Could not complete request: tag quota of per resource exceeded: at most ",
                  kTagsMax);
   }
   for (const auto& [key, value] : tags) {
-    if (key.empty() || Utf8Characters(key) > kKeyMax || Utf8Characters(value) > kValueMax) {
-      return Bad("Tags Reason: a key has 1 to ", kKeyMax, " characters, a value at most ",
-                 kValueMax);
+    if (!HasTagKeySize(key) || !HasTagValueSize(value)) {
+      return Bad("Tags Reason: a key has 1 to ", kTagKeyMax, " characters, a value at most ",
+                 kTagValueMax);
     }
   }
   return absl::OkStatus();
