@@ -102,6 +102,19 @@ struct TopicPage {
   std::string next_token = {};  // empty: there is no more
 };
 
+struct ListStreamsOptions {
+  // Only what follows this name. Not to be given with a `next_token`, which knows.
+  std::string exclusive_start = {};
+
+  std::string next_token = {};   // of the page before; empty begins
+  int64_t max_results = 10'000;  // 1 to 10,000; of more than 100 a page has 100
+};
+
+struct StreamPage {
+  std::vector<Stream> streams = {};  // by name
+  std::string next_token = {};       // empty: there is no more
+};
+
 struct DeleteStreamOptions {
   // Deregisters the stream's consumers, too. Without it a stream that has some is not deleted.
   bool enforce_consumer_deletion = false;
@@ -182,6 +195,11 @@ class BANYAN_EXPORT Broker {
   // The same topics, a hundred at a time, as ListTopics of SNS has it. Errors: kInvalidArgument: a
   // bad token.
   absl::StatusOr<TopicPage> ListTopicsPage(std::string_view next_token = {}) const;
+
+  // The same streams, in pages, as ListStreams of Kinesis has it. Errors: kInvalidArgument:
+  // max_results; a bad token, or one beside an exclusive start. kOutOfRange
+  // (ExpiredNextTokenException): a token older than five minutes.
+  absl::StatusOr<StreamPage> ListStreamsPage(const ListStreamsOptions& options = {}) const;
 
   // The queues whose redrive policy names this one, by name. Looks at every queue. Errors:
   // kNotFound.

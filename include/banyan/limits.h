@@ -103,6 +103,12 @@ struct BANYAN_EXPORT Limits {
     // How long a stream is CREATING or UPDATING, and a consumer CREATING or DELETING: a matter of
     // seconds on AWS.
     absl::Duration transition_time = absl::ZeroDuration();
+    int64_t creating_max = 5;                     // streams of a broker, at once
+    int64_t tags_max = 50;                        // of a stream, and of a consumer
+    int64_t encryption_changes_per_day = 25;      // of StartEncryption, and of StopEncryption
+    int64_t shards_page_max = 1'000;              // a page of shards
+    int64_t page_max = 100;                       // a page of streams, or of consumers
+    absl::Duration page_life = absl::Minutes(5);  // how long a NextToken is good
 
     // Consumers with enhanced fan-out; see stream_consumer.h.
     int64_t consumers_max = 20;          // per stream; AWS: 50 with On-demand Advantage
@@ -111,7 +117,8 @@ struct BANYAN_EXPORT Limits {
     absl::Duration take_over_after = absl::Seconds(5);    // a subscription is safe for so long
     absl::Duration subscription_life = absl::Minutes(5);  // then it ends
     absl::Duration push_every = absl::Seconds(5);         // an event, empty if need be
-    int64_t push_bytes_per_second = 2'097'152;            // per consumer and shard; 0: no bound
+    // Per consumer and shard, of streams whose shard_limits are strict. 0: no bound.
+    int64_t push_bytes_per_second = 2'097'152;
   };
   struct Consumer {
     int64_t filters_max = 5;           // AWS: 10 by request

@@ -30,6 +30,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -182,7 +183,36 @@ struct EventBusMetrics {
   std::vector<RuleMetrics> rules = {};  // by name
 };
 
-// One stream (dimension StreamName). Counters, but for the gauges at the end. Latencies are not measured.
+// One shard (dimensions StreamName and ShardId) of a stream with enhanced monitoring. Counters, of
+// the shard's whole life. Those that are not enabled are unset.
+struct ShardMetrics {
+  std::string stream_name = {};
+  std::string shard_id = {};
+
+  std::optional<int64_t> incoming_bytes = {};
+  std::optional<int64_t> incoming_records = {};
+  std::optional<int64_t> outgoing_bytes = {};  // read by GetRecords
+  std::optional<int64_t> outgoing_records = {};
+  std::optional<int64_t> write_provisioned_throughput_exceeded = {};
+  std::optional<int64_t> read_provisioned_throughput_exceeded = {};
+  std::optional<StatisticSet> iterator_age_milliseconds = {};  // as of StreamMetrics
+};
+
+// One registered consumer (dimensions StreamName and ConsumerName). Counters, since it was
+// registered.
+struct StreamConsumerMetrics {
+  std::string stream_name = {};
+  std::string consumer_name = {};
+
+  int64_t subscribe_to_shard_success = 0;        // calls
+  int64_t subscribe_to_shard_rate_exceeded = 0;  // calls refused as too many, or too early
+  int64_t subscribe_to_shard_event_success = 0;  // events handled without an error
+  int64_t subscribe_to_shard_event_records = 0;
+  int64_t subscribe_to_shard_event_bytes = 0;  // keys and data
+  StatisticSet subscribe_to_shard_event_millis_behind_latest = {};
+};
+
+// One stream (dimension StreamName). Counters, but for the gauges. Latencies are not measured.
 struct StreamMetrics {
   std::string stream_name = {};
 
@@ -208,6 +238,9 @@ struct StreamMetrics {
   int64_t open_shards = 0;
   int64_t records_resting = 0;
   int64_t bytes_held = 0;
+
+  std::vector<ShardMetrics> shards = {};  // those not expired, where enhanced monitoring is enabled
+  std::vector<StreamConsumerMetrics> consumers = {};  // by name
 };
 
 // Of one broker. They are asked one after another.
@@ -234,14 +267,18 @@ struct Metric {
 // Those that apply to this kind of queue, or topic. The views live for ever.
 BANYAN_EXPORT std::vector<Metric> ListMetrics(const QueueMetrics& metrics);
 BANYAN_EXPORT std::vector<Metric> ListMetrics(const TopicMetrics& metrics);
+// Not its shards' and consumers'.
 BANYAN_EXPORT std::vector<Metric> ListMetrics(const StreamMetrics& metrics);
+BANYAN_EXPORT std::vector<Metric> ListMetrics(const ShardMetrics& metrics);
+BANYAN_EXPORT std::vector<Metric> ListMetrics(const StreamConsumerMetrics& metrics);
 BANYAN_EXPORT std::vector<Metric> ListMetrics(const PutEventsMetrics& metrics);
 BANYAN_EXPORT std::vector<Metric> ListMetrics(const EventBusMetrics& metrics);  // not its rules'
 BANYAN_EXPORT std::vector<Metric> ListMetrics(const RuleMetrics& metrics);
 
 // In Prometheus' text format, version 0.0.4 (Content-Type "text/plain; version=0.0.4"). The names
 // follow from those above by rule: AWS's in snake_case behind "banyan_sqs_", "banyan_sns_",
-// "banyan_events_" or "banyan_kinesis_", Banyan's own as they are; then "_seconds" or "_bytes", then "_total" for a counter:
+// "banyan_events_" or "banyan_kinesis_" ("banyan_kinesis_shard_" for those of a shard), Banyan's own
+// as they are; then "_seconds" or "_bytes", then "_total" for a counter:
 //
 //   NumberOfMessagesSent               banyan_sqs_number_of_messages_sent_total{queue="jobs"}
 //   ApproximateAgeOfOldestMessage      banyan_sqs_approximate_age_of_oldest_message_seconds{...}

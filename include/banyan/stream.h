@@ -30,6 +30,7 @@
 #include <compare>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -84,8 +85,9 @@ enum class StreamMode { kProvisioned, kOnDemand };
 
 // What a shard of Kinesis would not take: more than Limits::Stream allows a second, in records and
 // bytes put, bytes and calls read, and iterators. Off: a shard takes what the machine can. Report:
-// it takes all, and StreamMetrics counts what was beyond. Strict: it refuses that, with
-// ProvisionedThroughputExceededException, as AWS does.
+// it takes all, and StreamMetrics counts what strict limits would refuse. Strict: it refuses that,
+// with ProvisionedThroughputExceededException, as AWS does; and what is pushed to a consumer comes
+// at Limits::Stream::push_bytes_per_second.
 enum class ShardLimits { kOff, kReport, kStrict };
 
 // What a Put does when shard_bytes_max is reached.
@@ -222,14 +224,28 @@ struct ShardFilter {
     kFromTrimHorizon,  // all that can still be read
     kAtTrimHorizon,    // those that were open when retention began to count, or were made first
     kAtLatest,         // the open ones
-    kAtTimestamp,      // those that were open at `time`
+    kAtTimestamp,      // those that were open at `time`, or were closed at that very moment
     kFromTimestamp,    // those, and all that were made later
     kAfterShardId,     // all that can be read and were made after `shard`
   };
   Kind kind = Kind::kFromTrimHorizon;
   ShardId shard = {};
   absl::Time time = absl::InfinitePast();
-  int64_t max_results = 10'000;  // go on with kAfterShardId and the last one
+};
+
+// What a page of shards shall have.
+struct ListShardsOptions {
+  // With a `next_token` these are not to be given: it knows where and how its list goes on.
+  std::optional<ShardFilter> filter = {};
+  std::optional<ShardId> exclusive_start = {};  // only what was made after this one
+
+  std::string next_token = {};   // of the page before; empty begins
+  int64_t max_results = 10'000;  // 1 to 10,000; of more than 1,000 a page has 1,000
+};
+
+struct ShardPage {
+  std::vector<ShardInfo> shards = {};
+  std::string next_token = {};  // empty: there is no more
 };
 
 // What a closed shard became: read on here.
@@ -242,6 +258,24 @@ struct ChildShard {
   friend bool operator==(const ChildShard&, const ChildShard&) = default;
 };
 
+// What can be counted for each shard, under CloudWatch's names ("IncomingBytes").
+enum class ShardLevelMetric {
+  kIncomingBytes,
+  kIncomingRecords,
+  kOutgoingBytes,
+  kOutgoingRecords,
+  kWriteProvisionedThroughputExceeded,
+  kReadProvisionedThroughputExceeded,
+  kIteratorAgeMilliseconds,
+  kAll,  // in a request: the seven above
+};
+
+// What enhanced monitoring has StreamMetrics show, before and after a call; in the order above.
+struct EnhancedMonitoring {
+  std::vector<ShardLevelMetric> current = {};
+  std::vector<ShardLevelMetric> desired = {};
+};
+
 struct StreamDescription {
   StreamStatus status = StreamStatus::kActive;
   StreamMode mode = StreamMode::kProvisioned;
@@ -249,7 +283,19 @@ struct StreamDescription {
   absl::Duration retention;
   int64_t record_bytes_max = 0;
   absl::Time created;
+  int64_t consumers = 0;               // registered, in whatever state
+  std::string encryption_key_id = {};  // empty: EncryptionType NONE; else KMS
+  std::vector<ShardLevelMetric> enhanced_monitoring = {};
 };
+
+// Key and value; see Stream::SetTags().
+using StreamTags = std::map<std::string, std::string>;
+
+struct ListConsumersOptions {
+  std::string next_token = {};   // of the page before; empty begins
+  int64_t max_results = 10'000;  // 1 to 10,000; of more than 100 a page has 100
+};
+struct StreamConsumerPage;  // stream_consumer.h
 
 // Where an iterator begins.
 class BANYAN_EXPORT StartAt {
@@ -422,9 +468,16 @@ class BANYAN_EXPORT Stream {
   absl::StatusOr<std::vector<absl::StatusOr<PutResult>>> PutRecords(
       absl::Span<const PutRequest> requests) const;
 
-  // Errors  kInvalidArgument: max_results below 1.
+  // All of them.
   // Source  .../API_ListShards.html
   absl::StatusOr<std::vector<ShardInfo>> ListShards(const ShardFilter& filter = {}) const;
+
+  // The same, in pages. What is made meanwhile is in it or not, but nothing is there twice.
+  //
+  // Errors  kInvalidArgument: max_results; a token that this stream did not give for its shards, or
+  //         one beside what it knows itself. kOutOfRange (ExpiredNextTokenException): a token older
+  //         than five minutes.
+  absl::StatusOr<ShardPage> ListShardsPage(const ListShardsOptions& options = {}) const;
 
   // Closes a shard and makes two of its range, of which the second begins at
   // `new_starting_hash_key` (decimal; empty: in the middle). Writers and readers go on meanwhile.
@@ -432,8 +485,8 @@ class BANYAN_EXPORT Stream {
   // keys keep their order. Done on return, and the stream active again, unless
   // Limits::Stream::transition_time says otherwise.
   //
-  // Errors  kNotFound: no such shard. kInvalidArgument: a key that is not well inside the range.
-  //         kFailedPrecondition (ResourceInUseException): the shard is closed; the stream is not
+  // Errors  kNotFound: no such shard. kInvalidArgument: a key that is not well inside the range; the
+  //         stream is on demand (ValidationException). kFailedPrecondition (ResourceInUseException): the shard is closed; the stream is not
   //         active. kResourceExhausted (LimitExceededException): too many shards.
   // Source  .../API_SplitShard.html
   absl::Status SplitShard(ShardId shard, std::string_view new_starting_hash_key = {}) const;
@@ -465,7 +518,7 @@ class BANYAN_EXPORT Stream {
   // A longer life for what rests and what comes; what was trimmed does not come back. Or a shorter
   // one, which ends what is older at once.
   //
-  // Errors  kInvalidArgument: out of range; not longer, or not shorter, than it is.
+  // Errors  kInvalidArgument: out of range; shorter, or longer, than it is.
   //         kFailedPrecondition: the stream is not active.
   // Source  .../API_IncreaseStreamRetentionPeriod.html, .../API_DecreaseStreamRetentionPeriod.html
   absl::Status IncreaseRetention(absl::Duration retention) const;
@@ -481,6 +534,37 @@ class BANYAN_EXPORT Stream {
   //
   // Errors  kNotFound: no such shard. kInvalidArgument: not a number of that shard.
   absl::Status TrimBefore(const SequenceNumber& sequence) const;
+
+  // Adds tags, or replaces those of the same key; a stream has 50 at most. Keys have 1 to 128
+  // characters and values at most 256: letters, digits, spaces and _ . / = + - @ :
+  //
+  // Errors  kInvalidArgument: none, or a bad one; too many. kFailedPrecondition: the stream is not
+  //         active.
+  // Source  .../API_AddTagsToStream.html, .../API_RemoveTagsFromStream.html,
+  //         .../API_ListTagsForStream.html
+  absl::Status SetTags(const StreamTags& tags) const;
+  absl::Status RemoveTags(absl::Span<const std::string> keys) const;  // 1 to 50
+  absl::StatusOr<StreamTags> Tags() const;
+
+  // Kept and described, no more: records rest in this process, in the clear. To start again with
+  // another key is to change the key. A key is a GUID, an ARN of a key or an alias, or an alias's
+  // name, "alias/aws/kinesis".
+  //
+  // Errors  kInvalidArgument: not a key id. kFailedPrecondition: the stream is not active.
+  //         kResourceExhausted: more often than Limits::Stream::encryption_changes_per_day.
+  // Source  .../API_StartStreamEncryption.html, .../API_StopStreamEncryption.html
+  absl::Status StartEncryption(std::string_view key_id) const;
+  absl::Status StopEncryption() const;  // of one that is not encrypted: no effect
+
+  // Which metrics Metrics() shows of each shard.
+  //
+  // Errors  kInvalidArgument: none, or more than seven. kFailedPrecondition: the stream is not
+  //         active.
+  // Source  .../API_EnableEnhancedMonitoring.html, .../API_DisableEnhancedMonitoring.html
+  absl::StatusOr<EnhancedMonitoring> EnableEnhancedMonitoring(
+      absl::Span<const ShardLevelMetric> metrics) const;
+  absl::StatusOr<EnhancedMonitoring> DisableEnhancedMonitoring(
+      absl::Span<const ShardLevelMetric> metrics) const;
 
   // Source  .../API_DescribeStreamSummary.html
   absl::StatusOr<StreamDescription> Describe() const;
@@ -517,9 +601,13 @@ class BANYAN_EXPORT Stream {
   absl::StatusOr<StreamConsumer> FindConsumer(std::string_view name_or_arn) const;
   absl::StatusOr<StreamConsumerDescription> DescribeConsumer(std::string_view name_or_arn) const;
 
-  // All of them, by name.
+  // All of them, by name; or in pages.
+  //
+  // Errors  kInvalidArgument, kOutOfRange: as ListShardsPage().
   // Source  .../API_ListStreamConsumers.html
   absl::StatusOr<std::vector<StreamConsumerDescription>> ListConsumers() const;
+  absl::StatusOr<StreamConsumerPage> ListConsumersPage(
+      const ListConsumersOptions& options = {}) const;
 
   // Ends the consumer and its subscriptions. A handler that runs goes on to its end; it is not
   // waited for. Of one that is DELETING: no effect.

@@ -42,11 +42,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "banyan/arn.h"
 #include "banyan/export.h"
 #include "banyan/stream.h"
@@ -133,6 +135,11 @@ struct StreamConsumerDescription {
                          const StreamConsumerDescription&) = default;
 };
 
+struct StreamConsumerPage {
+  std::vector<StreamConsumerDescription> consumers = {};  // by name
+  std::string next_token = {};                            // empty: there is no more
+};
+
 // A handle; copies share one consumer. It does not deregister what it names.
 class BANYAN_EXPORT StreamConsumer {
  public:
@@ -160,6 +167,13 @@ class BANYAN_EXPORT StreamConsumer {
 
   // Errors  kNotFound: it was deregistered. One that is registered anew under its name is another.
   absl::StatusOr<StreamConsumerDescription> Describe() const;
+
+  // As of Stream, for the consumer's own. Errors also: kNotFound, as Describe();
+  // kFailedPrecondition: the consumer is not ACTIVE.
+  // Source  .../API_TagResource.html, .../API_UntagResource.html, .../API_ListTagsForResource.html
+  absl::Status SetTags(const StreamTags& tags) const;
+  absl::Status RemoveTags(absl::Span<const std::string> keys) const;
+  absl::StatusOr<StreamTags> Tags() const;
 
   // "arn:aws:kinesis:REGION:ACCOUNT:stream/clicks/consumer/audit:1767225600", the second in which
   // it was registered at the end.

@@ -151,6 +151,11 @@ absl::Status Broker::DeleteEventBus(std::string_view name) {
   if (core_ == nullptr) return MovedFrom();
   return core_->DeleteEventBus(name);
 }
+absl::StatusOr<StreamPage> Broker::ListStreamsPage(const ListStreamsOptions& options) const {
+  if (core_ == nullptr) return MovedFrom();
+  return core_->ListStreamsPage(options);
+}
+
 absl::Status Broker::DeleteStream(std::string_view name, DeleteStreamOptions options) {
   if (core_ == nullptr) return MovedFrom();
   return core_->DeleteStream(name, options);

@@ -16,6 +16,7 @@
 #include "route/topic_core.h"
 #include "storage/lease_store.h"
 #include "stream/core.h"
+#include "stream/page_token.h"
 #include "stream/validate.h"
 
 namespace banyan::inline v0_1::internal {
@@ -241,14 +242,29 @@ absl::StatusOr<Stream> BrokerCore::CreateStream(std::string_view name,
   if (!pass) return env_->Refusal();
   BANYAN_RETURN_IF_ERROR(ValidateStreamName(name, env_->limits));
   BANYAN_RETURN_IF_ERROR(ValidateStreamOptions(options, env_->limits));
+  MutexLock lock(&create_stream_mu_);
   if (std::shared_ptr<StreamCore> there = Find(&Registry::streams, name)) {
     return Open(std::move(there), options);
   }
+  BANYAN_RETURN_IF_ERROR(CheckMayCreateStream());
   const std::shared_ptr<StreamCore> made = StreamCore::Create(env_, std::string(name), options);
   BANYAN_ASSIGN_OR_RETURN(std::shared_ptr<StreamCore> entered,
                           Enter(&Registry::streams, name, made, env_->limits.broker.streams_max,
                                 AwsError::kStreamLimitExceeded));
   return Open(std::move(entered), options);
+}
+
+absl::Status BrokerCore::CheckMayCreateStream() const {
+  const Limits::Stream& limits = env_->limits.stream;
+  if (limits.transition_time <= absl::ZeroDuration()) return absl::OkStatus();  // none is CREATING
+  int64_t creating = 0;
+  for (const std::shared_ptr<StreamCore>& stream : List(&Registry::streams, {})) {
+    const absl::StatusOr<StreamDescription> its = stream->Describe();
+    if (its.ok() && its->status == StreamStatus::kCreating) ++creating;
+  }
+  if (creating < limits.creating_max) return absl::OkStatus();
+  return Error(AwsError::kStreamLimitExceeded, "Account ", env_->account, " has ", creating,
+               " streams in state CREATING, the limit is ", limits.creating_max, ".");
 }
 
 absl::StatusOr<Stream> BrokerCore::FindStream(std::string_view name) const {
@@ -263,6 +279,32 @@ std::vector<Stream> BrokerCore::ListStreams(std::string_view prefix) const {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return {};
   return AsHandles<Stream>(List(&Registry::streams, prefix));
+}
+
+absl::StatusOr<StreamPage> BrokerCore::ListStreamsPage(const ListStreamsOptions& options) const {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  BANYAN_RETURN_IF_ERROR(CheckPageSize("limit", options.max_results));
+  BANYAN_RETURN_IF_ERROR(CheckTokenIsAlone(options.next_token, !options.exclusive_start.empty(),
+                                           "ExclusiveStartStreamName"));
+  const Instant now = env_->runtime.Read();
+  const PageOf list = {PageOf::Kind::kStreams, /*incarnation=*/0};
+  std::string after = options.exclusive_start;
+  if (!options.next_token.empty()) {
+    BANYAN_ASSIGN_OR_RETURN(after, ReadPageToken(list, options.next_token, now, env_->limits));
+  }
+  if (!after.empty()) BANYAN_RETURN_IF_ERROR(ValidateStreamName(after, env_->limits));
+  const int64_t most = std::min(options.max_results, env_->limits.stream.page_max);
+  StreamPage page;
+  MutexLock lock(&mu_);
+  for (auto at = registry_.streams.upper_bound(after); at != registry_.streams.end(); ++at) {
+    if (static_cast<int64_t>(page.streams.size()) == most) {
+      page.next_token = WritePageToken(list, page.streams.back().name(), now);
+      break;
+    }
+    page.streams.emplace_back(at->second);
+  }
+  return page;
 }
 
 absl::Status BrokerCore::DeleteStream(std::string_view name, const DeleteStreamOptions& options) {

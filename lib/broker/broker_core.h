@@ -17,7 +17,8 @@
 //          closes: what has not begun by then is left, and counted.
 // A handler that runs is a guest of `gate`: what it sends, publishes or settles passes to the end.
 //
-// B1  mu_ is never held while a core is called. Who needs a core takes its shared pointer out.
+// B1  mu_ is never held while a core is called. Who needs a core takes its shared pointer out. (One
+//     exception: DeleteStream asks the stream's consumers, who look at their own list.)
 // B2  A core is reachable by name exactly while it is open: it leaves the registry before it is
 //     closed, and nothing enters once the registry is `closed`.
 // B3  After both gates have drained and no caller sleeps inside, nothing touches the Runtime: it
@@ -103,6 +104,7 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   absl::StatusOr<TopicPage> ListTopicsPage(std::string_view next_token) const;
   std::vector<EventBus> ListEventBuses(std::string_view prefix) const;
   std::vector<Stream> ListStreams(std::string_view prefix) const;
+  absl::StatusOr<StreamPage> ListStreamsPage(const ListStreamsOptions& options) const;
   std::vector<Function> ListFunctions(std::string_view prefix) const;
 
   absl::Status DeleteQueue(std::string_view name);
@@ -186,6 +188,7 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   absl::StatusOr<std::shared_ptr<TopicCore>> FindOrMakeTopic(std::string_view name,
                                                              const TopicOptions& options,
                                                              bool* is_new);
+  absl::Status CheckMayCreateStream() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(create_stream_mu_);
   absl::Status CheckNameIsFree(std::string_view queue) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void LetNameRest(std::string_view queue) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // What every broker has from the start: the scheduler and the default bus.
@@ -199,6 +202,7 @@ class BrokerCore : public std::enable_shared_from_this<BrokerCore> {
   const std::shared_ptr<Environment> env_;
   Archives archives_;
 
+  Mutex create_stream_mu_;  // so that streams CREATING are counted one after the other; before mu_
   mutable Mutex mu_;
   Registry registry_ ABSL_GUARDED_BY(mu_);
   bool closed_ ABSL_GUARDED_BY(mu_) = false;  // B2

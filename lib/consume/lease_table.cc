@@ -44,11 +44,6 @@ ShardFilter FilterOf(const StartAt& start_at) {
   }
 }
 
-absl::StatusOr<std::vector<ShardInfo>> ListAll(const Stream& stream, ShardFilter filter) {
-  filter.max_results = stream.core()->env()->limits.stream.shards_made_max;
-  return stream.ListShards(filter);
-}
-
 }  // namespace
 
 bool IsReady(const Lease& lease, const Leases& all) {
@@ -97,12 +92,12 @@ absl::StatusOr<std::string> LeaseTable::FirstCheckpoint(ShardId shard,
 
 absl::Status LeaseTable::AddMissing(Content* content, const StartAt& start_at) {
   Leases& leases = content->leases;
-  BANYAN_ASSIGN_OR_RETURN(const std::vector<ShardInfo> shards, ListAll(stream_, {}));
+  BANYAN_ASSIGN_OR_RETURN(const std::vector<ShardInfo> shards, stream_.ListShards());
   std::set<std::string> listed;
   std::set<ShardId> wanted;
   if (!content->started) {
     BANYAN_ASSIGN_OR_RETURN(const std::vector<ShardInfo> infos,
-                            ListAll(stream_, FilterOf(start_at)));
+                            stream_.ListShards(FilterOf(start_at)));
     for (const ShardInfo& shard : infos) wanted.insert(shard.id);
   }
   for (const ShardInfo& shard : shards) {  // parents first

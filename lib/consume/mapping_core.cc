@@ -78,7 +78,6 @@ absl::Status MappingCore::FindShards() {
   ShardFilter filter;
   filter.kind = ListingFor(start);
   filter.time = start.time();
-  filter.max_results = env_->limits.stream.shards_made_max;
   BANYAN_ASSIGN_OR_RETURN(const std::vector<ShardInfo> shards, stream_.ListShards(filter));
   std::set<int64_t> listed;
   for (const ShardInfo& shard : shards) listed.insert(shard.id.index);

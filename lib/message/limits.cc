@@ -51,6 +51,7 @@ Limits Limits::Relaxed() {
   limits.stream.shards_max = 1'000'000;
   limits.stream.retention_min = absl::Milliseconds(1);
   limits.stream.retention_max = 10 * long_time;
+  limits.stream.creating_max = 100'000;
   limits.stream.consumers_max = 10'000;
   limits.stream.consumers_creating_max = 10'000;
   limits.stream.subscribe_every = absl::ZeroDuration();

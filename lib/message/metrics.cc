@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// lib/message/metrics.cc -- floor 1: names for what queues, topics and buses count.
+// lib/message/metrics.cc -- floor 1: names for what queues, topics, streams and buses count.
 //
 // For each of them one table says of every metric its name, kind, unit and meaning, and whom it
 // concerns; the lists and Prometheus' text are read off it.
@@ -193,7 +193,8 @@ constexpr Row<StreamMetrics> kStreamRows[] = {
      BANYAN_COUNT(get_records_iterator_age_milliseconds.sum), nullptr,
      [](const StreamMetrics& of) { return of.get_records_iterator_age_milliseconds; }},
     {"WriteProvisionedThroughputExceeded", kCounter, kCount,
-     "Records beyond what a shard takes in a second, refused or reported.",
+     "Records beyond what a shard takes in a second, refused or reported; and refused by a full "
+     "one.",
      BANYAN_COUNT(write_provisioned_throughput_exceeded)},
     {"ReadProvisionedThroughputExceeded", kCounter, kCount,
      "Calls beyond what a shard gives in a second, refused or reported.",
@@ -204,6 +205,52 @@ constexpr Row<StreamMetrics> kStreamRows[] = {
     {"banyan_stream_records_resting", kGauge, kCount, "Records that can be read.",
      BANYAN_COUNT(records_resting)},
     {"banyan_stream_held", kGauge, kBytes, "Memory taken for records.", BANYAN_COUNT(bytes_held)},
+};
+
+#define BANYAN_IF_SET(field)                                                \
+  [](const auto& of) { return static_cast<double>(of.field.value_or(0)); }, \
+      [](const auto& of) { return of.field.has_value(); }
+
+constexpr Row<ShardMetrics> kShardRows[] = {
+    {"IncomingBytes", kCounter, kBytes, "Partition keys and data of the records stored.",
+     BANYAN_IF_SET(incoming_bytes)},
+    {"IncomingRecords", kCounter, kCount, "Records stored.", BANYAN_IF_SET(incoming_records)},
+    {"OutgoingBytes", kCounter, kBytes, "Partition keys and data of the records read.",
+     BANYAN_IF_SET(outgoing_bytes)},
+    {"OutgoingRecords", kCounter, kCount, "Records read.", BANYAN_IF_SET(outgoing_records)},
+    {"WriteProvisionedThroughputExceeded", kCounter, kCount,
+     "Records beyond what the shard takes in a second, refused or reported.",
+     BANYAN_IF_SET(write_provisioned_throughput_exceeded)},
+    {"ReadProvisionedThroughputExceeded", kCounter, kCount,
+     "Calls beyond what the shard gives in a second, refused or reported.",
+     BANYAN_IF_SET(read_provisioned_throughput_exceeded)},
+    {"IteratorAgeMilliseconds", kStatistics, kMilliseconds,
+     "Age of the last record of each call that left others unread; 0 of one that left none.",
+     [](const ShardMetrics& of) {
+       return static_cast<double>(of.iterator_age_milliseconds.value_or(StatisticSet()).sum);
+     },
+     [](const ShardMetrics& of) { return of.iterator_age_milliseconds.has_value(); },
+     [](const ShardMetrics& of) { return of.iterator_age_milliseconds.value_or(StatisticSet()); }},
+};
+
+constexpr Row<StreamConsumerMetrics> kStreamConsumerRows[] = {
+    {"SubscribeToShard.Success", kCounter, kCount, "Calls of SubscribeToShard that succeeded.",
+     BANYAN_COUNT(subscribe_to_shard_success)},
+    {"SubscribeToShard.RateExceeded", kCounter, kCount,
+     "Calls refused as too many, or because another subscription is active.",
+     BANYAN_COUNT(subscribe_to_shard_rate_exceeded)},
+    {"SubscribeToShardEvent.Success", kCounter, kCount, "Events handled without an error.",
+     BANYAN_COUNT(subscribe_to_shard_event_success)},
+    {"SubscribeToShardEvent.Records", kCounter, kCount, "Records in them.",
+     BANYAN_COUNT(subscribe_to_shard_event_records)},
+    {"SubscribeToShardEvent.Bytes", kCounter, kBytes, "Partition keys and data of these.",
+     BANYAN_COUNT(subscribe_to_shard_event_bytes)},
+    {"SubscribeToShardEvent.MillisBehindLatest", kStatistics, kMilliseconds,
+     "How far behind the tip each of them was.",
+     BANYAN_COUNT(subscribe_to_shard_event_millis_behind_latest.sum), nullptr,
+     [](const StreamConsumerMetrics& of) {
+       return of.subscribe_to_shard_event_millis_behind_latest;
+     }},
 };
 
 // --- Buses and rules: AWS/Events
@@ -341,6 +388,12 @@ std::string LabelsOf(const PutEventsMetrics&) { return {}; }
 std::string LabelsOf(const QueueMetrics& of) { return Label("queue", of.queue_name); }
 std::string LabelsOf(const TopicMetrics& of) { return Label("topic", of.topic_name); }
 std::string LabelsOf(const StreamMetrics& of) { return Label("stream", of.stream_name); }
+std::string LabelsOf(const ShardMetrics& of) {
+  return StrCat(Label("stream", of.stream_name), ",", Label("shard", of.shard_id));
+}
+std::string LabelsOf(const StreamConsumerMetrics& of) {
+  return StrCat(Label("stream", of.stream_name), ",", Label("consumer", of.consumer_name));
+}
 std::string LabelsOf(const EventBusMetrics& of) { return Label("event_bus", of.event_bus_name); }
 std::string LabelsOf(const RuleMetrics& of) {
   return StrCat(Label("event_bus", of.event_bus_name), ",", Label("rule", of.rule_name));
@@ -394,6 +447,12 @@ std::vector<Metric> ListMetrics(const TopicMetrics& metrics) {
 std::vector<Metric> ListMetrics(const StreamMetrics& metrics) {
   return internal::List<StreamMetrics>(internal::kStreamRows, metrics);
 }
+std::vector<Metric> ListMetrics(const ShardMetrics& metrics) {
+  return internal::List<ShardMetrics>(internal::kShardRows, metrics);
+}
+std::vector<Metric> ListMetrics(const StreamConsumerMetrics& metrics) {
+  return internal::List<StreamConsumerMetrics>(internal::kStreamConsumerRows, metrics);
+}
 std::vector<Metric> ListMetrics(const PutEventsMetrics& metrics) {
   return internal::List<PutEventsMetrics>(internal::kPutEventsRows, metrics);
 }
@@ -410,7 +469,13 @@ std::string PrometheusText(const BrokerMetrics& metrics) {
   std::vector<const TopicMetrics*> topics;
   for (const TopicMetrics& topic : metrics.topics) topics.push_back(&topic);
   std::vector<const StreamMetrics*> streams;
-  for (const StreamMetrics& stream : metrics.streams) streams.push_back(&stream);
+  std::vector<const ShardMetrics*> shards;
+  std::vector<const StreamConsumerMetrics*> consumers;
+  for (const StreamMetrics& stream : metrics.streams) {
+    streams.push_back(&stream);
+    for (const ShardMetrics& shard : stream.shards) shards.push_back(&shard);
+    for (const StreamConsumerMetrics& consumer : stream.consumers) consumers.push_back(&consumer);
+  }
   std::vector<const EventBusMetrics*> buses;
   std::vector<const RuleMetrics*> rules;
   for (const EventBusMetrics& bus : metrics.buses) {
@@ -421,6 +486,9 @@ std::string PrometheusText(const BrokerMetrics& metrics) {
   internal::AppendFamilies<QueueMetrics>(internal::kQueueRows, "sqs", queues, &text);
   internal::AppendFamilies<TopicMetrics>(internal::kTopicRows, "sns", topics, &text);
   internal::AppendFamilies<StreamMetrics>(internal::kStreamRows, "kinesis", streams, &text);
+  internal::AppendFamilies<ShardMetrics>(internal::kShardRows, "kinesis_shard", shards, &text);
+  internal::AppendFamilies<StreamConsumerMetrics>(internal::kStreamConsumerRows, "kinesis",
+                                                  consumers, &text);
   const PutEventsMetrics* const puts = &metrics.put_events;
   if (puts->approximate_call_count > 0) {
     internal::AppendFamilies<PutEventsMetrics>(internal::kPutEventsRows, "events", {&puts, 1},

@@ -9,10 +9,21 @@
 #include "base/strings.h"
 #include "message/errors.h"
 #include "stream/core.h"
+#include "stream/page_token.h"
 #include "stream/subscription.h"
+#include "stream/tags.h"
 #include "stream/validate.h"
 
 namespace banyan::inline v0_1::internal {
+
+void ConsumerBooks::ReadInto(StreamConsumerMetrics* metrics) const {
+  metrics->subscribe_to_shard_success = subscribed_.load(std::memory_order_relaxed);
+  metrics->subscribe_to_shard_rate_exceeded = rate_exceeded_.load(std::memory_order_relaxed);
+  metrics->subscribe_to_shard_event_success = events_.load(std::memory_order_relaxed);
+  metrics->subscribe_to_shard_event_records = records_.load(std::memory_order_relaxed);
+  metrics->subscribe_to_shard_event_bytes = bytes_.load(std::memory_order_relaxed);
+  metrics->subscribe_to_shard_event_millis_behind_latest = millis_behind_latest_.Read();
+}
 
 StreamConsumers::StreamConsumers(StreamCore& stream) : stream_(stream) {}
 
@@ -98,6 +109,32 @@ absl::StatusOr<std::vector<StreamConsumerDescription>> StreamConsumers::List() {
   return listed;
 }
 
+absl::StatusOr<StreamConsumerPage> StreamConsumers::ListPage(const ListConsumersOptions& options) {
+  Environment& env = *stream_.env();
+  const Gate::Pass pass = env.gate.Enter();
+  if (!pass) return env.Refusal();
+  BANYAN_RETURN_IF_ERROR(stream_.CheckOpen());
+  BANYAN_RETURN_IF_ERROR(CheckPageSize("maxResults", options.max_results));
+  const Instant now = env.runtime.Read();
+  const PageOf list = {PageOf::Kind::kConsumers, stream_.incarnation()};
+  std::string after;  // no name
+  if (!options.next_token.empty()) {
+    BANYAN_ASSIGN_OR_RETURN(after, ReadPageToken(list, options.next_token, now, env.limits));
+  }
+  const int64_t most = std::min(options.max_results, env.limits.stream.page_max);
+  StreamConsumerPage page;
+  MutexLock lock(&mu_);
+  Sweep(now);
+  for (auto at = entries_.upper_bound(after); at != entries_.end(); ++at) {
+    if (static_cast<int64_t>(page.consumers.size()) == most) {
+      page.next_token = WritePageToken(list, page.consumers.back().name, now);
+      break;
+    }
+    page.consumers.push_back(DescriptionOf(at->second, now));
+  }
+  return page;
+}
+
 absl::Status StreamConsumers::Deregister(std::string_view name_or_arn) {
   Environment& env = *stream_.env();
   const Gate::Pass pass = env.gate.Enter();
@@ -118,6 +155,61 @@ absl::Status StreamConsumers::Deregister(std::string_view name_or_arn) {
     subscription->End(SubscriptionEnd::Reason::kDeregistered, NoConsumer(name_or_arn));
   }
   return absl::OkStatus();
+}
+
+absl::Status StreamConsumers::SetTags(const Consumer& consumer, const StreamTags& tags) {
+  Environment& env = *stream_.env();
+  const Gate::Pass pass = env.gate.Enter();
+  if (!pass) return env.Refusal();
+  BANYAN_RETURN_IF_ERROR(stream_.CheckOpen());
+  const Instant now = env.runtime.Read();
+  MutexLock lock(&mu_);
+  Sweep(now);
+  BANYAN_ASSIGN_OR_RETURN(Entry * entry, FindActive(consumer, now));
+  return AddStreamTags({"consumer", consumer->name, env.account}, tags, env.limits, &entry->tags);
+}
+
+absl::Status StreamConsumers::RemoveTags(const Consumer& consumer,
+                                         absl::Span<const std::string> keys) {
+  Environment& env = *stream_.env();
+  const Gate::Pass pass = env.gate.Enter();
+  if (!pass) return env.Refusal();
+  BANYAN_RETURN_IF_ERROR(stream_.CheckOpen());
+  const Instant now = env.runtime.Read();
+  MutexLock lock(&mu_);
+  Sweep(now);
+  BANYAN_ASSIGN_OR_RETURN(Entry * entry, FindActive(consumer, now));
+  return RemoveStreamTags({"consumer", consumer->name, env.account}, keys, &entry->tags);
+}
+
+absl::StatusOr<StreamTags> StreamConsumers::Tags(const Consumer& consumer) {
+  Environment& env = *stream_.env();
+  const Gate::Pass pass = env.gate.Enter();
+  if (!pass) return env.Refusal();
+  BANYAN_RETURN_IF_ERROR(stream_.CheckOpen());
+  MutexLock lock(&mu_);
+  Sweep(env.runtime.Read());
+  BANYAN_ASSIGN_OR_RETURN(const Entry* entry, FindEntry(consumer));
+  return entry->tags;
+}
+
+int64_t StreamConsumers::Count(const Instant& now) {
+  MutexLock lock(&mu_);
+  Sweep(now);
+  return static_cast<int64_t>(entries_.size());
+}
+
+std::vector<StreamConsumerMetrics> StreamConsumers::Metrics(const Instant& now) {
+  std::vector<StreamConsumerMetrics> all;
+  MutexLock lock(&mu_);
+  Sweep(now);
+  for (const auto& [name, entry] : entries_) {
+    StreamConsumerMetrics& metrics = all.emplace_back();
+    metrics.stream_name = stream_.name();
+    metrics.consumer_name = name;
+    entry.consumer->books.ReadInto(&metrics);
+  }
+  return all;
 }
 
 // Erases those that have been DELETING for long enough.
@@ -152,6 +244,16 @@ absl::StatusOr<StreamConsumers::Entry*> StreamConsumers::FindEntry(const Consume
     return NoConsumer(consumer->arn_text);
   }
   return &found->second;
+}
+
+absl::StatusOr<StreamConsumers::Entry*> StreamConsumers::FindActive(const Consumer& consumer,
+                                                                    const Instant& now) {
+  BANYAN_ASSIGN_OR_RETURN(Entry * entry, FindEntry(consumer));
+  const StreamConsumerStatus status = StatusAt(*entry, now);
+  if (status == StreamConsumerStatus::kActive) return entry;
+  return Error(AwsError::kStreamResourceInUse, "Consumer ", consumer->arn_text,
+               " not ACTIVE, instead in state ",
+               status == StreamConsumerStatus::kCreating ? "CREATING" : "DELETING");
 }
 
 absl::Status StreamConsumers::NoConsumer(std::string_view name_or_arn) const {
@@ -196,20 +298,14 @@ absl::StatusOr<std::shared_ptr<ShardSubscriptionCore>> StreamConsumers::Subscrib
     MutexLock lock(&mu_);
     if (closed_) return stream_.NotFound();
     Sweep(now);
-    BANYAN_ASSIGN_OR_RETURN(Entry * entry, FindEntry(consumer));
-    if (const StreamConsumerStatus status = StatusAt(*entry, now);
-        status != StreamConsumerStatus::kActive) {
-      return Error(AwsError::kStreamResourceInUse, "Consumer ", consumer->arn_text,
-                   " not ACTIVE, instead in state ",
-                   status == StreamConsumerStatus::kCreating ? "CREATING" : "DELETING");
-    }
+    BANYAN_ASSIGN_OR_RETURN(Entry * entry, FindActive(consumer, now));
     BANYAN_RETURN_IF_ERROR(stream_.CheckShard(shard, now));
     Seat& seat = entry->seats[shard.index];
     BANYAN_RETURN_IF_ERROR(CheckSeat(*entry, shard, now, &seat));
     BANYAN_RETURN_IF_ERROR(position.status());
     const auto index = static_cast<size_t>(shard.index);
     made = std::make_shared<ShardSubscriptionCore>(
-        stream_.shared_from_this(),
+        stream_.shared_from_this(), consumer,
         ShardSubscriptionCore::Start{.shard = index,
                                      .position = *position,
                                      .continuation = stream_.ContinuationAt(index, *position, now),
@@ -218,6 +314,7 @@ absl::StatusOr<std::shared_ptr<ShardSubscriptionCore>> StreamConsumers::Subscrib
     before = seat.subscription.lock();
     seat.subscription = made;
     seat.taken_ns = now.uptime_ns;
+    consumer->books.CountSubscribed();
   }
   if (before != nullptr) {
     before->End(SubscriptionEnd::Reason::kTakenOver,
@@ -238,12 +335,14 @@ absl::Status StreamConsumers::CheckSeat(const Entry& entry, ShardId shard, const
   if (seat->taken_ns.has_value() &&
       now.uptime_ns - *seat->taken_ns < CeilNanoseconds(limits.take_over_after)) {
     seat->called_ns = now.uptime_ns;
+    entry.consumer->books.CountRateExceeded();
     return Error(AwsError::kStreamResourceInUse,
                  "Another active subscription exists for this consumer: ", entry.consumer->arn_text,
                  ":", shard.ToString());
   }
   if (seat->called_ns.has_value() &&
       now.uptime_ns - *seat->called_ns < CeilNanoseconds(limits.subscribe_every)) {
+    entry.consumer->books.CountRateExceeded();
     return Error(AwsError::kStreamLimitExceeded, "Rate of SubscribeToShard exceeded for shard ",
                  shard.ToString(), " in stream ", stream_.name(), " under account ", env.account,
                  " and consumer ", entry.consumer->name, ": one call in ",

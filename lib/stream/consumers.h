@@ -22,6 +22,7 @@
 #ifndef BANYAN_LIB_STREAM_CONSUMERS_H_
 #define BANYAN_LIB_STREAM_CONSUMERS_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -35,22 +36,48 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "banyan/arn.h"
+#include "banyan/metrics.h"
 #include "banyan/mutex.h"
 #include "banyan/runtime.h"
 #include "banyan/stream_consumer.h"
+#include "message/atomic_statistics.h"
 #include "message/close_kind.h"
 
 namespace banyan::inline v0_1::internal {
 
 class StreamCore;
 
-// What of a consumer never changes. A later one of the same name is another object.
+// What a consumer and its subscriptions have done. Each number is right by itself.
+class ConsumerBooks {
+ public:
+  void CountSubscribed() { subscribed_.fetch_add(1, std::memory_order_relaxed); }
+  void CountRateExceeded() { rate_exceeded_.fetch_add(1, std::memory_order_relaxed); }
+  void CountEvent(int64_t records, int64_t bytes, int64_t millis_behind_latest) {
+    events_.fetch_add(1, std::memory_order_relaxed);
+    records_.fetch_add(records, std::memory_order_relaxed);
+    bytes_.fetch_add(bytes, std::memory_order_relaxed);
+    millis_behind_latest_.Add(millis_behind_latest);
+  }
+  void ReadInto(StreamConsumerMetrics* metrics) const;
+
+ private:
+  std::atomic<int64_t> subscribed_{0};
+  std::atomic<int64_t> rate_exceeded_{0};
+  std::atomic<int64_t> events_{0};
+  std::atomic<int64_t> records_{0};
+  std::atomic<int64_t> bytes_{0};
+  AtomicStatistics millis_behind_latest_;
+};
+
+// What of a consumer never changes, and its books. A later one of the same name is another object.
 struct RegisteredConsumer {
   std::string name;
   Arn arn;
   std::string arn_text;
   Instant created;
+  mutable ConsumerBooks books;
 };
 
 class StreamConsumers {
@@ -67,7 +94,11 @@ class StreamConsumers {
   absl::StatusOr<Consumer> Find(std::string_view name_or_arn);
   absl::StatusOr<StreamConsumerDescription> Describe(const Consumer& consumer);
   absl::StatusOr<std::vector<StreamConsumerDescription>> List();
+  absl::StatusOr<StreamConsumerPage> ListPage(const ListConsumersOptions& options);
   absl::Status Deregister(std::string_view name_or_arn);
+  absl::Status SetTags(const Consumer& consumer, const StreamTags& tags);
+  absl::Status RemoveTags(const Consumer& consumer, absl::Span<const std::string> keys);
+  absl::StatusOr<StreamTags> Tags(const Consumer& consumer);
   absl::StatusOr<std::shared_ptr<ShardSubscriptionCore>> Subscribe(const Consumer& consumer,
                                                                    ShardId shard,
                                                                    const StartAt& start,
@@ -77,6 +108,10 @@ class StreamConsumers {
   // Errors  kFailedPrecondition: there are consumers, and nobody insists. Else nobody registers or
   //         subscribes any more.
   absl::Status AllowDeletion(bool enforced);
+
+  // In whatever state.
+  int64_t Count(const Instant& now);
+  std::vector<StreamConsumerMetrics> Metrics(const Instant& now);
 
   // With the stream: ends all subscriptions. kStopped: without touching the runtime.
   void Close(CloseKind kind);
@@ -102,6 +137,7 @@ class StreamConsumers {
     Consumer consumer;
     std::optional<int64_t> deleted_ns = {};  // it is DELETING
     std::map<int64_t, Seat> seats = {};      // by shard; as many as shards are made
+    StreamTags tags = {};
   };
   using Entries = std::map<std::string, Entry, std::less<>>;
   struct Waiting {
@@ -112,6 +148,8 @@ class StreamConsumers {
   void Sweep(const Instant& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<Entry*> FindEntry(std::string_view name_or_arn) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<Entry*> FindEntry(const Consumer& consumer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<Entry*> FindActive(const Consumer& consumer, const Instant& now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   StreamConsumerStatus StatusAt(const Entry& entry, const Instant& now) const;
   StreamConsumerDescription DescriptionOf(const Entry& entry, const Instant& now) const;
   absl::Status CheckSeat(const Entry& entry, ShardId shard, const Instant& now, Seat* seat) const;

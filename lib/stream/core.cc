@@ -13,6 +13,17 @@
 
 namespace banyan::inline v0_1::internal {
 
+namespace {
+void AddTo(StatisticSet* all, const StatisticSet& some) {
+  if (some.count == 0) return;
+  all->min = all->count == 0 ? some.min : std::min(all->min, some.min);
+  all->max = all->count == 0 ? some.max : std::max(all->max, some.max);
+  all->sum += some.sum;
+  all->count += some.count;
+}
+
+}  // namespace
+
 std::shared_ptr<StreamCore> StreamCore::Create(std::shared_ptr<Environment> env, std::string name,
                                                StreamOptions options) {
   std::shared_ptr<StreamCore> core(new StreamCore(std::move(env), std::move(name), options));
@@ -36,7 +47,8 @@ StreamCore::StreamCore(std::shared_ptr<Environment> env, std::string name, Strea
       shards_(options.mode == StreamMode::kOnDemand ? options.on_demand.shards_min : options.shards,
               created_, env_->limits.stream,
               [this](int64_t index, int64_t second) { return MakeLog(index, second); }),
-      busy_until_ns_(created_.uptime_ns + CeilNanoseconds(env_->limits.stream.transition_time)) {}
+      busy_until_ns_(
+          AddClamped(created_.uptime_ns, CeilNanoseconds(env_->limits.stream.transition_time))) {}
 
 std::unique_ptr<ShardLog> StreamCore::MakeLog(int64_t index, int64_t created_second) {
   ShardLog::OnTrimmed on_trimmed = nullptr;
@@ -105,8 +117,8 @@ StreamStats StreamCore::Stats() {
     stats.resting += static_cast<int64_t>(books.tip - books.horizon);
     stats.bytes_held += books.bytes_held;
     stats.bytes_pinned += books.bytes_pinned;
+    stats.rejected += shards_[i].books().rejected.load(std::memory_order_relaxed);
   }
-  stats.rejected = rejected_.load(std::memory_order_relaxed);
   return stats;
 }
 
@@ -123,18 +135,31 @@ absl::StatusOr<StreamMetrics> StreamCore::Metrics() {
   metrics.put_records_bytes = read(puts_.batch_bytes);
   metrics.put_records_successful_records = read(puts_.batch_stored);
   const Instant now = env_->runtime.Read();
+  const uint32_t monitored = [this] {
+    MutexLock lock(&settings_mu_);
+    return monitored_;
+  }();
   for (size_t i = 0; i < shards_.size(); ++i) {
     const Shard& shard = shards_[i];
     Trim(shard.log(), now);
     const ShardLog::Books books = shard.log().GetBooks();
     metrics.incoming_records += static_cast<int64_t>(books.tip);
     metrics.incoming_bytes += books.bytes_put;
-    metrics.write_provisioned_throughput_exceeded += shard.meter().writes_exceeded();
+    metrics.write_provisioned_throughput_exceeded +=
+        shard.meter().writes_exceeded() + read(shard.books().rejected);
     metrics.read_provisioned_throughput_exceeded += shard.meter().reads_exceeded();
     metrics.records_resting += static_cast<int64_t>(books.tip - books.horizon);
     metrics.bytes_held += books.bytes_held;
+    metrics.get_records_success += read(shard.books().gets);
+    metrics.get_records_records += read(shard.books().records);
+    metrics.get_records_bytes += read(shard.books().bytes);
+    AddTo(&metrics.get_records_iterator_age_milliseconds, shard.books().age_ms.Read());
     if (shard.ending() == nullptr) ++metrics.open_shards;
+    if (monitored != 0 && !HasExpired(shard, now)) {
+      metrics.shards.push_back(MetricsOf(shard, monitored));
+    }
   }
+  metrics.consumers = consumers_.Metrics(now);
   metrics.put_record_success = metrics.incoming_records - metrics.put_records_successful_records;
   metrics.put_record_bytes = metrics.incoming_bytes - metrics.put_records_bytes;
   metrics.put_records_success = read(puts_.batch_calls);
@@ -143,10 +168,6 @@ absl::StatusOr<StreamMetrics> StreamCore::Metrics() {
   metrics.put_records_failed_records = std::max<int64_t>(
       0, metrics.put_records_total_records - metrics.put_records_successful_records -
              metrics.put_records_throttled_records);
-  metrics.get_records_success = read(gets_.gets);
-  metrics.get_records_records = read(gets_.get_records);
-  metrics.get_records_bytes = read(gets_.get_bytes);
-  metrics.get_records_iterator_age_milliseconds = gets_.iterator_age_ms.Read();
   return metrics;
 }
 

@@ -7,6 +7,7 @@
 //                        this incarnation
 //   GetRecords --> check the stamp --> read in place --> batch that pins what it shows
 //   SplitShard, UpdateShardCount, ... --> shards                               core_reshard.cc
+//   retention, tags, encryption, monitoring, ... --> what Describe() says      core_settings.cc
 //
 // S1  A record is acknowledged only after it is published: whoever hears of its sequence number
 //     can read it.
@@ -21,8 +22,9 @@
 //     nothing, on the Runtime.
 //
 // Retention is looked at when someone puts into a full segment, asks for an iterator or for
-// statistics; reads skip what has ended but is not yet trimmed. So an idle stream needs no timer,
-// and what nobody asks for rests a little longer, within shard_bytes_max.
+// statistics, and of closed shards at each change of the stream; reads skip what has ended but is not
+// yet trimmed. So an idle stream needs no timer, and what nobody asks for rests a little longer,
+// within shard_bytes_max.
 //
 // Threads   Any, all methods. Lifetime  Outlives its broker with any handle or batch.
 #ifndef BANYAN_LIB_STREAM_CORE_H_
@@ -48,7 +50,6 @@
 #include "banyan/mutex.h"
 #include "banyan/runtime.h"
 #include "banyan/stream.h"
-#include "message/atomic_statistics.h"
 #include "message/close_kind.h"
 #include "message/environment.h"
 #include "stream/consumers.h"
@@ -81,6 +82,7 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   absl::StatusOr<std::vector<absl::StatusOr<PutResult>>> PutRecords(
       absl::Span<const PutRequest> requests);
   absl::StatusOr<std::vector<ShardInfo>> ListShards(const ShardFilter& filter);
+  absl::StatusOr<ShardPage> ListShardsPage(const ListShardsOptions& options);
   absl::StatusOr<ShardIterator> GetShardIterator(ShardId shard, const StartAt& start);
   absl::StatusOr<ShardIterator> GetShardIterator(std::string_view shard_id, const StartAt& start);
   absl::StatusOr<RecordBatch> GetRecords(const ShardIterator& iterator, int64_t limit);
@@ -92,6 +94,12 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   absl::Status TrimBefore(const SequenceNumber& sequence);
   absl::StatusOr<StreamDescription> Describe();
   absl::Status UpdateStreamMode(StreamMode mode);
+  absl::Status SetTags(const StreamTags& tags);
+  absl::Status RemoveTags(absl::Span<const std::string> keys);
+  absl::StatusOr<StreamTags> Tags();
+  absl::Status StartEncryption(std::string_view key_id);
+  absl::Status StopEncryption();
+  absl::StatusOr<EnhancedMonitoring> Monitor(absl::Span<const ShardLevelMetric> metrics, bool on);
   StreamStats Stats();
   absl::StatusOr<StreamMetrics> Metrics();
   absl::StatusOr<StreamOptions> Options();
@@ -139,8 +147,9 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
     RecordBatch batch;
     ShardLog::ReadEnd end;
   };
-  Reading ReadAt(size_t shard, uint64_t position, const ShardLog::ReadLimits& limits,
-                 const Instant& now);
+  // Errors  as CheckOpen().
+  absl::StatusOr<Reading> ReadAt(size_t shard, uint64_t position,
+                                 const ShardLog::ReadLimits& limits, const Instant& now);
   // Whether a record is at the position, or none will ever be: WakeAt() would not wait.
   bool HasAt(size_t shard, uint64_t position) const {
     return !shards_[shard].log().Watch(position);
@@ -163,15 +172,20 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   absl::Status CheckActive(const Instant& now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(settings_mu_);
   StreamStatus StatusAt(const Instant& now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(settings_mu_);
   void BeginUpdate(const Instant& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(settings_mu_);
+  ShardMetrics MetricsOf(const Shard& shard, uint32_t wanted) const;
   absl::Status CheckRoomForShards(int64_t open, int64_t made) const;
   absl::Status NoShard(ShardId shard) const;
   absl::Status NotEligible(ShardId shard) const;
+  absl::Status TooOften(std::string_view call, int64_t most) const;  // see TakeOneOfDay()
   Instant ReadClock();
 
   // Errors  kNotFound: there is no such shard, or it has expired.
   absl::StatusOr<Shard*> FindShard(ShardId shard, const Instant& now) const;
   bool HasExpired(const Shard& shard, const Instant& now) const;
   ShardInfo InfoOf(const Shard& shard) const;
+  // Those that `filter` wants, of index `from` on, at most `most`. `more`: there are others.
+  std::vector<ShardInfo> ShardsFrom(size_t from, const ShardFilter& filter, int64_t most,
+                                    const Instant& now, bool* more) const;
   std::vector<ChildShard> ChildrenOf(const Shard& shard) const;
   absl::Status CheckProvisioned() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(settings_mu_);
   absl::Status RateExceeded(const Shard& shard) const;
@@ -215,7 +229,6 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   enum class State : int { kOpen, kDeleted, kStopped };
   std::atomic<State> state_{State::kOpen};
   std::atomic<uint64_t> tap_sequence_{0};
-  std::atomic<int64_t> rejected_{0};
 
   // For metrics; the shards have the rest. Each number is right by itself. What writers count is in
   // another cache line than what readers count, and both in others than what writers only look at.
@@ -226,21 +239,19 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
     std::atomic<int64_t> batch_stored{0};
     std::atomic<int64_t> batch_throttled{0};
   };
-  struct alignas(64) GetBooks {
-    std::atomic<uint64_t> iterator_serial{0};  // of the newest
-    std::atomic<int64_t> gets{0};
-    std::atomic<int64_t> get_records{0};
-    std::atomic<int64_t> get_bytes{0};
-    AtomicStatistics iterator_age_ms;
-  };
   PutBooks puts_;
-  GetBooks gets_;
+  alignas(64) std::atomic<uint64_t> iterator_serial_{0};  // of the newest; readers count it
 
   // Held while shards change, so that one reshard is decided on after the other. Before the lock of
   // shards_, and any shard's.
   mutable Mutex settings_mu_;
   int64_t busy_until_ns_ ABSL_GUARDED_BY(settings_mu_);           // uptime
   std::deque<int64_t> updates_ns_ ABSL_GUARDED_BY(settings_mu_);  // UpdateShardCounts of this day
+  StreamTags tags_ ABSL_GUARDED_BY(settings_mu_);
+  std::string encryption_key_id_ ABSL_GUARDED_BY(settings_mu_);  // empty: none
+  std::deque<int64_t> encryption_starts_ns_ ABSL_GUARDED_BY(settings_mu_);
+  std::deque<int64_t> encryption_stops_ns_ ABSL_GUARDED_BY(settings_mu_);
+  uint32_t monitored_ ABSL_GUARDED_BY(settings_mu_) = 0;  // a bit for each ShardLevelMetric
 
   struct Scaling {
     OnDemandScaler scaler;

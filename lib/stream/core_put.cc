@@ -159,11 +159,10 @@ absl::StatusOr<PutResult> StreamCore::Store(const PutRequest& request, absl::uin
   for (;;) {
     const Shard& shard = shards_.Find(hash);
     ShardLog& log = shard.log();
-    if (options_.shard_limits != ShardLimits::kOff) {
-      const bool strict = options_.shard_limits == ShardLimits::kStrict;
-      if (!shard.meter().MayWrite(BytesOf(request), now.uptime_ns, strict) && strict) {
-        return RateExceeded(shard);
-      }
+    if (options_.shard_limits != ShardLimits::kOff &&
+        !shard.meter().MayWrite(BytesOf(request), now.uptime_ns) &&
+        options_.shard_limits == ShardLimits::kStrict) {
+      return RateExceeded(shard);
     }
     uint64_t position = 0;
     const ShardLog::AppendOutcome outcome = env_->journal == nullptr
@@ -175,7 +174,7 @@ absl::StatusOr<PutResult> StreamCore::Store(const PutRequest& request, absl::uin
         return PutResult{.shard_id = {shard.index()},
                          .sequence = log.identity().Sequence(position, now.unix_ns)};
       case ShardLog::AppendOutcome::kFull:
-        rejected_.fetch_add(1, std::memory_order_relaxed);
+        shard.books().rejected.fetch_add(1, std::memory_order_relaxed);
         return RateExceeded(shard);
       case ShardLog::AppendOutcome::kClosed:
         break;

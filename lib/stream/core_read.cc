@@ -44,11 +44,9 @@ absl::StatusOr<ShardIterator> StreamCore::GetShardIterator(ShardId shard, const 
   BANYAN_RETURN_IF_ERROR(CheckOpen());
   const Instant now = env_->runtime.Read();
   BANYAN_ASSIGN_OR_RETURN(const Shard* found, FindShard(shard, now));
-  if (options_.shard_limits != ShardLimits::kOff) {
-    const bool strict = options_.shard_limits == ShardLimits::kStrict;
-    if (!found->meter().MayGetIterator(now.uptime_ns, strict) && strict) {
-      return RateExceeded(*found);
-    }
+  if (options_.shard_limits != ShardLimits::kOff && !found->meter().MayGetIterator(now.uptime_ns) &&
+      options_.shard_limits == ShardLimits::kStrict) {
+    return RateExceeded(*found);
   }
   BANYAN_ASSIGN_OR_RETURN(const uint64_t position, Locate(shard, start, now));
   return IssueIterator(static_cast<uint64_t>(shard.index), position, now);
@@ -88,18 +86,21 @@ absl::StatusOr<uint64_t> StreamCore::PositionOfSequence(const ShardLog& log,
   const SequenceNumber& sequence = start.sequence();
   const ShardIdentity& identity = log.identity();
   const std::string here = ShardId{identity.index}.ToString();
-  // What a wrong number came from is told by its creation time first: shards of another stream may
-  // have the same index.
-  if (sequence.shard_created_second == identity.created_second &&
-      sequence.shard_index != identity.index) {
+  const auto is_of = [&sequence](const ShardIdentity& shard) {
+    return sequence.shard_index == shard.index &&
+           sequence.shard_created_second == shard.created_second;
+  };
+  // Shards of another stream may have the same index, so both must fit one of this.
+  if (!is_of(identity) && sequence.shard_index < shards_.size() &&
+      is_of(shards_[sequence.shard_index].log().identity())) {
     return Error(AwsError::kStreamInvalidArgument, "Invalid StartingSequenceNumber. It encodes ",
                  ShardId{sequence.shard_index}.ToString(),
                  ", while it was used in a call to a shard with ", here);
   }
   const ShardLog::Books books = log.GetBooks();
   const bool is_ending = books.sealed && sequence.number == kEndingNumber;
-  if (sequence.shard_created_second == identity.created_second && is_ending) return books.tip;
-  if (sequence.shard_created_second != identity.created_second || sequence.number > books.tip) {
+  if (is_of(identity) && is_ending) return books.tip;
+  if (!is_of(identity) || sequence.number > books.tip) {
     return Error(AwsError::kStreamInvalidArgument, "StartingSequenceNumber ", sequence.ToString(),
                  " used in GetShardIterator on shard ", here, " in stream ", name_,
                  " under account ", env_->account,
@@ -118,7 +119,7 @@ ShardIterator StreamCore::IssueIterator(uint64_t shard, uint64_t position, Insta
   iterator.stream_ = incarnation_;
   iterator.shard_ = shard;
   iterator.position_ = position;
-  iterator.serial_ = gets_.iterator_serial.fetch_add(1, std::memory_order_relaxed) + 1;
+  iterator.serial_ = iterator_serial_.fetch_add(1, std::memory_order_relaxed) + 1;
   iterator.issued_uptime_ns_ = now.uptime_ns;
   iterator.issued_unix_ns_ = now.unix_ns;
   return iterator;
@@ -151,7 +152,8 @@ absl::StatusOr<RecordBatch> StreamCore::GetRecords(const ShardIterator& iterator
                  " under account ", env_->account, " as it is now.");
   }
   const Instant now = env_->runtime.Read();
-  if (now.uptime_ns - iterator.issued_uptime_ns_ > CeilNanoseconds(limits.iterator_life)) {
+  // Subtracted so that no forged text makes it overflow.
+  if (iterator.issued_uptime_ns_ < now.uptime_ns - CeilNanoseconds(limits.iterator_life)) {
     return Error(
         AwsError::kStreamExpiredIterator, "Iterator expired. The iterator was created at time ",
         DateText(iterator.issued_unix_ns_), " while right now it is ", DateText(now.unix_ns),
@@ -159,22 +161,21 @@ absl::StatusOr<RecordBatch> StreamCore::GetRecords(const ShardIterator& iterator
         absl::ToInt64Milliseconds(limits.iterator_life), " milliseconds.");
   }
   const Shard& shard = shards_[iterator.shard_];
-  const bool limited = options_.shard_limits != ShardLimits::kOff;
-  if (limited) {
-    const bool strict = options_.shard_limits == ShardLimits::kStrict;
-    if (!shard.meter().MayRead(now.uptime_ns, strict) && strict) return RateExceeded(shard);
-  }
-  Reading reading = ReadAt(iterator.shard_, iterator.position_, {limit, limits.get_bytes_max}, now);
+  const bool within_limits =
+      options_.shard_limits != ShardLimits::kOff && shard.meter().MayRead(now.uptime_ns);
+  if (options_.shard_limits == ShardLimits::kStrict && !within_limits) return RateExceeded(shard);
+  BANYAN_ASSIGN_OR_RETURN(Reading reading, ReadAt(iterator.shard_, iterator.position_,
+                                                  {limit, limits.get_bytes_max}, now));
   const ShardLog::ReadEnd& end = reading.end;
-  if (limited) shard.meter().HasRead(end.bytes);
-  gets_.gets.fetch_add(1, std::memory_order_relaxed);
-  gets_.get_records.fetch_add(static_cast<int64_t>(reading.batch.size()),
-                               std::memory_order_relaxed);
-  gets_.get_bytes.fetch_add(end.bytes, std::memory_order_relaxed);
+  if (within_limits) shard.meter().HasRead(end.bytes);
+  Shard::Books& books = shard.books();
+  books.gets.fetch_add(1, std::memory_order_relaxed);
+  books.records.fetch_add(static_cast<int64_t>(reading.batch.size()), std::memory_order_relaxed);
+  books.bytes.fetch_add(end.bytes, std::memory_order_relaxed);
   if (!reading.batch.empty()) {
     const int64_t age_ns =
         end.unread_uptime_ns.has_value() ? now.uptime_ns - end.last_uptime_ns : 0;
-    gets_.iterator_age_ms.Add(std::max<int64_t>(0, age_ns / kNsPerMs));
+    books.age_ms.Add(std::max<int64_t>(0, age_ns / kNsPerMs));
   }
   return std::move(reading.batch);
 }
@@ -188,11 +189,15 @@ SequenceNumber StreamCore::ContinuationAt(size_t shard, uint64_t position,
   return continuation;
 }
 
-StreamCore::Reading StreamCore::ReadAt(size_t index, uint64_t position,
-                                       const ShardLog::ReadLimits& limits, const Instant& now) {
+absl::StatusOr<StreamCore::Reading> StreamCore::ReadAt(size_t index, uint64_t position,
+                                                       const ShardLog::ReadLimits& limits,
+                                                       const Instant& now) {
   auto state = std::make_shared<BatchState>();
   const Shard& shard = shards_[index];
   const ShardLog::ReadEnd end = shard.log().Read(position, limits, now.uptime_ns, state.get());
+  // A stream that closes lets go of its records, oldest first: what was read meanwhile may lack some
+  // in front, or look like a shard's end.
+  BANYAN_RETURN_IF_ERROR(CheckOpen());
   Reading reading = {.batch = {}, .end = end};
   RecordBatch& batch = reading.batch;
   if (end.ended && shard.ending() != nullptr) {

@@ -2,6 +2,9 @@
 //
 // What a stream says of its shards, and how it changes them.
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
 #include <utility>
 
 #include "base/nanoseconds.h"
@@ -9,6 +12,7 @@
 #include "base/strings.h"
 #include "message/errors.h"
 #include "stream/core.h"
+#include "stream/page_token.h"
 #include "stream/validate.h"
 
 namespace banyan::inline v0_1::internal {
@@ -18,6 +22,36 @@ namespace {
 std::optional<ShardId> IdOfIndex(const std::optional<int64_t>& index) {
   if (!index.has_value()) return std::nullopt;
   return ShardId{*index};
+}
+
+// Where a page of shards ended, and what the list is of.
+struct ShardPlace {
+  ShardFilter filter;
+  int64_t after;  // index
+};
+
+// Its numbers with colons between them.
+std::string TextOf(const ShardPlace& place) {
+  return StrCat(place.after, ":", static_cast<int>(place.filter.kind), ":",
+                place.filter.shard.index, ":", absl::ToUnixNanos(place.filter.time));
+}
+
+std::optional<ShardPlace> ReadPlace(std::string_view text) {
+  std::array<int64_t, 4> numbers;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    if (i > 0 && (at == end || *at++ != ':')) return std::nullopt;
+    const auto [rest, error] = std::from_chars(at, end, numbers[i]);
+    if (error != std::errc()) return std::nullopt;
+    at = rest;
+  }
+  constexpr auto kLast = static_cast<int64_t>(ShardFilter::Kind::kAfterShardId);
+  if (at != end || numbers[0] < 0 || numbers[1] < 0 || numbers[1] > kLast) return std::nullopt;
+  return ShardPlace{.filter = {.kind = static_cast<ShardFilter::Kind>(numbers[1]),
+                               .shard = {numbers[2]},
+                               .time = absl::FromUnixNanos(numbers[3])},
+                    .after = numbers[0]};
 }
 
 }  // namespace
@@ -32,7 +66,8 @@ absl::Status StreamCore::NoShard(ShardId shard) const {
 bool StreamCore::HasExpired(const Shard& shard, const Instant& now) const {
   const Shard::Ending* const ending = shard.ending();
   return ending != nullptr &&
-         now.uptime_ns - ending->at.uptime_ns >= retention_ns_.load(std::memory_order_relaxed);
+         (shard.was_expired() ||
+          now.uptime_ns - ending->at.uptime_ns >= retention_ns_.load(std::memory_order_relaxed));
 }
 
 absl::StatusOr<Shard*> StreamCore::FindShard(ShardId shard, const Instant& now) const {
@@ -71,34 +106,31 @@ std::vector<ChildShard> StreamCore::ChildrenOf(const Shard& shard) const {
   return children;
 }
 
-absl::StatusOr<std::vector<ShardInfo>> StreamCore::ListShards(const ShardFilter& filter) {
-  const Gate::Pass pass = env_->gate.Enter();
-  if (!pass) return env_->Refusal();
-  BANYAN_RETURN_IF_ERROR(CheckOpen());
-  if (filter.max_results < 1) {
-    return ConstraintError(StrCat(filter.max_results), "maxResults",
-                           "have value greater than or equal to 1");
-  }
-  const Instant now = env_->runtime.Read();
+std::vector<ShardInfo> StreamCore::ShardsFrom(size_t from, const ShardFilter& filter, int64_t most,
+                                              const Instant& now, bool* more) const {
   // When retention began to count, on the wall clock; a stream is not older than itself.
   const absl::Time horizon =
       std::max(created_.time(),
                now.time() - absl::Nanoseconds(retention_ns_.load(std::memory_order_relaxed)));
-  const auto open_at = [](const Shard& shard, absl::Time time) {
+  // At the moment of a reshard both are open, parents and children: a record of that moment may be
+  // in either.
+  const auto open_from = [](const Shard& shard, absl::Time time) {
     const Shard::Ending* const ending = shard.ending();
-    return shard.origin().made.time() <= time && (ending == nullptr || ending->at.time() > time);
+    return ending == nullptr || ending->at.time() >= time;
+  };
+  const auto open_at = [&open_from](const Shard& shard, absl::Time time) {
+    return shard.origin().made.time() <= time && open_from(shard, time);
   };
   const auto wanted = [&](const Shard& shard) {
-    const Shard::Ending* const ending = shard.ending();
     switch (filter.kind) {
       case ShardFilter::Kind::kAtTrimHorizon:
         return open_at(shard, horizon);
       case ShardFilter::Kind::kAtLatest:
-        return ending == nullptr;
+        return shard.ending() == nullptr;
       case ShardFilter::Kind::kAtTimestamp:
         return open_at(shard, std::max(filter.time, horizon));
       case ShardFilter::Kind::kFromTimestamp:
-        return ending == nullptr || ending->at.time() > filter.time;
+        return open_from(shard, filter.time);
       case ShardFilter::Kind::kAfterShardId:
         return shard.index() > filter.shard.index;
       case ShardFilter::Kind::kFromTrimHorizon:
@@ -107,52 +139,59 @@ absl::StatusOr<std::vector<ShardInfo>> StreamCore::ListShards(const ShardFilter&
     return true;
   };
   std::vector<ShardInfo> listed;
-  for (size_t i = 0; i < shards_.size(); ++i) {
+  *more = false;
+  for (size_t i = from; i < shards_.size(); ++i) {
     const Shard& shard = shards_[i];
     if (HasExpired(shard, now) || !wanted(shard)) continue;
-    if (static_cast<int64_t>(listed.size()) == filter.max_results) break;
+    *more = static_cast<int64_t>(listed.size()) == most;
+    if (*more) break;
     listed.push_back(InfoOf(shard));
   }
   return listed;
 }
 
-StreamStatus StreamCore::StatusAt(const Instant& now) const {
-  if (now.uptime_ns >= busy_until_ns_) return StreamStatus::kActive;
-  const int64_t transition_ns = CeilNanoseconds(env_->limits.stream.transition_time);
-  return busy_until_ns_ == created_.uptime_ns + transition_ns ? StreamStatus::kCreating
-                                                              : StreamStatus::kUpdating;
-}
-
-absl::StatusOr<StreamDescription> StreamCore::Describe() {
+absl::StatusOr<std::vector<ShardInfo>> StreamCore::ListShards(const ShardFilter& filter) {
   const Gate::Pass pass = env_->gate.Enter();
   if (!pass) return env_->Refusal();
   BANYAN_RETURN_IF_ERROR(CheckOpen());
-  MutexLock lock(&settings_mu_);
-  return StreamDescription{
-      .status = StatusAt(env_->runtime.Read()),
-      .mode = scaling_.has_value() ? StreamMode::kOnDemand : StreamMode::kProvisioned,
-      .open_shards = static_cast<int64_t>(shards_.Open().size()),
-      .retention = absl::Nanoseconds(retention_ns_.load(std::memory_order_relaxed)),
-      .record_bytes_max = record_bytes_max_.load(std::memory_order_relaxed),
-      .created = created_.time()};
+  bool more;
+  return ShardsFrom(0, filter, std::numeric_limits<int64_t>::max(), env_->runtime.Read(), &more);
+}
+
+absl::StatusOr<ShardPage> StreamCore::ListShardsPage(const ListShardsOptions& options) {
+  const Gate::Pass pass = env_->gate.Enter();
+  if (!pass) return env_->Refusal();
+  BANYAN_RETURN_IF_ERROR(CheckOpen());
+  BANYAN_RETURN_IF_ERROR(CheckPageSize("maxResults", options.max_results));
+  BANYAN_RETURN_IF_ERROR(CheckTokenIsAlone(options.next_token, options.exclusive_start.has_value(),
+                                           "ExclusiveStartShardId"));
+  BANYAN_RETURN_IF_ERROR(
+      CheckTokenIsAlone(options.next_token, options.filter.has_value(), "ShardFilter"));
+  const Instant now = env_->runtime.Read();
+  const PageOf list = {PageOf::Kind::kShards, incarnation_};
+  ShardPlace place = {options.filter.value_or(ShardFilter()),
+                      options.exclusive_start.value_or(ShardId{-1}).index};
+  if (!options.next_token.empty()) {
+    BANYAN_ASSIGN_OR_RETURN(const std::string after,
+                            ReadPageToken(list, options.next_token, now, env_->limits));
+    const std::optional<ShardPlace> read = ReadPlace(after);
+    if (!read.has_value()) return InvalidPageToken();
+    place = *read;
+  }
+  bool more;
+  ShardPage page;
+  const size_t from = place.after < 0 ? 0 : static_cast<size_t>(place.after) + 1;
+  page.shards = ShardsFrom(from, place.filter,
+                           std::min(options.max_results, env_->limits.stream.shards_page_max), now,
+                           &more);
+  if (more) {
+    place.after = page.shards.back().id.index;
+    page.next_token = WritePageToken(list, TextOf(place), now);
+  }
+  return page;
 }
 
 // --- Changing ------------------------------------------------------------------------------------
-
-absl::Status StreamCore::CheckActive(const Instant& now) const {
-  BANYAN_RETURN_IF_ERROR(CheckOpen());  // Close() has the lock, too
-  const StreamStatus status = StatusAt(now);
-  if (status == StreamStatus::kActive) return absl::OkStatus();
-  return Error(AwsError::kStreamResourceInUse, "Stream ", name_, " under account ", env_->account,
-               " not ACTIVE, instead in state ",
-               status == StreamStatus::kCreating ? "CREATING" : "UPDATING");
-}
-
-void StreamCore::BeginUpdate(const Instant& now) {
-  // One nanosecond more than a creation could have: see StatusAt().
-  const int64_t transition_ns = CeilNanoseconds(env_->limits.stream.transition_time);
-  if (transition_ns > 0) busy_until_ns_ = now.uptime_ns + transition_ns + 1;
-}
 
 absl::Status StreamCore::CheckRoomForShards(int64_t open, int64_t made) const {
   const Limits::Stream& limits = env_->limits.stream;
@@ -178,16 +217,18 @@ absl::Status StreamCore::SplitShard(ShardId id, std::string_view new_starting_ha
     BANYAN_ASSIGN_OR_RETURN(Shard* const shard, FindShard(id, now));
     const HashRange& range = shard->range();
     std::optional<absl::uint128> second_start = range.Middle() + 1;
-    if (!new_starting_hash_key.empty()) second_start = ParseHashKey(new_starting_hash_key);
-    if (!second_start.has_value()) {
-      return ConstraintError(new_starting_hash_key, "newStartingHashKey",
-                             "satisfy regular expression pattern: 0|([1-9]\\d{0,38})");
+    if (!new_starting_hash_key.empty()) {
+      BANYAN_RETURN_IF_ERROR(ValidateHashKeyForm(new_starting_hash_key, "newStartingHashKey"));
+      second_start = ParseHashKey(new_starting_hash_key);
     }
     if (shard->ending() != nullptr) return NotEligible(id);
-    if (*second_start <= range.start + 1 || *second_start >= range.end) {
+    if (!second_start.has_value() || *second_start <= range.start + 1 ||
+        *second_start >= range.end) {
       return Error(AwsError::kStreamInvalidArgument, "NewStartingHashKey ",
-                   HashKeyText(*second_start), " used in SplitShard() on shard ", id.ToString(),
-                   " in stream ", name_, " under account ", env_->account,
+                   second_start.has_value() ? HashKeyText(*second_start)
+                                            : std::string(new_starting_hash_key),
+                   " used in SplitShard() on shard ", id.ToString(), " in stream ", name_,
+                   " under account ", env_->account,
                    " is not both greater than one plus the shard's StartingHashKey ",
                    HashKeyText(range.start), " and less than the shard's EndingHashKey ",
                    HashKeyText(range.end), ".");
@@ -255,9 +296,7 @@ absl::Status StreamCore::UpdateShardCount(int64_t target) {
     // merged away.
     BANYAN_RETURN_IF_ERROR(CheckRoomForShards(target, 3 * (open + target)));
     if (!TakeOneOfDay(env_->limits.stream.updates_per_day, now, &updates_ns_)) {
-      return Error(AwsError::kStreamLimitExceeded, "Rate of UpdateShardCount exceeded for stream ",
-                   name_, " under account ", env_->account, ": at most ",
-                   env_->limits.stream.updates_per_day, " in 24 hours.");
+      return TooOften("UpdateShardCount", env_->limits.stream.updates_per_day);
     }
     shards_.Rescale(target, now);
     BeginUpdate(now);
@@ -275,50 +314,6 @@ void StreamCore::WakeReadersOfClosedShards() {
     }
   }
   for (const size_t shard : closed) WakeReaders(shard);
-}
-
-absl::Status StreamCore::SetRetention(absl::Duration retention, bool longer) {
-  const Gate::Pass pass = env_->gate.Enter();
-  if (!pass) return env_->Refusal();
-  MutexLock lock(&settings_mu_);
-  const Instant now = env_->runtime.Read();
-  BANYAN_RETURN_IF_ERROR(CheckActive(now));
-  BANYAN_RETURN_IF_ERROR(ValidateRetention(retention, env_->limits));
-  const int64_t retention_ns = CeilNanoseconds(retention);
-  const int64_t present_ns = retention_ns_.load(std::memory_order_relaxed);
-  if (longer ? retention_ns < present_ns : retention_ns > present_ns) {
-    return Error(AwsError::kStreamInvalidArgument, "Requested retention period (",
-                 absl::FormatDuration(retention), ") for stream ", name_, " can not be ",
-                 longer ? "shorter" : "longer", " than existing retention period (",
-                 absl::FormatDuration(absl::Nanoseconds(present_ns)), "). Use ",
-                 longer ? "DecreaseRetentionPeriod" : "IncreaseRetentionPeriod", " API.");
-  }
-  // What has ended by now shall not come back with a longer life.
-  for (size_t i = 0; i < shards_.size(); ++i) {
-    Trim(shards_[i].log(), now);
-    shards_[i].log().SetRetention(retention_ns);
-    Trim(shards_[i].log(), now);
-  }
-  retention_ns_.store(retention_ns, std::memory_order_relaxed);
-  BeginUpdate(now);
-  return absl::OkStatus();
-}
-
-absl::Status StreamCore::UpdateMaxRecordSize(int64_t record_bytes_max) {
-  const Gate::Pass pass = env_->gate.Enter();
-  if (!pass) return env_->Refusal();
-  MutexLock lock(&settings_mu_);
-  const Instant now = env_->runtime.Read();
-  BANYAN_RETURN_IF_ERROR(CheckActive(now));
-  BANYAN_RETURN_IF_ERROR(ValidateRecordBytesMax(record_bytes_max, env_->limits));
-  if (options_.shard_bytes_max < ShardLog::LeastBytesMax(record_bytes_max)) {
-    return Error(AwsError::kStreamInvalidArgument, "record_bytes_max ", record_bytes_max,
-                 " needs a shard_bytes_max of ", ShardLog::LeastBytesMax(record_bytes_max),
-                 "; stream ", name_, " was made with ", options_.shard_bytes_max, ".");
-  }
-  record_bytes_max_.store(record_bytes_max, std::memory_order_relaxed);
-  BeginUpdate(now);
-  return absl::OkStatus();
 }
 
 absl::Status StreamCore::TrimBefore(const SequenceNumber& sequence) {

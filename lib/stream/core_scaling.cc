@@ -19,6 +19,11 @@ bool TakeOneOfDay(int64_t most, const Instant& now, std::deque<int64_t>* times_n
   return true;
 }
 
+absl::Status StreamCore::TooOften(std::string_view call, int64_t most) const {
+  return Error(AwsError::kStreamLimitExceeded, "Rate of ", call, " exceeded for stream ", name_,
+               " under account ", env_->account, ": at most ", most, " in 24 hours.");
+}
+
 absl::Status StreamCore::CheckProvisioned() const {
   if (!scaling_.has_value()) return absl::OkStatus();
   return Error(AwsError::kStreamValidation, "Stream ", name_, " under account ", env_->account,
@@ -33,9 +38,7 @@ absl::Status StreamCore::UpdateStreamMode(StreamMode mode) {
   BANYAN_RETURN_IF_ERROR(CheckActive(now));
   if ((mode == StreamMode::kOnDemand) == scaling_.has_value()) return absl::OkStatus();
   if (!TakeOneOfDay(env_->limits.stream.mode_switches_per_day, now, &switches_ns_)) {
-    return Error(AwsError::kStreamLimitExceeded, "Rate of UpdateStreamMode exceeded for stream ",
-                 name_, " under account ", env_->account, ": at most ",
-                 env_->limits.stream.mode_switches_per_day, " in 24 hours.");
+    return TooOften("UpdateStreamMode", env_->limits.stream.mode_switches_per_day);
   }
   if (mode == StreamMode::kOnDemand) {
     BeginScaling(now);

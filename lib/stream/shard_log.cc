@@ -435,7 +435,8 @@ bool ShardLog::Watch(uint64_t position) const {
   if (position >= sealed_tip) return false;
   if (end == 0) return true;
   const SegmentPin pin = Find(&position);
-  // Only Close() empties a log. If it was sealed before we raised the flag, nobody will wake us.
+  // Only a sealed log is ever emptied. If it was sealed before we raised the flag, nobody will wake
+  // us.
   if (!pin) return sealed_tip == kNotSealed;
   if (position - pin->base >= pin->slots_max) return true;
   // Whatever the tail said: the slot itself has the last word.

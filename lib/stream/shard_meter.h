@@ -52,35 +52,44 @@ class ShardMeter {
         read_calls_(limits.shard_reads_per_second),
         iterator_calls_(limits.shard_iterators_per_second) {}
 
-  // False: it is beyond the limit. Counted, and if `strict` nothing is taken from the bucket.
-  bool MayWrite(int64_t bytes, int64_t now_ns, bool strict) {
+  // False: it is beyond the limit. That is counted, and nothing is taken from the bucket; so where
+  // limits are only reported, as many are counted as would be refused, and no debt outlasts a burst.
+  bool MayWrite(int64_t bytes, int64_t now_ns) {
     MutexLock lock(&mu_);
     const bool has_records = write_records_.HasSome(now_ns);
     const bool may = write_bytes_.HasSome(now_ns) && has_records;
-    if (!may) writes_exceeded_.fetch_add(1, std::memory_order_relaxed);
-    if (may || !strict) {
+    if (may) {
       write_records_.Take(1);
       write_bytes_.Take(bytes);
+    } else {
+      writes_exceeded_.fetch_add(1, std::memory_order_relaxed);
     }
     return may;
   }
-  bool MayRead(int64_t now_ns, bool strict) {
+  bool MayRead(int64_t now_ns) {
     MutexLock lock(&mu_);
     const bool has_calls = read_calls_.HasSome(now_ns);
     const bool may = read_bytes_.HasSome(now_ns) && has_calls;
-    if (!may) reads_exceeded_.fetch_add(1, std::memory_order_relaxed);
-    if (may || !strict) read_calls_.Take(1);
+    if (may) {
+      read_calls_.Take(1);
+    } else {
+      reads_exceeded_.fetch_add(1, std::memory_order_relaxed);
+    }
     return may;
   }
+  // Of a call that might.
   void HasRead(int64_t bytes) {
     MutexLock lock(&mu_);
     read_bytes_.Take(bytes);
   }
-  bool MayGetIterator(int64_t now_ns, bool strict) {
+  bool MayGetIterator(int64_t now_ns) {
     MutexLock lock(&mu_);
     const bool may = iterator_calls_.HasSome(now_ns);
-    if (!may) reads_exceeded_.fetch_add(1, std::memory_order_relaxed);
-    if (may || !strict) iterator_calls_.Take(1);
+    if (may) {
+      iterator_calls_.Take(1);
+    } else {
+      reads_exceeded_.fetch_add(1, std::memory_order_relaxed);
+    }
     return may;
   }
 

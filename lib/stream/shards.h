@@ -9,7 +9,8 @@
 //   routing_   0 .... | ... 3 ... | ... 4 ...     the open ones, by where their ranges begin
 //
 // A shard is made open, takes records, and is closed when it is split or merged; what it holds can
-// be read until retention has ended it. Then it is expired, and listed no more.
+// be read until retention has ended it. Then it is expired, and listed no more, also if retention is
+// longer afterwards.
 //
 // R1  At every moment each hash key belongs to one open shard, or, within a reshard, to none: a
 //     writer who meets a closed shard waits for the reshard to end (AwaitReshard) and looks again.
@@ -38,6 +39,7 @@
 #include "banyan/mutex.h"
 #include "banyan/runtime.h"
 #include "base/append_list.h"
+#include "message/atomic_statistics.h"
 #include "stream/routing.h"
 #include "stream/shard_log.h"
 #include "stream/shard_map.h"
@@ -73,11 +75,28 @@ class Shard {
   // Null while it is open.
   const Ending* ending() const { return ending_.load(std::memory_order_acquire); }
 
+  // Whether retention had ended it before retention was changed last.
+  bool was_expired() const { return was_expired_.load(std::memory_order_relaxed); }
+  void SetExpired() { was_expired_.store(true, std::memory_order_relaxed); }
+
+  // What GetRecords gave of it, and what found it full. Each number is right by itself. In a cache
+  // line that writers do not look at.
+  struct alignas(64) Books {
+    std::atomic<int64_t> gets{0};
+    std::atomic<int64_t> records{0};
+    std::atomic<int64_t> bytes{0};
+    AtomicStatistics age_ms;
+    std::atomic<int64_t> rejected{0};
+  };
+  Books& books() const { return books_; }
+
  private:
   friend class Shards;
   const Origin origin_;
   const std::unique_ptr<ShardLog> log_;
   mutable ShardMeter meter_;
+  mutable Books books_;
+  std::atomic<bool> was_expired_{false};
   std::unique_ptr<const Ending> ending_storage_;
   std::atomic<const Ending*> ending_{nullptr};
 };

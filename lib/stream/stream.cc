@@ -49,6 +49,11 @@ absl::StatusOr<std::vector<absl::StatusOr<PutResult>>> Stream::PutRecords(
   return core_->PutRecords(requests);
 }
 
+absl::StatusOr<ShardPage> Stream::ListShardsPage(const ListShardsOptions& options) const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->ListShardsPage(options);
+}
+
 absl::StatusOr<std::vector<ShardInfo>> Stream::ListShards(const ShardFilter& filter) const {
   if (core_ == nullptr) return NamesNoStream();
   return core_->ListShards(filter);
@@ -112,6 +117,43 @@ absl::Status Stream::UpdateMaxRecordSize(int64_t record_bytes_max) const {
 absl::Status Stream::TrimBefore(const SequenceNumber& sequence) const {
   if (core_ == nullptr) return NamesNoStream();
   return core_->TrimBefore(sequence);
+}
+
+absl::Status Stream::SetTags(const StreamTags& tags) const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->SetTags(tags);
+}
+
+absl::Status Stream::RemoveTags(absl::Span<const std::string> keys) const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->RemoveTags(keys);
+}
+
+absl::StatusOr<StreamTags> Stream::Tags() const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->Tags();
+}
+
+absl::Status Stream::StartEncryption(std::string_view key_id) const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->StartEncryption(key_id);
+}
+
+absl::Status Stream::StopEncryption() const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->StopEncryption();
+}
+
+absl::StatusOr<EnhancedMonitoring> Stream::EnableEnhancedMonitoring(
+    absl::Span<const ShardLevelMetric> metrics) const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->Monitor(metrics, /*on=*/true);
+}
+
+absl::StatusOr<EnhancedMonitoring> Stream::DisableEnhancedMonitoring(
+    absl::Span<const ShardLevelMetric> metrics) const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->Monitor(metrics, /*on=*/false);
 }
 
 absl::StatusOr<StreamDescription> Stream::Describe() const {

@@ -49,6 +49,12 @@ absl::StatusOr<std::vector<StreamConsumerDescription>> Stream::ListConsumers() c
   return core_->consumers().List();
 }
 
+absl::StatusOr<StreamConsumerPage> Stream::ListConsumersPage(
+    const ListConsumersOptions& options) const {
+  if (core_ == nullptr) return NamesNoStream();
+  return core_->consumers().ListPage(options);
+}
+
 absl::Status Stream::DeregisterConsumer(std::string_view name_or_arn) const {
   if (core_ == nullptr) return RegistersWithNoStream();
   return core_->consumers().Deregister(name_or_arn);
@@ -81,6 +87,21 @@ absl::StatusOr<ShardSubscription> StreamConsumer::SubscribeToShard(
 absl::StatusOr<StreamConsumerDescription> StreamConsumer::Describe() const {
   if (stream_ == nullptr) return NamesNoConsumer();
   return stream_->consumers().Describe(consumer_);
+}
+
+absl::Status StreamConsumer::SetTags(const StreamTags& tags) const {
+  if (stream_ == nullptr) return NamesNoConsumer();
+  return stream_->consumers().SetTags(consumer_, tags);
+}
+
+absl::Status StreamConsumer::RemoveTags(absl::Span<const std::string> keys) const {
+  if (stream_ == nullptr) return NamesNoConsumer();
+  return stream_->consumers().RemoveTags(consumer_, keys);
+}
+
+absl::StatusOr<StreamTags> StreamConsumer::Tags() const {
+  if (stream_ == nullptr) return NamesNoConsumer();
+  return stream_->consumers().Tags(consumer_);
 }
 
 const Arn& StreamConsumer::arn() const {

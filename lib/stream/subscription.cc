@@ -23,14 +23,19 @@ std::string TextOf(const absl::Status& error) {
 }
 }  // namespace
 
-ShardSubscriptionCore::ShardSubscriptionCore(std::shared_ptr<StreamCore> stream, const Start& start,
-                                             ShardEventHandler handler,
+ShardSubscriptionCore::ShardSubscriptionCore(std::shared_ptr<StreamCore> stream,
+                                             std::shared_ptr<const RegisteredConsumer> consumer,
+                                             const Start& start, ShardEventHandler handler,
                                              SubscriptionEndHandler on_end)
     : stream_(std::move(stream)),
+      consumer_(std::move(consumer)),
       env_(stream_->env()),
       shard_(start.shard),
       expires_ns_(
           AddClamped(start.now.uptime_ns, CeilNanoseconds(env_->limits.stream.subscription_life))),
+      bytes_per_second_(stream_->options().shard_limits == ShardLimits::kStrict
+                            ? env_->limits.stream.push_bytes_per_second
+                            : 0),
       handler_(std::move(handler)),
       position_(start.position),
       event_due_ns_(
@@ -86,13 +91,12 @@ void ShardSubscriptionCore::Look() {
   if (now.uptime_ns >= expires_ns_) return End(Reason::kExpired, absl::OkStatus());
 
   const ShardLog::ReadLimits limits = Allowance(now.uptime_ns);
-  StreamCore::Reading reading = stream_->ReadAt(shard_, position_, limits, now);
-  // After reading: a stream that was deleted meanwhile lets go of its records, and what was read
-  // then looks like a shard's end.
-  if (absl::Status open = stream_->CheckOpen(); !open.ok()) {
-    const bool is_deleted = open.code() == absl::StatusCode::kNotFound;
-    return End(is_deleted ? Reason::kStreamDeleted : Reason::kBrokerStopped, std::move(open));
+  absl::StatusOr<StreamCore::Reading> read = stream_->ReadAt(shard_, position_, limits, now);
+  if (!read.ok()) {
+    const bool is_deleted = read.status().code() == absl::StatusCode::kNotFound;
+    return End(is_deleted ? Reason::kStreamDeleted : Reason::kBrokerStopped, read.status());
   }
+  StreamCore::Reading& reading = *read;
   const RecordBatch& batch = reading.batch;
   const bool at_end = !batch.next().has_value();
   const bool more = batch.millis_behind_latest() > 0;
@@ -109,6 +113,8 @@ void ShardSubscriptionCore::Look() {
   if (!batch.empty()) {
     continuation.second = std::max(continuation.second, batch[batch.size() - 1].sequence().second);
   }
+  const auto records = static_cast<int64_t>(batch.size());
+  const int64_t millis_behind_latest = batch.millis_behind_latest();
   ShardEvent event = {.batch = std::move(reading.batch), .continuation = {}};
   if (!at_end) event.continuation = continuation;
   absl::Status handled = CallHandler<absl::Status>(handler_, std::as_const(event));
@@ -119,6 +125,7 @@ void ShardSubscriptionCore::Look() {
     return End(Reason::kHandlerFailed, std::move(handled));
   }
   position_ = reading.end.position;  // U2
+  consumer_->books.CountEvent(records, reading.end.bytes, millis_behind_latest);
   {
     MutexLock lock(&mu_);
     continuation_ = continuation;
@@ -157,19 +164,19 @@ void ShardSubscriptionCore::Unlist() {
 // What is there may be pushed now: nothing, or at least a fair part of a burst.
 ShardLog::ReadLimits ShardSubscriptionCore::Allowance(int64_t now_ns) const {
   const Limits::Stream& limits = env_->limits.stream;
-  const int64_t rate = limits.push_bytes_per_second;
-  if (rate <= 0) return {limits.get_records_max, limits.get_bytes_max};
+  if (bytes_per_second_ <= 0) return {limits.get_records_max, limits.get_bytes_max};
   const int64_t free_ns = kBurstNs - std::max<int64_t>(paid_until_ns_ - now_ns, 0);
   if (free_ns < kLeastNs) return {0, 0};
-  const double bytes = static_cast<double>(rate) * static_cast<double>(free_ns) / kNsPerSecond;
+  const double bytes =
+      static_cast<double>(bytes_per_second_) * static_cast<double>(free_ns) / kNsPerSecond;
   return {limits.get_records_max,
           std::min(limits.get_bytes_max, static_cast<int64_t>(std::min(bytes, 1e18)))};
 }
 
 void ShardSubscriptionCore::Spend(int64_t bytes, int64_t now_ns) {
-  const int64_t rate = env_->limits.stream.push_bytes_per_second;
-  if (rate <= 0) return;
-  const double cost_ns = static_cast<double>(bytes) * kNsPerSecond / static_cast<double>(rate);
+  if (bytes_per_second_ <= 0) return;
+  const double cost_ns =
+      static_cast<double>(bytes) * kNsPerSecond / static_cast<double>(bytes_per_second_);
   paid_until_ns_ =
       AddClamped(std::max(paid_until_ns_, now_ns), static_cast<int64_t>(std::min(cost_ns, 1e18)));
 }

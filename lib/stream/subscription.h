@@ -25,8 +25,9 @@
 // flag says, and still need a task to empty it. Who wants to pull reads by an iterator, without a
 // hand-off at all. (bench/stream_push_bench.cc has what a ring's hand-off would cost.)
 //
-// Pace      push_bytes_per_second, with a second's worth in hand at most: after a pause a burst of
-//           that goes out at once. One large record may overdraw it.
+// Pace      Where the stream's shard_limits are strict: push_bytes_per_second, with a second's worth
+//           in hand at most. After a pause a burst of that goes out at once. One large record may
+//           overdraw it.
 //
 // Threads   Any. Lifetime  Kept by its handle and by tasks that run; keeps its stream.
 #ifndef BANYAN_LIB_STREAM_SUBSCRIPTION_H_
@@ -45,6 +46,7 @@
 #include "base/nanoseconds.h"
 #include "base/this_thread.h"
 #include "message/environment.h"
+#include "stream/consumers.h"
 #include "stream/shard_log.h"
 
 namespace banyan::inline v0_1::internal {
@@ -61,7 +63,8 @@ class ShardSubscriptionCore : public std::enable_shared_from_this<ShardSubscript
     SequenceNumber continuation;
     Instant now;
   };
-  ShardSubscriptionCore(std::shared_ptr<StreamCore> stream, const Start& start,
+  ShardSubscriptionCore(std::shared_ptr<StreamCore> stream,
+                        std::shared_ptr<const RegisteredConsumer> consumer, const Start& start,
                         ShardEventHandler handler, SubscriptionEndHandler on_end);
 
   size_t shard() const { return shard_; }
@@ -94,9 +97,11 @@ class ShardSubscriptionCore : public std::enable_shared_from_this<ShardSubscript
   void Spend(int64_t bytes, int64_t now_ns);
 
   const std::shared_ptr<StreamCore> stream_;
+  const std::shared_ptr<const RegisteredConsumer> consumer_;
   const std::shared_ptr<Environment> env_;
   const size_t shard_;
   const int64_t expires_ns_;
+  const int64_t bytes_per_second_;  // 0: no pace
 
   // The pump's own (U1).
   ShardEventHandler handler_;

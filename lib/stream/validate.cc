@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "message/errors.h"
 #include "message/trace_rules.h"
+#include "stream/hours_text.h"
 #include "stream/shard_log.h"
 #include "stream/shard_map.h"
 
@@ -23,13 +24,6 @@ static_assert(kTraceHeaderBytesMax < RecordHeader::kHasEventId);
 // Offsets in a segment have 32 bits.
 constexpr int64_t kRecordBytesCeiling = int64_t{1} << 30;
 constexpr int64_t kShardBytesCeiling = int64_t{1} << 40;
-
-// Hours where the duration is whole hours, as AWS says it.
-std::string HoursText(absl::Duration d) {
-  const int64_t hours = absl::ToInt64Hours(d);
-  if (absl::Hours(hours) == d) return StrCat(hours, " hours");
-  return absl::FormatDuration(d);
-}
 
 // Characters of a well-formed UTF-8 text; nothing if it is not one.
 std::optional<size_t> CountCharacters(std::string_view text) {
@@ -168,6 +162,27 @@ absl::Status ValidateStreamOptions(const StreamOptions& options, const Limits& l
                      ShardLog::LeastBytesMax(options.record_bytes_max), kShardBytesCeiling);
 }
 
+absl::Status ValidateHashKeyForm(std::string_view text, std::string_view field) {
+  constexpr size_t kDigitsMax = 39;  // of 2^128
+  const bool digits =
+      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (digits && !text.empty() && text.size() <= kDigitsMax && (text == "0" || text[0] != '0')) {
+    return absl::OkStatus();
+  }
+  return ConstraintError(Shown(text), field,
+                         "satisfy regular expression pattern: 0|([1-9]\\d{0,38})");
+}
+
+absl::Status ValidateKeyId(std::string_view key_id) {
+  constexpr size_t kBytesMax = 2'048;
+  if (key_id.empty()) {
+    return ConstraintError(key_id, "keyId", "have length greater than or equal to 1");
+  }
+  if (key_id.size() <= kBytesMax) return absl::OkStatus();
+  return ConstraintError(Shown(key_id), "keyId",
+                         StrCat("have length less than or equal to ", kBytesMax));
+}
+
 absl::StatusOr<std::optional<absl::uint128>> ValidatePut(const PutRequest& request,
                                                          int64_t record_bytes_max,
                                                          const Limits& limits,
@@ -204,12 +219,7 @@ absl::StatusOr<std::optional<absl::uint128>> ValidatePut(const PutRequest& reque
   if (request.explicit_hash_key.empty()) return std::optional<absl::uint128>();
 
   const std::string_view text = request.explicit_hash_key;
-  const bool digits =
-      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (!digits || (text.size() > 1 && text[0] == '0')) {
-    return ConstraintError(Shown(text), FieldName("explicitHashKey", index),
-                           "satisfy regular expression pattern: 0|([1-9]\\d{0,38})");
-  }
+  BANYAN_RETURN_IF_ERROR(ValidateHashKeyForm(text, FieldName("explicitHashKey", index)));
   const std::optional<absl::uint128> hash = ParseHashKey(text);
   if (!hash.has_value()) {
     return Error(AwsError::kStreamInvalidArgument,

@@ -25,6 +25,12 @@ absl::Status ValidateStreamConsumerName(std::string_view name, const Limits& lim
 //         naming the field, its value and the range it left.
 absl::Status ValidateStreamOptions(const StreamOptions& options, const Limits& limits);
 
+// Errors  ValidationException: not 0, nor a number of at most 39 digits without zeros in front.
+absl::Status ValidateHashKeyForm(std::string_view text, std::string_view field);
+
+// Errors  ValidationException: not 1 to 2,048 bytes.
+absl::Status ValidateKeyId(std::string_view key_id);
+
 // A request's explicit hash key, or nothing if it has none; or what is wrong with the request.
 // `index` is its place in a PutRecords call, for the text.
 absl::StatusOr<std::optional<absl::uint128>> ValidatePut(const PutRequest& request,

@@ -144,6 +144,23 @@ TEST_F(ShardLimitsTest, ReportedTheyAreCountedAndNothingIsRefused) {
   EXPECT_EQ(stream.Metrics().value().read_provisioned_throughput_exceeded, 2);
 }
 
+// What is reported is what would have been refused: a burst leaves no debt behind.
+TEST_F(ShardLimitsTest, WhatComesAfterAReportedBurstIsNotBeyondTheLimit) {
+  const Stream stream = MakeStream({.shard_limits = ShardLimits::kReport});
+  for (int i = 0; i < 3'000; ++i) ASSERT_EQ(TryPut(stream, 10), absl::OkStatus());
+  const ShardIterator iterator = IteratorAt(stream, StartAt::TrimHorizon());
+  for (int i = 0; i < 15; ++i) Get(stream, iterator, 1);
+  const StreamMetrics burst = stream.Metrics().value();
+  EXPECT_EQ(burst.write_provisioned_throughput_exceeded, 2'000);
+  EXPECT_EQ(burst.read_provisioned_throughput_exceeded, 10);
+  runtime_.Advance(absl::Seconds(1));
+  for (int i = 0; i < 1'000; ++i) ASSERT_EQ(TryPut(stream, 10), absl::OkStatus());
+  for (int i = 0; i < 5; ++i) Get(stream, iterator, 1);
+  const StreamMetrics after = stream.Metrics().value();
+  EXPECT_EQ(after.write_provisioned_throughput_exceeded, 2'000);
+  EXPECT_EQ(after.read_provisioned_throughput_exceeded, 10);
+}
+
 TEST_F(ShardLimitsTest, OffNothingIsLookedAt) {
   const Stream stream = MakeStream();
   for (int i = 0; i < 1'500; ++i) ASSERT_EQ(TryPut(stream, 10), absl::OkStatus());
@@ -165,6 +182,7 @@ TEST_F(ShardLimitsTest, AFullShardThatThrottlesKeepsWhatItHasUntilRetentionEndsI
   EXPECT_EQ(stats.resting, stored);
   EXPECT_EQ(stats.trimmed_early, 0);
   EXPECT_EQ(stats.rejected, 2);
+  EXPECT_EQ(stream.Metrics().value().write_provisioned_throughput_exceeded, 2);
   runtime_.Advance(absl::Hours(24));
   EXPECT_EQ(TryPut(stream, 10'000), absl::OkStatus());
   stats = stream.Stats();

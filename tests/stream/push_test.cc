@@ -317,11 +317,14 @@ TEST_F(PushTest, NothingIsLostOrRepeatedAcrossRenewals) {
 
 // --- The pace ------------------------------------------------------------------------------------
 
-TEST_F(PushTest, IsAtMostTwoMebibytesASecondForEachConsumerAndShard) {
-  const Stream stream = MakeStream();
+TEST_F(PushTest, IsAtMostTwoMebibytesASecondForEachConsumerAndShardWhereLimitsAreStrict) {
+  const Stream stream = MakeStream({.shard_limits = ShardLimits::kStrict});
   const StreamConsumer consumer = stream.RegisterConsumer("audit").value();
   const std::string data((64 << 10) - 1, 'x');
-  for (int i = 0; i < 160; ++i) Put(stream, data);  // 10 MiB
+  for (int i = 1; i <= 160; ++i) {  // 10 MiB
+    Put(stream, data);
+    if (i % 16 == 0) runtime_.Advance(absl::Seconds(1));  // what the shard takes
+  }
   const ShardSubscription push = Subscribe(consumer, StartAt::TrimHorizon());
   runtime_.RunUntilIdle();
   int64_t bytes = 0;
@@ -340,10 +343,20 @@ TEST_F(PushTest, IsAtMostTwoMebibytesASecondForEachConsumerAndShard) {
   EXPECT_EQ(push.continuation().number, 160u);
 }
 
-TEST_F(PushTest, RelaxedLimitsHaveNoPace) {
-  Limits limits = Limits::Relaxed();
-  env_ = std::make_shared<internal::Environment>(runtime_, limits, 7);
-  const Stream stream = MakeStream();
+TEST_F(PushTest, HasNoPaceWhereLimitsAreOffOrReported) {
+  for (const ShardLimits shard_limits : {ShardLimits::kOff, ShardLimits::kReport}) {
+    const Stream stream = MakeStream({.shard_limits = shard_limits});
+    const StreamConsumer consumer = stream.RegisterConsumer("audit").value();
+    for (int i = 0; i < 100; ++i) Put(stream, std::string(100 << 10, 'x'));
+    const ShardSubscription push = Subscribe(consumer, StartAt::TrimHorizon());
+    runtime_.RunUntilIdle();
+    EXPECT_EQ(push.continuation().number, 100u);
+  }
+}
+
+TEST_F(PushTest, RelaxedLimitsHaveNoPaceAndLetASecondCallTakeOverAtOnce) {
+  env_ = std::make_shared<internal::Environment>(runtime_, Limits::Relaxed(), 7);
+  const Stream stream = MakeStream({.shard_limits = ShardLimits::kReport});
   const StreamConsumer consumer = stream.RegisterConsumer("audit").value();
   for (int i = 0; i < 100; ++i) Put(stream, std::string(100 << 10, 'x'));
   const ShardSubscription push = Subscribe(consumer, StartAt::TrimHorizon());
@@ -354,17 +367,67 @@ TEST_F(PushTest, RelaxedLimitsHaveNoPace) {
 }
 
 TEST_F(PushTest, AnEventComesEveryFiveSecondsThoughTheRateIsOverdrawn) {
-  const Stream stream = MakeStream({.record_bytes_max = 10 << 20});
+  const Stream stream =
+      MakeStream({.record_bytes_max = 10 << 20, .shard_limits = ShardLimits::kStrict});
   const StreamConsumer consumer = stream.RegisterConsumer("audit").value();
-  Put(stream, std::string((10 << 20) - 1, 'x'));
-  Put(stream, std::string((10 << 20) - 1, 'y'));
-  Put(stream, std::string((10 << 20) - 1, 'z'));
+  for (const char letter : {'x', 'y', 'z'}) {
+    Put(stream, std::string((10 << 20) - 1, letter));
+    runtime_.Advance(absl::Seconds(10));  // what the shard takes of them
+  }
   const ShardSubscription push = Subscribe(consumer, StartAt::TrimHorizon());
   runtime_.Advance(absl::Seconds(20));
   EXPECT_EQ(push.continuation().number, 3u);
   for (size_t i = 1; i < seen_.size(); ++i) {
     EXPECT_LE(seen_[i].at - seen_[i - 1].at, absl::Seconds(5));
   }
+}
+
+// --- Metrics -------------------------------------------------------------------------------------
+
+TEST_F(PushTest, MetricsCountCallsAndEventsOfEachConsumer) {
+  const Stream stream = MakeStream();
+  const StreamConsumer audit = stream.RegisterConsumer("audit").value();
+  ASSERT_TRUE(stream.RegisterConsumer("idle").ok());
+  EXPECT_EQ(stream.Describe().value().consumers, 2);
+  Put(stream, "1234");  // 5 bytes with its key
+  Put(stream, "12");
+  runtime_.Advance(absl::Seconds(2));
+  const ShardSubscription push = Subscribe(audit, StartAt::TrimHorizon());
+  runtime_.RunUntilIdle();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(audit.SubscribeToShard(kShard0, StartAt::Latest(), Keep()).ok());
+  }
+  runtime_.Advance(absl::Seconds(5));  // an empty event
+  const std::vector<StreamConsumerMetrics> consumers = stream.Metrics().value().consumers;
+  ASSERT_THAT(consumers, SizeIs(2));
+  EXPECT_EQ(consumers[0].consumer_name, "audit");
+  EXPECT_EQ(consumers[0].subscribe_to_shard_success, 1);
+  EXPECT_EQ(consumers[0].subscribe_to_shard_rate_exceeded, 2);
+  EXPECT_EQ(consumers[0].subscribe_to_shard_event_success, 2);
+  EXPECT_EQ(consumers[0].subscribe_to_shard_event_records, 2);
+  EXPECT_EQ(consumers[0].subscribe_to_shard_event_bytes, 8);
+  EXPECT_EQ(consumers[0].subscribe_to_shard_event_millis_behind_latest.count, 2);
+  EXPECT_EQ(consumers[1].consumer_name, "idle");
+  EXPECT_EQ(consumers[1].subscribe_to_shard_success, 0);
+  EXPECT_THAT(PrometheusText({.streams = {stream.Metrics().value()}}),
+              HasSubstr("banyan_kinesis_subscribe_to_shard_event_records_total{stream=\"clicks\","
+                        "consumer=\"audit\"} 2\n"));
+}
+
+TEST_F(PushTest, MetricsDoNotCountAnEventWhoseHandlerFailed) {
+  const Stream stream = MakeStream();
+  const StreamConsumer audit = stream.RegisterConsumer("audit").value();
+  Put(stream, "x");
+  const ShardSubscription push =
+      audit
+          .SubscribeToShard(kShard0, StartAt::TrimHorizon(),
+                            [](const ShardEvent&) { return absl::InternalError("no"); })
+          .value();
+  runtime_.RunUntilIdle();
+  const std::vector<StreamConsumerMetrics> consumers = stream.Metrics().value().consumers;
+  ASSERT_THAT(consumers, SizeIs(1));
+  EXPECT_EQ(consumers[0].subscribe_to_shard_success, 1);
+  EXPECT_EQ(consumers[0].subscribe_to_shard_event_success, 0);
 }
 
 // --- Take-over and expiry ------------------------------------------------------------------------

@@ -138,7 +138,8 @@ TEST_F(PutTest, ExplicitHashKeyIsBelowTwoToThe128) {
   EXPECT_EQ(TextOf(over),
             "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. "
             "Specified value was 340282366920938463463374607431768211456");
-  for (const char* bad : {"-1", "x", "01", "1 "}) {
+  const std::string forty_digits = "1" + std::string(39, '0');
+  for (const std::string_view bad : {"-1", "x", "01", "1 ", forty_digits.c_str()}) {
     EXPECT_EQ(CodeOf(Refusal(stream, {.partition_key = "k", .explicit_hash_key = bad})),
               "ValidationException")
         << bad;

@@ -104,6 +104,18 @@ TEST_F(ReadTest, SequenceNumberOfAnotherStreamIsRefused) {
                 "account 000000000000 is invalid because it did not come from this stream.");
 }
 
+// A child may have been made in another second than its parent.
+TEST_F(ReadTest, SequenceNumberOfAShardMadeLaterIsToldAsThatShards) {
+  const Stream stream = MakeStream();
+  runtime_.Advance(absl::Hours(1));
+  ASSERT_EQ(stream.SplitShard(kShard0), absl::OkStatus());
+  const PutResult put = Put(stream, "x", "a");
+  ASSERT_EQ(put.shard_id, kShard1);
+  EXPECT_EQ(TextOf(IteratorRefusal(stream, StartAt::AtSequence(put.sequence), kShard0)),
+            "Invalid StartingSequenceNumber. It encodes shardId-000000000001, while it was used in "
+            "a call to a shard with shardId-000000000000");
+}
+
 TEST_F(ReadTest, SequenceNumberNotGivenYetIsRefused) {
   const Stream stream = MakeStream();
   SequenceNumber sequence = Put(stream, "x").sequence;

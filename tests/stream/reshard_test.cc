@@ -170,13 +170,16 @@ TEST_F(ReshardTest, WhatCannotBeSplitOrMerged) {
     EXPECT_THAT(TextOf(status), HasSubstr(std::string(text)));
   };
   // The bound has to lie inside by more than one on the left and by one on the right.
-  for (const std::string& key : {shards[0].ending_hash_key, shards[1].starting_hash_key,
-                                 std::string("0"), std::string("1"), std::string(kTop)}) {
+  for (const std::string& key :
+       {shards[0].ending_hash_key, shards[1].starting_hash_key, std::string("0"), std::string("1"),
+        std::string(kTop), std::string("340282366920938463463374607431768211456")}) {
     refused(stream.SplitShard(kShard0, key), "InvalidArgumentException",
             "is not both greater than one plus the shard's StartingHashKey 0 and less than");
   }
   EXPECT_EQ(stream.SplitShard(kShard0, "2"), absl::OkStatus());
   refused(stream.SplitShard(kShard1, "x"), "ValidationException", "newStartingHashKey");
+  refused(stream.SplitShard(kShard1, "1" + std::string(39, '0')), "ValidationException",
+          "satisfy regular expression pattern");
   refused(stream.SplitShard(ShardId{9}), "ResourceNotFoundException",
           "Shard shardId-000000000009 in stream clicks");
   refused(stream.SplitShard("shard-1"), "ResourceNotFoundException",
@@ -253,6 +256,37 @@ TEST_F(ReshardTest, AClosedShardExpiresWithItsRetention) {
   EXPECT_EQ(stream.Stats().expired, 1);
 }
 
+TEST_F(ReshardTest, AnExpiredShardStaysSoWhenRetentionGrows) {
+  const Stream stream = MakeStream({.retention = absl::Hours(24)});
+  ASSERT_EQ(stream.SplitShard(kShard0), absl::OkStatus());
+  runtime_.Advance(absl::Hours(25));
+  ASSERT_EQ(stream.IncreaseRetention(absl::Hours(48)), absl::OkStatus());
+  EXPECT_THAT(Listed(stream), ElementsAre(1, 2));
+  // Also one that expired because retention was short in between.
+  ASSERT_EQ(stream.MergeShards(kShard1, ShardId{2}), absl::OkStatus());
+  runtime_.Advance(absl::Hours(30));
+  EXPECT_THAT(Listed(stream), ElementsAre(1, 2, 3));
+  ASSERT_EQ(stream.DecreaseRetention(absl::Hours(24)), absl::OkStatus());
+  EXPECT_THAT(Listed(stream), ElementsAre(3));
+  ASSERT_EQ(stream.IncreaseRetention(absl::Hours(48)), absl::OkStatus());
+  EXPECT_THAT(Listed(stream), ElementsAre(3));
+  EXPECT_EQ(CodeOf(stream.GetShardIterator(kShard1, StartAt::TrimHorizon()).status()),
+            "ResourceNotFoundException");
+}
+
+// Nobody puts into a closed shard any more, so nobody would look at its retention.
+TEST_F(ReshardTest, AReshardGivesBackTheMemoryOfShardsThatHaveExpired) {
+  const Stream stream = MakeStream({.retention = absl::Hours(24)});
+  for (int i = 0; i < 100; ++i) Put(stream, std::string(10'000, 'x'));
+  const int64_t held = stream.core()->bytes_held();
+  ASSERT_GT(held, 1'000'000);
+  ASSERT_EQ(stream.SplitShard(kShard0), absl::OkStatus());
+  runtime_.Advance(absl::Hours(25));
+  EXPECT_EQ(stream.core()->bytes_held(), held);
+  ASSERT_EQ(stream.SplitShard(kShard1), absl::OkStatus());
+  EXPECT_LT(stream.core()->bytes_held(), held / 2);
+}
+
 TEST_F(ReshardTest, FiltersListTheShardsOfTheirTime) {
   const Stream stream = MakeStream({.shards = 1, .retention = absl::Hours(24)});
   runtime_.Advance(absl::Hours(1));
@@ -272,8 +306,12 @@ TEST_F(ReshardTest, FiltersListTheShardsOfTheirTime) {
   EXPECT_THAT(Listed(stream, {.kind = Kind::kFromTimestamp, .time = between}),
               ElementsAre(1, 2, 3));
   EXPECT_THAT(Listed(stream, {.kind = Kind::kAfterShardId, .shard = kShard1}), ElementsAre(2, 3));
-  EXPECT_THAT(Listed(stream, {.max_results = 2}), ElementsAre(0, 1));
-  EXPECT_EQ(CodeOf(stream.ListShards({.max_results = 0}).status()), "ValidationException");
+  // At the moment of a reshard parents and children are open: a record of it may be in either.
+  const absl::Time merged = between + absl::Minutes(1);
+  EXPECT_THAT(Listed(stream, {.kind = Kind::kAtTimestamp, .time = merged}), ElementsAre(1, 2, 3));
+  EXPECT_THAT(Listed(stream, {.kind = Kind::kFromTimestamp, .time = merged}), ElementsAre(1, 2, 3));
+  EXPECT_THAT(Listed(stream, {.kind = Kind::kFromTimestamp, .time = before}),
+              ElementsAre(0, 1, 2, 3));
   runtime_.Advance(absl::Hours(22) + absl::Minutes(30));  // 0 was closed 24.5 hours ago
   EXPECT_THAT(Listed(stream, {.kind = Kind::kAtTrimHorizon}), ElementsAre(1, 2));
 }
@@ -305,6 +343,9 @@ TEST_F(ReshardTest, S5_RetentionGrowsWithoutBringingBackWhatWasTrimmed) {
   Put(stream, "new");
   EXPECT_EQ(CodeOf(stream.IncreaseRetention(absl::Hours(23))), "InvalidArgumentException");
   EXPECT_EQ(CodeOf(stream.DecreaseRetention(absl::Hours(25))), "InvalidArgumentException");
+  EXPECT_EQ(TextOf(stream.IncreaseRetention(absl::Hours(23))),
+            "Requested retention period (23 hours) for stream clicks can not be shorter than "
+            "existing retention period (24 hours). Use DecreaseRetentionPeriod API.");
   EXPECT_EQ(CodeOf(stream.IncreaseRetention(absl::Hours(8'761))), "InvalidArgumentException");
   ASSERT_EQ(stream.IncreaseRetention(absl::Hours(48)), absl::OkStatus());
   EXPECT_THAT(DataOf(GetAt(stream, StartAt::TrimHorizon())), ElementsAre("new"));
