@@ -28,7 +28,7 @@ inline void WriteInKeyOrder(const Stream& stream, uint64_t seed, int writer, int
     const size_t key = random() % kKeys;
     const std::string name = std::to_string(writer) + '-' + std::to_string(key);
     const std::string data = std::to_string(next[key]++);
-    if (random() % 32 == 0) std::this_thread::yield();  // the tip is reached now and then
+    if (random() % 16 == 0) std::this_thread::yield();  // the tip is reached now and then
     if (i % 16 == 0) {
       const PutRequest batch[] = {{.partition_key = name, .data = data}};
       ASSERT_TRUE(stream.PutRecords(batch).value()[0].ok());
@@ -59,7 +59,7 @@ inline int64_t ReshardWhile(const std::atomic<int>& writing, const Stream& strea
         break;
       }
     }
-    for (int i = 0; i < 100; ++i) std::this_thread::yield();
+    for (int i = 0; i < 10; ++i) std::this_thread::yield();
   }
   return reshards;
 }
