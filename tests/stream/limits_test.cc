@@ -161,6 +161,18 @@ TEST_F(ShardLimitsTest, WhatComesAfterAReportedBurstIsNotBeyondTheLimit) {
   EXPECT_EQ(after.read_provisioned_throughput_exceeded, 10);
 }
 
+TEST_F(ShardLimitsTest, AReportedReadTakesNoBytesFromThoseAfterIt) {
+  const Stream stream =
+      MakeStream({.record_bytes_max = 3 << 20, .shard_limits = ShardLimits::kReport});
+  ASSERT_EQ(TryPut(stream, 3 << 20), absl::OkStatus());
+  const ShardIterator iterator = IteratorAt(stream, StartAt::TrimHorizon());
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Get(stream, iterator).size(), 1u);
+  EXPECT_EQ(stream.Metrics().value().read_provisioned_throughput_exceeded, 2);
+  runtime_.Advance(absl::Milliseconds(501));  // what the first owes
+  Get(stream, iterator);
+  EXPECT_EQ(stream.Metrics().value().read_provisioned_throughput_exceeded, 2);
+}
+
 TEST_F(ShardLimitsTest, OffNothingIsLookedAt) {
   const Stream stream = MakeStream();
   for (int i = 0; i < 1'500; ++i) ASSERT_EQ(TryPut(stream, 10), absl::OkStatus());
