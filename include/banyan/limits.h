@@ -99,7 +99,7 @@ struct BANYAN_EXPORT Limits {
     int64_t shard_iterators_per_second = 5;
     int64_t mode_switches_per_day = 2;  // UpdateStreamMode, in any 24 hours
     int64_t updates_per_day = 10;       // UpdateShardCount, in any 24 hours
-    int64_t shards_made_max = 100'000;  // over a stream's life: each costs some 500 bytes. Ours
+    int64_t shards_made_max = 100'000;  // over a stream's life: each costs some 700 bytes. Ours
     // How long a stream is CREATING or UPDATING, and a consumer CREATING or DELETING: a matter of
     // seconds on AWS.
     absl::Duration transition_time = absl::ZeroDuration();

@@ -486,8 +486,9 @@ class BANYAN_EXPORT Stream {
   // Limits::Stream::transition_time says otherwise.
   //
   // Errors  kNotFound: no such shard. kInvalidArgument: a key that is not well inside the range; the
-  //         stream is on demand (ValidationException). kFailedPrecondition (ResourceInUseException): the shard is closed; the stream is not
-  //         active. kResourceExhausted (LimitExceededException): too many shards.
+  //         stream is on demand (ValidationException). kFailedPrecondition (ResourceInUseException):
+  //         the shard is closed; the stream is not active. kResourceExhausted
+  //         (LimitExceededException): too many shards.
   // Source  .../API_SplitShard.html
   absl::Status SplitShard(ShardId shard, std::string_view new_starting_hash_key = {}) const;
   absl::Status SplitShard(std::string_view shard_id,
@@ -550,7 +551,7 @@ class BANYAN_EXPORT Stream {
   // another key is to change the key. A key is a GUID, an ARN of a key or an alias, or an alias's
   // name, "alias/aws/kinesis".
   //
-  // Errors  kInvalidArgument: not a key id. kFailedPrecondition: the stream is not active.
+  // Errors  kInvalidArgument: not 1 to 2,048 bytes. kFailedPrecondition: the stream is not active.
   //         kResourceExhausted: more often than Limits::Stream::encryption_changes_per_day.
   // Source  .../API_StartStreamEncryption.html, .../API_StopStreamEncryption.html
   absl::Status StartEncryption(std::string_view key_id) const;

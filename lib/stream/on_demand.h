@@ -50,7 +50,9 @@ class OnDemandScaler {
   };
 
   const OnDemandOptions options_;
-  std::deque<Peak> peaks_;  // falling loads: each is the highest since the one before it
+  // Falling loads: each is the highest since the one before it. So a look adds one and mostly takes
+  // others away; at most peak_memory / check_interval stay, of a load that fell at every look.
+  std::deque<Peak> peaks_;
 };
 
 }  // namespace banyan::inline v0_1::internal

@@ -7,6 +7,8 @@
 #include <stop_token>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
+#include "banyan/mutex.h"
 #include "banyan/runtime.h"
 #include "fixture.h"
 #include "gmock/gmock.h"
@@ -38,7 +40,7 @@ class InterruptingRuntime : public Runtime {
   }
   bool Cancel(TimerId timer) override { return real_.Cancel(timer); }
   bool Await(Mutex& mu, WaitList& waiters, absl::FunctionRef<bool()> ready, absl::Duration deadline,
-             std::stop_token stop) override {
+             std::stop_token stop) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) {
     return real_.Await(mu, waiters, ready, deadline, std::move(stop));
   }
 
