@@ -20,12 +20,6 @@ using ::testing::HasSubstr;
 
 absl::Status Ignore(const ShardEvent&) { return absl::OkStatus(); }
 
-Limits SlowLimits() {
-  Limits limits = SmallLimits();
-  limits.stream.transition_time = absl::Seconds(10);
-  return limits;
-}
-
 class ConsumerTest : public StreamTest {
  protected:
   using StreamTest::StreamTest;

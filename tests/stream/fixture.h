@@ -35,6 +35,13 @@ inline Limits SmallLimits() {
   return limits;
 }
 
+// And under which a stream takes its time to become active.
+inline Limits SlowLimits() {
+  Limits limits = SmallLimits();
+  limits.stream.transition_time = absl::Seconds(10);
+  return limits;
+}
+
 class StreamTest : public ::testing::Test {
  protected:
   static constexpr ShardId kShard0 = {0};

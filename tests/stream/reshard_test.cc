@@ -385,12 +385,7 @@ TEST_F(ReshardTest, TrimBeforeEndsWhatLiesBefore) {
 
 class SlowReshardTest : public ReshardTest {
  protected:
-  SlowReshardTest()
-      : ReshardTest([] {
-          Limits limits = SmallLimits();
-          limits.stream.transition_time = absl::Seconds(10);
-          return limits;
-        }()) {}
+  SlowReshardTest() : ReshardTest(SlowLimits()) {}
 };
 
 TEST_F(SlowReshardTest, AStreamThatChangesIsReadAndWrittenButNotChangedAgain) {

@@ -218,12 +218,6 @@ TEST_F(StreamSettingsTest, MonitoringShowsClosedShardsUntilTheyExpire) {
 
 // --- All of them
 
-Limits SlowLimits() {
-  Limits limits = SmallLimits();
-  limits.stream.transition_time = absl::Seconds(10);
-  return limits;
-}
-
 class SlowSettingsTest : public StreamSettingsTest {
  protected:
   SlowSettingsTest() : StreamSettingsTest(SlowLimits()) {}
