@@ -181,9 +181,9 @@ absl::StatusOr<ShardPage> StreamCore::ListShardsPage(const ListShardsOptions& op
   bool more;
   ShardPage page;
   const size_t from = place.after < 0 ? 0 : static_cast<size_t>(place.after) + 1;
-  page.shards = ShardsFrom(from, place.filter,
-                           std::min(options.max_results, env_->limits.stream.shards_page_max), now,
-                           &more);
+  page.shards =
+      ShardsFrom(from, place.filter,
+                 std::min(options.max_results, env_->limits.stream.shards_page_max), now, &more);
   if (more) {
     place.after = page.shards.back().id.index;
     page.next_token = WritePageToken(list, TextOf(place), now);
