@@ -132,6 +132,15 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   // How many records of the shard lie at `position` and behind it.
   uint64_t RecordsFrom(ShardId shard, uint64_t position) const;
 
+  // For StreamRange: what of a shard arrived in [from, to), as positions; see stream_range.cc.
+  struct Span {
+    uint64_t begin = 0;
+    uint64_t end = 0;
+    bool may_begin_earlier = false;  // what was trimmed may have belonged to it
+    bool reaches_past_retention = false;
+  };
+  absl::StatusOr<Span> FindSpan(ShardId shard, absl::Time from, absl::Time to);
+
   // For subscriptions, which are inside one of the broker's gates and read by position.
   absl::Status CheckOpen() const;
   absl::Status NotFound() const;
