@@ -18,9 +18,10 @@
 //
 // For one partition key only those shards are read that had its hash in their range.
 //
-// Times are the records' approximate arrival. Where the wall clock was set back they are not in order. As with AT_TIMESTAMP, a range begins in each shard with the first record at
-// `from` or later; it ends before the next one at `to` or later; what lies between and has another
-// time is passed over.
+// Times are the records' approximate arrival, in whole milliseconds; fractions of those are dropped.
+// Where the wall clock was set back they are not in order. As with AT_TIMESTAMP, a range begins in
+// each shard with the first record at `from` or later; it ends before the next one at `to` or later;
+// what lies between and has another time is passed over.
 //
 // Retention goes on while a range is read. What it takes away is counted, not hidden: see
 // StreamRangeProgress. KPL aggregates are one record, of the key they were put with.

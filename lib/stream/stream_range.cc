@@ -48,6 +48,11 @@ absl::Status CheckTimes(const StreamRangeOptions& options, absl::Time now) {
       absl::ToUnixMillis(options.from), ", currentTimestampInMillis: ", absl::ToUnixMillis(now));
 }
 
+// As arrivals are: what arrived at this very moment did not arrive before it.
+absl::Time WholeMilliseconds(absl::Time time) {
+  return absl::UnixEpoch() + absl::Floor(time - absl::UnixEpoch(), absl::Milliseconds(1));
+}
+
 bool HoldsHash(const ShardInfo& shard, absl::uint128 hash) {
   return internal::HashRange{*internal::ParseHashKey(shard.starting_hash_key),
                              *internal::ParseHashKey(shard.ending_hash_key)}
@@ -64,6 +69,8 @@ absl::StatusOr<StreamRange> StreamRange::Open(const Stream& stream, StreamRangeO
   StreamRange range;
   range.stream_ = stream;
   range.options_ = std::move(options);
+  range.options_.from = WholeMilliseconds(range.options_.from);
+  range.options_.to = WholeMilliseconds(range.options_.to);
   BANYAN_RETURN_IF_ERROR(range.FindLegs());
   return range;
 }

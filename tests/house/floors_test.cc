@@ -44,13 +44,13 @@ const std::vector<Room>& Rooms() {
       {"pattern", 2, {"lint", "pattern", "rule_set"}},
       {"storage", 2, {"storage"}},
       {"queue", 3, {"message_md5", "queue", "queue_options", "received"}},
-      {"stream", 3, {"aggregation", "stream", "stream_consumer"}},
+      {"stream", 3, {"aggregation", "stream", "stream_consumer", "stream_range"}},
       {"deliver", 4, {"forecast", "function", "target"}},
       {"route",
        5,
        {"archive", "envelope", "event_bus", "notification_signer", "scheduler", "topic"}},
-      {"consume", 5, {"consumer", "mapping", "worker"}},
-      {"broker", 6, {"banyan", "broker", "outbox", "topology", "typed"}},
+      {"consume", 5, {"consumer", "mapping", "window", "worker"}},
+      {"broker", 6, {"banyan", "broker", "outbox", "stream_replay", "topology", "typed"}},
       {"http", 7, {}},     // its face is the folder banyan/http/
       {"testing", 7, {}},  // its face is the folder banyan/testing/
       {"tool", 7, {}},

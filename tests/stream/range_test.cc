@@ -69,6 +69,19 @@ TEST_F(StreamRangeTest, GivesWhatArrivedFromOneTimeToAnother) {
   EXPECT_THAT(Read(stream), ElementsAre("a", "b", "c", "d"));
 }
 
+TEST_F(StreamRangeTest, TimesHaveWholeMillisecondsAsArrivalsHave) {
+  const Stream stream = MakeStream();
+  runtime_.Advance(absl::Nanoseconds(700'000));
+  const absl::Time now = runtime_.Now();
+  Put(stream, "a");
+  EXPECT_THAT(Read(stream, {.from = now}), ElementsAre("a"));
+  runtime_.Advance(absl::Milliseconds(1));
+  Put(stream, "b");
+  EXPECT_THAT(Read(stream, {.from = now, .to = runtime_.Now()}), ElementsAre("a"));
+  EXPECT_EQ(Refusal(stream, {.from = now, .to = now + absl::Nanoseconds(1)}),
+            "InvalidArgumentException");
+}
+
 TEST_F(StreamRangeTest, WhatIsPutLaterIsNoPartOfIt) {
   const Stream stream = MakeStream();
   Put(stream, "a");
