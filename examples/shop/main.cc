@@ -13,13 +13,14 @@
 //   email, sms     notices of their channel       topic -> queue
 //   push           notices of its channel         topic -> function
 //   vip-desk       notices about much money       topic -> queue, read tomorrow
-//   analytics      clicks and OrderPlaced         stream, bus -> stream
+//   analytics      clicks and OrderPlaced         stream, bus -> stream, resharded meanwhile
 //   ledger         each step of an order, in order  FIFO topic -> FIFO queue
 //   auditor        PaymentTaken, all once more    schedule -> replay -> function
 //
 // Every queue has a dead-letter queue. Payment fails at times; what it cannot settle in four
 // attempts is redriven once the cause is mended. In the end the books must balance.
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -54,6 +55,9 @@ using examples::WithCommas;
 // How long the modules may take to settle what is left, once no more orders come.
 constexpr absl::Duration kPatience = absl::Minutes(2);
 
+// Of the stream of clicks, in the morning.
+constexpr int64_t kShards = 4;
+
 // Between two looks at the modules.
 constexpr absl::Duration kPace = absl::Milliseconds(2);
 
@@ -72,12 +76,13 @@ class Shop {
   // `rate` is of orders per second; 0: as fast as the shop takes them.
   Shop(banyan::Runtime& runtime, const Options& options, int64_t rate)
       : runtime_(runtime),
+        order_count_(options.orders),
         stopwatch_(runtime, options.orders),
         provider_(static_cast<uint64_t>(options.seed)),
         broker_(banyan::Broker::Create(runtime, {.tap = &books_}).value()),
         bus_(broker_.CreateEventBus("shop").value()),
         notices_(broker_.CreateTopic("customer-notices").value()),
-        clicks_(broker_.CreateStream("clicks", {.shards = 4}).value()),
+        clicks_(broker_.CreateStream("clicks", {.shards = kShards}).value()),
         ledger_(broker_),
         payment_(broker_, bus_, provider_, ledger_, books_, stopwatch_),
         inventory_(broker_, bus_, books_),
@@ -98,6 +103,7 @@ class Shop {
         std::printf("The shop refuses customers: %s\n", std::string(placed.message()).c_str());
         return false;
       }
+      if (!ReshardWhenDue()) return false;
       Look();
       if (customers_.paced()) Wait(runtime_, kPace);
     }
@@ -116,6 +122,7 @@ class Shop {
     RedrivePayments();
     settled = WaitUntilSettled() && settled;
     settled = Audit() && settled;
+    settled = EndAnalytics() && settled;
     progress_.Clear();
     if (!settled) std::printf("Not everything was settled in time.\n");
     return PrintDay(speed) && settled;
@@ -134,6 +141,12 @@ class Shop {
     return absl::FormatDuration(absl::Trunc(time, absl::Milliseconds(1)));
   }
 
+  static std::string Milliseconds(absl::Duration time) {
+    char text[32];
+    std::snprintf(text, sizeof(text), "%.1f ms", absl::ToDoubleMilliseconds(time));
+    return text;
+  }
+
   // At a given rate the figure says only what the customers did, not what the shop could do.
   std::string Speed(absl::Duration time, int64_t deliveries) const {
     const double seconds = std::max(absl::ToDoubleSeconds(time), 1e-3);
@@ -148,16 +161,33 @@ class Shop {
            per_second(deliveries) + " deliveries settled a second.";
   }
 
+  // More customers come by noon, and go in the evening: the stream of clicks gets twice its shards,
+  // and loses them again, in the middle of writing and reading.
+  bool ReshardWhenDue() {
+    const std::array<int64_t, 2> shards = {2 * kShards, kShards};
+    const auto step = static_cast<int64_t>(reshards_);
+    if (reshards_ == shards.size() || 3 * customers_.placed() < (step + 1) * order_count_) {
+      return true;
+    }
+    const absl::Status resharded = analytics_.Reshard(shards[reshards_++]);
+    if (!resharded.ok()) {
+      std::printf("Resharding failed: %s\n", std::string(resharded.message()).c_str());
+    }
+    return resharded.ok();
+  }
+
   // What is done now and then while the modules work.
   void Look() {
-    // Another reader than this thread would do as well: the stream waits for nobody.
-    analytics_.CatchUp();
+    const absl::Duration lag = analytics_.Lag();
     const absl::Duration now = runtime_.Uptime();
     if (progress_.Due(now)) {
       progress_.Show(now, "orders placed " + WithCommas(customers_.placed()) + ", finished " +
                               WithCommas(stopwatch_.finished()) + ", payments failed " +
                               WithCommas(payment_.failed_attempts()) + ", in payment-dead " +
-                              WithCommas(QueueNamed("payment-dead").Depth().total()));
+                              WithCommas(QueueNamed("payment-dead").Depth().total()) +
+                              "; clicks read " + WithCommas(analytics_.clicks()) + " of " +
+                              WithCommas(analytics_.shards()) + " shards, lag " +
+                              Milliseconds(lag));
     }
   }
 
@@ -178,7 +208,7 @@ class Shop {
                              "email", "sms", "ledger.fifo"}) {
       if (QueueNamed(name).Depth().total() > 0) return false;
     }
-    return notification_.PushIsIdle() && analytics_.CatchUp();
+    return notification_.PushIsIdle() && analytics_.HasReadAll();
   }
 
   banyan::Queue QueueNamed(const std::string& name) const {
@@ -227,6 +257,25 @@ class Shop {
         WithCommas(auditor_.cents()).c_str(), agrees ? "is" : "IS NOT",
         WithCommas(ledger_.entries()).c_str(), WithCommas(ledger_.out_of_order()).c_str());
     return agrees && ledger_.out_of_order() == 0;
+  }
+
+  // True if the windows have the clicks that were counted one by one.
+  bool EndAnalytics() {
+    analytics_.EndTheDay();
+    const absl::Duration deadline = runtime_.Uptime() + kPatience;
+    while (!analytics_.HasToldAll()) {
+      if (runtime_.Uptime() > deadline) return false;
+      Wait(runtime_, kPace);
+    }
+    const bool agrees = analytics_.clicks_in_windows() == analytics_.clicks();
+    const Analytics::Peak busiest = analytics_.busiest();
+    std::printf(
+        "The clicks were read from %s shards, as they were split and merged, and the reader was\n"
+        "%s behind at most, %s now. In its busiest tenth of a second %s had %s clicks.%s\n\n",
+        WithCommas(analytics_.shards()).c_str(), Milliseconds(analytics_.longest_lag()).c_str(),
+        Milliseconds(analytics_.Lag()).c_str(), busiest.page.c_str(),
+        WithCommas(busiest.clicks).c_str(), agrees ? "" : " THE WINDOWS DO NOT ADD UP.");
+    return agrees;
   }
 
   // What the library counted. Read before the last look, which takes the queues apart.
@@ -319,6 +368,8 @@ class Shop {
   // In the order in which they are made; the modules stop first, and each refers only to what
   // stands above it.
   banyan::Runtime& runtime_;
+  const int64_t order_count_;
+  size_t reshards_ = 0;  // done
   examples::Progress progress_;
   Books books_;
   Stopwatch stopwatch_;
