@@ -26,6 +26,7 @@ constexpr int64_t kSliceMax = 100;
 constexpr double kSlicesPerSecond = 10;  // at a given rate; less even, and fewer tasks, with fewer
 constexpr double kRateMax = 1'000'000;
 constexpr int64_t kAttemptsMax = 10'000;
+constexpr char kBrokerStopped[] = "The broker has stopped.";
 
 absl::Status Invalid(std::string_view field, std::string_view value, std::string_view rule) {
   return Error(AwsError::kBusValidation, "Parameter ", field, " is not valid. Reason: ", value, " ",
@@ -99,12 +100,7 @@ void StreamReplayCore::RunSlice() {
   {
     MutexLock lock(&mu_);
     if (has_ended()) return;
-    if (!pass) {  // its clock may be gone, too
-      shown_.state = ReplayState::kFailed;
-      shown_.state_reason = "The broker has stopped.";
-      shown_.end_time = shown_.start_time;
-      return;
-    }
+    if (!pass) return End(ReplayState::kFailed, kBrokerStopped);
     if (shown_.state == ReplayState::kStarting) shown_.state = ReplayState::kRunning;
     calls_.Begin(&call);  // from here on Stop() waits for us
   }
@@ -117,7 +113,7 @@ void StreamReplayCore::RunSlice() {
   if (has_ended()) return;
   if (shown_.state == ReplayState::kCancelling) return End(ReplayState::kCancelled);
   if (env_->gate.Look() != Gate::Answer::kOpen) {  // Y4
-    return End(ReplayState::kFailed, "The broker has stopped.");
+    return End(ReplayState::kFailed, kBrokerStopped);
   }
   if (!next_ns.has_value()) return End(ReplayState::kCompleted);
   PostSlice(*next_ns);

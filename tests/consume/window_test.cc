@@ -288,6 +288,31 @@ TEST_F(WindowTest, AKeysWindowIsOneThroughSplitsAndMerges) {
   ExpectBalanced(windows.Stats());
 }
 
+TEST_F(WindowTest, AWallClockThatWasSetBackMakesRecordsLate) {
+  const Stream stream = MakeStream();
+  const WindowAggregate windows = StartWindows(stream, {});
+  Put(stream, "1");
+  runtime_.Advance(absl::Seconds(61));
+  EXPECT_THAT(TakeCalls(), ElementsAre("k 0-60: 1"));
+  runtime_.JumpWallClock(-absl::Seconds(30));
+  Put(stream, "2");
+  runtime_.Advance(absl::Minutes(5));
+  EXPECT_THAT(TakeCalls(), IsEmpty());
+  EXPECT_EQ(windows.Stats().late, 1);
+  ExpectBalanced(windows.Stats());
+}
+
+TEST_F(WindowTest, OfAnEmptyStreamThereIsNothingToTell) {
+  const Stream stream = MakeStream();
+  WindowAggregate windows = StartWindows(stream, {});
+  runtime_.Advance(absl::Hours(1));
+  windows.Flush();
+  runtime_.Advance(absl::Hours(1));
+  EXPECT_THAT(TakeCalls(), IsEmpty());
+  EXPECT_EQ(windows.Stats().watermark, absl::InfinitePast());
+  ExpectBalanced(windows.Stats());
+}
+
 // --- Events with a time of their own -------------------------------------------------------------
 
 TEST_F(WindowTest, EventsCloseWindowsOnceTheyAreLateEnough) {
