@@ -10,7 +10,10 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "broker/stream_replay_core.h"
+#include "consume/back_off.h"
+#include "consume/option_checks.h"
 #include "message/errors.h"
+#include "route/archive_store.h"
 #include "route/event_bus_core.h"
 #include "route/topic_core.h"
 #include "stream/core.h"
@@ -19,35 +22,27 @@ namespace banyan::inline v0_1::internal {
 
 namespace {
 
-// As with archives: a target that is slower than a replay must not be flooded.
-constexpr int64_t kPendingMany = 1'000;
-constexpr int64_t kPauseNs = 100'000'000;
 constexpr int64_t kSliceMax = 100;
 constexpr double kSlicesPerSecond = 10;  // at a given rate; less even, and fewer tasks, with fewer
 constexpr double kRateMax = 1'000'000;
 constexpr int64_t kAttemptsMax = 10'000;
 constexpr char kBrokerStopped[] = "The broker has stopped.";
 
-absl::Status Invalid(std::string_view field, std::string_view value, std::string_view rule) {
-  return Error(AwsError::kBusValidation, "Parameter ", field, " is not valid. Reason: ", value, " ",
-               rule);
-}
+constexpr OptionChecks kReplayOption{AwsError::kBusValidation};
 
-absl::Status Validate(const StreamReplayOptions& options) {
+absl::Status ValidateReplayOptions(const StreamReplayOptions& options) {
   const double rate = options.records_per_second;
   if (!(rate >= 0 && rate <= kRateMax)) {
-    return Invalid("RecordsPerSecond", StrCat(rate), "is not between 0 and 1,000,000.");
+    return kReplayOption.Invalid("RecordsPerSecond", rate, "Must be between 0 and 1,000,000.");
   }
-  if (options.attempts_max < 1 || options.attempts_max > kAttemptsMax) {
-    return Invalid("AttemptsMax", StrCat(options.attempts_max), "is not between 1 and 10,000.");
-  }
-  const Retry& backoff = options.backoff;
-  if (backoff.first < absl::ZeroDuration() || backoff.first > backoff.max ||
-      backoff.max > absl::Hours(12)) {
-    return Invalid("Backoff", SecondsText(backoff.first),
-                   "is not between 0 and its largest value, which is at most 12 hours.");
-  }
-  return absl::OkStatus();
+  BANYAN_RETURN_IF_ERROR(
+      kReplayOption.Between("AttemptsMax", options.attempts_max, 1, kAttemptsMax));
+  BANYAN_RETURN_IF_ERROR(kReplayOption.Between("Backoff.Max", options.backoff.max,
+                                               absl::ZeroDuration(), absl::Hours(12)));
+  BANYAN_RETURN_IF_ERROR(kReplayOption.Between("Backoff.First", options.backoff.first,
+                                               absl::ZeroDuration(), options.backoff.max));
+  return kReplayOption.Between("DrainWithin", options.drain_within, absl::ZeroDuration(),
+                               absl::InfiniteDuration());
 }
 
 bool MayPassLater(const absl::Status& refusal) {
@@ -64,7 +59,7 @@ absl::StatusOr<std::shared_ptr<StreamReplayCore>> StreamReplayCore::Start(
   const std::shared_ptr<Environment>& env = stream.core()->env();
   const Gate::Pass pass = env->gate.Enter();
   if (!pass) return env->Refusal();
-  BANYAN_RETURN_IF_ERROR(Validate(options));
+  BANYAN_RETURN_IF_ERROR(ValidateReplayOptions(options));
   auto core = std::make_shared<StreamReplayCore>(env, stream, std::move(range), std::move(options),
                                                  std::move(destination));
   MutexLock lock(&core->mu_);
@@ -151,9 +146,7 @@ std::optional<int64_t> StreamReplayCore::Work() {
       case Verdict::kAgain: {
         MutexLock lock(&mu_);
         ++shown_.retries;
-        const auto doublings = std::min<int64_t>(attempts_ - 1, 62);
-        const absl::Duration wait =
-            std::min(options_.backoff.first * (int64_t{1} << doublings), options_.backoff.max);
+        const absl::Duration wait = BackOff(options_.backoff, attempts_);
         return AddClamped(env_->runtime.Read().uptime_ns, CeilNanoseconds(wait));
       }
       case Verdict::kGone:
@@ -165,8 +158,8 @@ std::optional<int64_t> StreamReplayCore::Work() {
     return AddClamped(began_ns, CeilNanoseconds(absl::Seconds(seconds)));
   }
   const int64_t now_ns = env_->runtime.Read().uptime_ns;
-  const bool is_slow = destination_.pending_deliveries() > kPendingMany;
-  return is_slow ? AddClamped(now_ns, kPauseNs) : now_ns;
+  const bool is_slow = destination_.pending_deliveries() > kReplayPendingMany;
+  return is_slow ? AddClamped(now_ns, kReplayPauseNs) : now_ns;
 }
 
 // Small at a low rate, so that it is even.

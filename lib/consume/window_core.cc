@@ -10,6 +10,8 @@
 #include "base/exceptions.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
+#include "consume/back_off.h"
+#include "consume/option_checks.h"
 #include "message/errors.h"
 #include "stream/core.h"
 
@@ -31,18 +33,7 @@ constexpr int64_t kPatienceLastNs = 1'000'000'000;
 // How a batch comes again that found no room: the results before it must be handed over first.
 constexpr Retry kWhenFull = {.first = absl::Milliseconds(100), .max = absl::Seconds(1)};
 
-template <typename... Reason>
-absl::Status Invalid(std::string_view field, std::string_view value, const Reason&... reason) {
-  return Error(AwsError::kFunctionInvalidParameterValue, "Value ", value, " for parameter ", field,
-               " is invalid. Reason: ", reason...);
-}
-
-absl::Status CheckDuration(std::string_view field, absl::Duration value, absl::Duration min,
-                           absl::Duration max) {
-  if (value >= min && value <= max) return absl::OkStatus();
-  return Invalid(field, SecondsText(value), "Must be between ", SecondsText(min), " and ",
-                 SecondsText(max), ".");
-}
+constexpr OptionChecks kWindowOption{AwsError::kFunctionInvalidParameterValue};
 
 int64_t OverlapOf(const Windows& windows) {
   const auto length_ns = CeilNanoseconds(windows.length());
@@ -50,35 +41,34 @@ int64_t OverlapOf(const Windows& windows) {
   return (length_ns + every_ns - 1) / every_ns;
 }
 
-absl::Status Validate(const WindowAggregateOptions& options) {
+absl::Status ValidateWindowOptions(const WindowAggregateOptions& options) {
   const Windows& windows = options.windows;
   const absl::Duration smallest = absl::Nanoseconds(1);
-  BANYAN_RETURN_IF_ERROR(CheckDuration("Windows.Length", windows.length(), smallest, kLengthMax));
   BANYAN_RETURN_IF_ERROR(
-      CheckDuration("Windows.Every", windows.every(), smallest, windows.length()));
-  if (OverlapOf(windows) > kOverlapMax) {
-    return Invalid("Windows.Every", SecondsText(windows.every()), "More than ", kOverlapMax,
-                   " windows would overlap.");
+      kWindowOption.Between("Windows.Length", windows.length(), smallest, kLengthMax));
+  BANYAN_RETURN_IF_ERROR(
+      kWindowOption.Between("Windows.Every", windows.every(), smallest, windows.length()));
+  const int64_t overlap = OverlapOf(windows);
+  if (overlap > kOverlapMax) {
+    return kWindowOption.Invalid("Windows.Every", SecondsText(windows.every()), "More than ",
+                                 kOverlapMax, " windows would overlap.");
   }
   BANYAN_RETURN_IF_ERROR(
-      CheckDuration("Lateness", options.lateness, absl::ZeroDuration(), kLengthMax));
+      kWindowOption.Between("Lateness", options.lateness, absl::ZeroDuration(), kLengthMax));
   BANYAN_RETURN_IF_ERROR(
-      CheckDuration("IdleAfter", options.idle_after, smallest, absl::InfiniteDuration()));
-  const int64_t windows_min = OverlapOf(windows);
-  if (options.windows_max < windows_min || options.windows_max > kWindowsMax) {
-    return Invalid("WindowsMax", StrCat(options.windows_max), "Must be between ", windows_min,
-                   " and ", kWindowsMax, ".");
-  }
+      kWindowOption.Between("IdleAfter", options.idle_after, smallest, absl::InfiniteDuration()));
+  BANYAN_RETURN_IF_ERROR(
+      kWindowOption.Between("WindowsMax", options.windows_max, overlap, kWindowsMax));
   const double error = options.percentile_error;
   if (error != 0 && !(error >= 0.001 && error <= 0.1)) {
-    return Invalid("PercentileError", StrCat(error), "Must be 0, or between 0.001 and 0.1.");
+    return kWindowOption.Invalid("PercentileError", error, "Must be 0, or between 0.001 and 0.1.");
   }
-  BANYAN_RETURN_IF_ERROR(
-      CheckDuration("Backoff.Max", options.backoff.max, absl::ZeroDuration(), absl::Hours(12)));
-  BANYAN_RETURN_IF_ERROR(CheckDuration("Backoff.First", options.backoff.first, absl::ZeroDuration(),
-                                       options.backoff.max));
-  return CheckDuration("DrainWithin", options.drain_within, absl::ZeroDuration(),
-                       absl::InfiniteDuration());
+  BANYAN_RETURN_IF_ERROR(kWindowOption.Between("Backoff.Max", options.backoff.max,
+                                               absl::ZeroDuration(), absl::Hours(12)));
+  BANYAN_RETURN_IF_ERROR(kWindowOption.Between("Backoff.First", options.backoff.first,
+                                               absl::ZeroDuration(), options.backoff.max));
+  return kWindowOption.Between("DrainWithin", options.drain_within, absl::ZeroDuration(),
+                               absl::InfiniteDuration());
 }
 
 WindowTable::Rules RulesOf(const WindowAggregateOptions& options) {
@@ -88,11 +78,6 @@ WindowTable::Rules RulesOf(const WindowAggregateOptions& options) {
           .lateness_ns = CeilNanoseconds(options.lateness),
           .windows_max = static_cast<size_t>(options.windows_max),
           .percentile_error = options.percentile_error};
-}
-
-absl::Duration BackOff(const Retry& backoff, int64_t failures_in_row) {
-  const auto doublings = std::clamp<int64_t>(failures_in_row - 1, 0, 62);
-  return std::min(backoff.first * (int64_t{1} << doublings), backoff.max);
 }
 
 }  // namespace
@@ -106,8 +91,8 @@ absl::StatusOr<std::shared_ptr<WindowCore>> WindowCore::Start(const Stream& stre
   const std::shared_ptr<Environment>& env = stream.core()->env();
   const Gate::Pass pass = env->gate.Enter();
   if (!pass) return env->Refusal();
-  BANYAN_RETURN_IF_ERROR(Validate(options));
-  if (!handler) return Invalid("Handler", "of no function", "Must be callable.");
+  BANYAN_RETURN_IF_ERROR(ValidateWindowOptions(options));
+  if (!handler) return kWindowOption.Invalid("Handler", "of no function", "Must be callable.");
   StreamMappingOptions source = {.name = options.name,
                                  .batch_size = options.batch_size,
                                  .start_at = options.start_at,

@@ -19,9 +19,9 @@ namespace {
 constexpr double kLargest = std::numeric_limits<double>::max();
 constexpr double kSmallest = std::numeric_limits<double>::denorm_min();
 
-class Dice {
+class ValueDice {
  public:
-  explicit Dice(uint64_t seed) : state_(seed) {}
+  explicit ValueDice(uint64_t seed) : state_(seed) {}
   uint64_t Below(uint64_t bound) {
     state_ += internal::kMixStep;
     return internal::Mix64(state_) % bound;
@@ -73,7 +73,7 @@ TEST(ValueSummaryTest, PercentilesAreWithinTheirErrorOfTheTrueOnes) {
   constexpr uint64_t kSeeds = 400;
   for (uint64_t seed = 1; seed <= kSeeds && !::testing::Test::HasFailure(); ++seed) {
     const testing::SeedReporter reporter(seed);
-    Dice dice(seed);
+    ValueDice dice(seed);
     constexpr double kErrors[] = {0.001, 0.01, 0.03, 0.1};
     const double error = kErrors[dice.Below(4)];
     const double reach = 1 + dice.Share() * 9;  // magnitudes over so many powers of ten
@@ -151,7 +151,7 @@ TEST(ValueSummaryTest, MemoryIsBoundedAndLargeValuesKeepTheirError) {
     for (const bool both_signs : {false, true}) {
       ValueSummary summary(error);
       std::vector<double> values;
-      Dice dice(7);
+      ValueDice dice(7);
       for (int i = 0; i < 60'000; ++i) {
         const double value = std::pow(10, dice.Share() * 600 - 300);
         values.push_back(both_signs && dice.Below(2) == 0 ? -value : value);
@@ -180,7 +180,7 @@ TEST(ValueSummaryTest, MemoryIsBoundedAndLargeValuesKeepTheirError) {
 TEST(ValueSummaryTest, TwoMergedAreAsOneOfAllTheirValues) {
   for (uint64_t seed = 1; seed <= 100; ++seed) {
     const testing::SeedReporter reporter(seed);
-    Dice dice(seed);
+    ValueDice dice(seed);
     ValueSummary all;
     ValueSummary one;
     ValueSummary other;
