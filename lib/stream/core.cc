@@ -195,15 +195,15 @@ int64_t StreamCore::Close(CloseKind kind) {
       log.Close();
     }
   }
-  std::map<size_t, std::vector<Task>> wakers;
+  std::map<size_t, std::vector<Waker>> wakers;
   {
     MutexLock wakers_lock(&wakers_mu_);
     wakers.swap(wakers_);
   }
   // The runtime may be gone with the broker; after a deletion the others hear that it is over.
   if (kind == CloseKind::kDeleted) {
-    for (auto& [shard, tasks] : wakers) {
-      for (Task& wake : tasks) env_->runtime.Post(std::move(wake));
+    for (auto& [shard, waiting] : wakers) {
+      for (Waker& waker : waiting) env_->runtime.Post(std::move(waker.wake));
     }
   }
   consumers_.Close(kind);
@@ -214,6 +214,13 @@ int64_t StreamCore::bytes_held() const {
   int64_t bytes = 0;
   for (size_t i = 0; i < shards_.size(); ++i) bytes += shards_[i].log().GetBooks().bytes_held;
   return bytes;
+}
+
+int64_t StreamCore::WakesWaiting() {
+  MutexLock lock(&wakers_mu_);
+  size_t count = 0;
+  for (const auto& [shard, waiting] : wakers_) count += waiting.size();
+  return static_cast<int64_t>(count);
 }
 
 void StreamCore::CheckInvariants() const {

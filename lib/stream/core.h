@@ -118,8 +118,13 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
 
   // Posts `wake` to the Runtime, once: when a record may be at `position` of the shard, or the shard
   // or the stream has ended; it may be for nothing. `shard` is the index of one that was made.
-  void WakeAt(size_t shard, uint64_t position, Task wake);
-  void WakeAt(const ShardIterator& iterator, Task wake);  // an iterator of this stream
+  // Returns what CancelWake() asks for; above every number returned before.
+  uint64_t WakeAt(size_t shard, uint64_t position, Task wake);
+  uint64_t WakeAt(const ShardIterator& iterator, Task wake);  // an iterator of this stream
+
+  // Destroys what waits there under this number. What was posted already runs all the same. Also for
+  // who has outlived the broker.
+  void CancelWake(size_t shard, uint64_t number);
 
   // The number that an iterator of this stream reads after, to be kept for longer than it is good.
   SequenceNumber SequenceBefore(const ShardIterator& iterator) const;
@@ -170,8 +175,9 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   // Returns how many records rested here. Again: no effect.
   int64_t Close(CloseKind kind);
 
-  // For tests. Memory taken, also once closed; and the walks of shard_log.h.
+  // For tests. Memory taken, also once closed; who waits (WakeAt); and the walks of shard_log.h.
   int64_t bytes_held() const;
+  int64_t WakesWaiting();
   void CheckInvariants() const;
 
  private:
@@ -272,8 +278,13 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   uint64_t scaling_generation_ ABSL_GUARDED_BY(settings_mu_) = 0;  // a timer is for one of them
   std::deque<int64_t> switches_ns_ ABSL_GUARDED_BY(settings_mu_);
 
-  Mutex wakers_mu_;                                                         // a leaf
-  std::map<size_t, std::vector<Task>> wakers_ ABSL_GUARDED_BY(wakers_mu_);  // by shard; S5
+  struct Waker {
+    uint64_t number;  // see CancelWake()
+    Task wake;
+  };
+  Mutex wakers_mu_;                                                          // a leaf
+  std::map<size_t, std::vector<Waker>> wakers_ ABSL_GUARDED_BY(wakers_mu_);  // by shard; S5
+  uint64_t wakers_made_ ABSL_GUARDED_BY(wakers_mu_) = 0;
 
   Mutex journal_mu_;  // S4; before any shard's lock
 

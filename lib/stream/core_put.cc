@@ -205,15 +205,15 @@ absl::Status StreamCore::CheckOrdering(const SequenceNumber& sequence) const {
 }
 
 void StreamCore::WakeReaders(size_t shard) {
-  std::vector<Task> wake;
+  std::vector<Waker> wakers;
   {
     MutexLock lock(&wakers_mu_);
     const auto found = wakers_.find(shard);
     if (found == wakers_.end()) return;
-    wake = std::move(found->second);
+    wakers = std::move(found->second);
     wakers_.erase(found);
   }
-  for (Task& task : wake) env_->runtime.Post(std::move(task));
+  for (Waker& waker : wakers) env_->runtime.Post(std::move(waker.wake));
 }
 
 ShardLog::AppendOutcome StreamCore::AppendJournalled(ShardLog& log,

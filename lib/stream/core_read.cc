@@ -218,16 +218,33 @@ absl::StatusOr<StreamCore::Reading> StreamCore::ReadAt(size_t index, uint64_t po
   return reading;
 }
 
-void StreamCore::WakeAt(size_t shard, uint64_t position, Task wake) {
+uint64_t StreamCore::WakeAt(size_t shard, uint64_t position, Task wake) {
+  uint64_t number;
   {
     MutexLock lock(&wakers_mu_);
-    wakers_[shard].push_back(std::move(wake));
+    number = ++wakers_made_;
+    wakers_[shard].push_back({number, std::move(wake)});
   }
   if (!shards_[shard].log().Watch(position) || !CheckOpen().ok()) WakeReaders(shard);
+  return number;
 }
 
-void StreamCore::WakeAt(const ShardIterator& iterator, Task wake) {
-  WakeAt(iterator.shard_, iterator.position_, std::move(wake));
+uint64_t StreamCore::WakeAt(const ShardIterator& iterator, Task wake) {
+  return WakeAt(iterator.shard_, iterator.position_, std::move(wake));
+}
+
+void StreamCore::CancelWake(size_t shard, uint64_t number) {
+  Task cancelled;  // dies after the lock
+  MutexLock lock(&wakers_mu_);
+  const auto found = wakers_.find(shard);
+  if (found == wakers_.end()) return;
+  std::vector<Waker>& wakers = found->second;
+  const auto waker = std::find_if(wakers.begin(), wakers.end(),
+                                  [number](const Waker& w) { return w.number == number; });
+  if (waker == wakers.end()) return;
+  cancelled = std::move(waker->wake);
+  wakers.erase(waker);
+  if (wakers.empty()) wakers_.erase(found);
 }
 
 SequenceNumber StreamCore::SequenceBefore(const ShardIterator& iterator) const {

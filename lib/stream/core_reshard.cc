@@ -309,7 +309,7 @@ void StreamCore::WakeReadersOfClosedShards() {
   std::vector<size_t> closed;
   {
     MutexLock lock(&wakers_mu_);
-    for (const auto& [shard, tasks] : wakers_) {
+    for (const auto& [shard, waiting] : wakers_) {
       if (shards_[shard].ending() != nullptr) closed.push_back(shard);
     }
   }

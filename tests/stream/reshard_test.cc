@@ -467,6 +467,24 @@ TEST_F(WakeTest, WhenTheShardIsClosed) {
   EXPECT_EQ(woken_, 2);
 }
 
+TEST_F(WakeTest, NotWhenItWasCancelledAndThenNothingIsKept) {
+  const Stream stream = MakeStream();
+  const auto kept = std::make_shared<int>(0);
+  const auto wait = [&] { return stream.core()->WakeAt(0, 0, [this, kept] { ++woken_; }); };
+  const uint64_t first = wait();
+  const uint64_t second = wait();
+  EXPECT_GT(second, first);
+  stream.core()->CancelWake(0, first);
+  stream.core()->CancelWake(0, first);
+  stream.core()->CancelWake(1, second);  // of another shard
+  EXPECT_EQ(kept.use_count(), 2);
+  Put(stream, "a");
+  stream.core()->CancelWake(0, second);  // too late
+  runtime_.RunUntilIdle();
+  EXPECT_EQ(woken_, 1);
+  EXPECT_EQ(kept.use_count(), 1);
+}
+
 TEST_F(WakeTest, WhenTheStreamIsDeleted) {
   const Stream stream = MakeStream();
   WakeAt(stream, 0);
