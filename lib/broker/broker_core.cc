@@ -7,6 +7,7 @@
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "broker/registry.h"
+#include "consume/lease_table.h"
 #include "deliver/function_core.h"
 #include "message/errors.h"
 #include "queue/core.h"
@@ -322,6 +323,7 @@ absl::Status BrokerCore::DeleteStream(std::string_view name, const DeleteStreamO
     registry_.streams.erase(found);
   }
   core->Close(CloseKind::kDeleted);
+  LeaseTable::RemoveAll(*env_->leases, *core);
   return absl::OkStatus();
 }
 

@@ -32,6 +32,12 @@ Lease LeaseOf(const ShardInfo& shard) {
   return lease;
 }
 
+// What the names of a stream's tables begin with. The incarnation is in it, so that a stream made
+// anew has tables of its own: sequence numbers of the old one mean nothing there.
+std::string TablesOf(const StreamCore& stream) {
+  return StrCat(stream.arn_text(), " ", absl::Hex(stream.incarnation()), " ");
+}
+
 // Those that `start_at` does not leave out.
 ShardFilter FilterOf(const StartAt& start_at) {
   switch (start_at.kind()) {
@@ -51,14 +57,11 @@ bool IsReady(const Lease& lease, const Leases& all) {
                                         [&](const std::string& p) { return IsDone(p, all); });
 }
 
-// The incarnation is in the name, so that a stream made anew has a table of its own: sequence
-// numbers of the old one mean nothing there.
 LeaseTable::LeaseTable(std::shared_ptr<LeaseStore> store, const Stream& stream,
                        std::string_view application)
     : store_(std::move(store)),
       stream_(stream),
-      name_(StrCat(application, " ", stream.core()->arn_text(), " ",
-                   absl::Hex(stream.core()->incarnation()))) {}
+      name_(StrCat(TablesOf(*stream.core()), application)) {}
 
 absl::StatusOr<LeaseTable::Content> LeaseTable::Read() {
   BANYAN_ASSIGN_OR_RETURN(std::vector<Lease> rows, store_->List(name_));
@@ -86,8 +89,15 @@ absl::StatusOr<Lease> LeaseTable::Add(Lease lease) {
 absl::StatusOr<std::string> LeaseTable::FirstCheckpoint(ShardId shard,
                                                         const StartAt& start_at) const {
   if (start_at.kind() == StartAt::Kind::kTrimHorizon) return std::string(kTrimHorizon);
-  BANYAN_ASSIGN_OR_RETURN(const ShardIterator begin, stream_.GetShardIterator(shard, start_at));
-  return stream_.core()->SequenceBefore(begin).ToString();
+  // No iterator: of those a shard gives out five in a second.
+  StreamCore& core = *stream_.core();
+  const absl::StatusOr<uint64_t> position =
+      core.Locate(shard, start_at, core.env()->runtime.Read());
+  if (position.status().code() == absl::StatusCode::kNotFound) {
+    return std::string(kTrimHorizon);  // it has just expired: who gets the lease finds nothing
+  }
+  BANYAN_RETURN_IF_ERROR(position.status());
+  return core.SequenceBefore(core.IteratorAt(shard, *position)).ToString();
 }
 
 absl::Status LeaseTable::AddMissing(Content* content, const StartAt& start_at) {
@@ -172,10 +182,8 @@ absl::Status LeaseTable::Change(std::string_view key, std::string_view owner,
   }
 }
 
-void LeaseTable::RemoveAll() {
-  const absl::StatusOr<std::vector<Lease>> rows = store_->List(name_);
-  if (!rows.ok()) return;
-  for (const Lease& row : *rows) store_->Remove(name_, row.key, row.version).IgnoreError();
+void LeaseTable::RemoveAll(LeaseStore& store, const StreamCore& stream) {
+  store.RemoveTables(TablesOf(stream)).IgnoreError();  // what stays is in nobody's way
 }
 
 }  // namespace banyan::inline v0_1::internal

@@ -32,6 +32,8 @@
 
 namespace banyan::inline v0_1::internal {
 
+class StreamCore;
+
 inline constexpr std::string_view kTrimHorizon = "TRIM_HORIZON";
 inline constexpr std::string_view kShardEnd = "SHARD_END";
 
@@ -53,7 +55,7 @@ class LeaseTable {
   absl::StatusOr<Content> Read();
 
   // Makes the leases that are missing (E1, E2), and removes those of shards that have expired.
-  // Errors  as ListShards() and GetShardIterator(); of the store.
+  // Errors  as ListShards(); a start_at in the future; of the store.
   absl::Status AddMissing(Content* content, const StartAt& start_at);
 
   // Makes the leases of a shard's children, as its last read named them.
@@ -66,8 +68,8 @@ class LeaseTable {
   absl::Status Change(std::string_view key, std::string_view owner,
                       absl::FunctionRef<absl::Status(Lease&)> change);
 
-  // The stream is gone.
-  void RemoveAll();
+  // The leases of all applications on a stream that is gone.
+  static void RemoveAll(LeaseStore& store, const StreamCore& stream);
 
  private:
   absl::StatusOr<Lease> Add(Lease lease);

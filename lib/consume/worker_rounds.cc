@@ -42,10 +42,9 @@ absl::Status WorkerCore::Round() {
   absl::Status done;
   for (bool again = true; again;) {
     done = RoundOnce();
-    // A shard may be gone as well, which the next round will see.
-    const bool is_deleted =
-        done.code() == absl::StatusCode::kNotFound && !setup_->stream.Options().ok();
-    if (is_deleted) setup_->table->RemoveAll();
+    // Whatever the round said: it may have made leases after those of the stream were removed.
+    const bool is_deleted = setup_->stream.Options().status().code() == absl::StatusCode::kNotFound;
+    if (is_deleted) LeaseTable::RemoveAll(*env.leases, *setup_->stream.core());
     if (is_deleted || done.code() == absl::StatusCode::kUnavailable) {
       StopByItself();
     } else if (!done.ok()) {

@@ -72,6 +72,9 @@ class LeaseStore {
 
   // All leases of a table, by key.
   virtual absl::StatusOr<std::vector<Lease>> List(std::string_view table) = 0;
+
+  // Removes all leases of the tables whose names begin with this: what they were for is gone.
+  virtual absl::Status RemoveTables(std::string_view prefix) = 0;
 };
 
 // In memory. Holds at most `leases_max` over all tables.

@@ -55,6 +55,15 @@ class MemoryLeaseStore final : public LeaseStore {
     return leases;
   }
 
+  absl::Status RemoveTables(std::string_view prefix) override {
+    MutexLock lock(&mu_);
+    const auto first = leases_.lower_bound(Place(prefix, ""));
+    auto last = first;
+    while (last != leases_.end() && last->first.first.starts_with(prefix)) ++last;
+    leases_.erase(first, last);
+    return absl::OkStatus();
+  }
+
  private:
   using TableAndKey = std::pair<std::string, std::string>;
   static TableAndKey Place(std::string_view table, std::string_view key) {

@@ -85,6 +85,17 @@ TYPED_TEST_P(LeaseStoreSuite, TablesAreApartAndListsAreByKey) {
   EXPECT_THAT(this->store_->List("none").value(), ::testing::IsEmpty());
 }
 
+TYPED_TEST_P(LeaseStoreSuite, TablesAreRemovedByWhatTheirNamesBeginWith) {
+  ASSERT_THAT(this->store_->Put("stream 1 app", {.key = "a"}), testing::IsOk());
+  ASSERT_THAT(this->store_->Put("stream 1 other", {.key = "a"}), testing::IsOk());
+  ASSERT_THAT(this->store_->Put("stream 11 app", {.key = "a"}), testing::IsOk());
+  EXPECT_THAT(this->store_->RemoveTables("stream 1 "), testing::IsOk());
+  EXPECT_THAT(this->store_->List("stream 1 app").value(), ::testing::IsEmpty());
+  EXPECT_THAT(this->store_->List("stream 1 other").value(), ::testing::IsEmpty());
+  EXPECT_THAT(this->store_->List("stream 11 app").value(), ::testing::SizeIs(1));
+  EXPECT_THAT(this->store_->RemoveTables("none"), testing::IsOk());
+}
+
 TYPED_TEST_P(LeaseStoreSuite, FullItRefusesNewLeasesAndStillChangesOldOnes) {
   internal::Lease old = this->store_->Put("app", {.key = "0"}).value().value();
   ASSERT_THAT(this->store_->Put("app", {.key = "1"}), testing::IsOk());
@@ -121,6 +132,7 @@ REGISTER_TYPED_TEST_SUITE_P(LeaseStoreSuite, APutLeaseCanBeReadAndHasAVersion,
                             OfTwoThatSawTheSameVersionOneWins,
                             ANewLeaseDoesNotReplaceOneThatIsThere,
                             VersionsNeverRepeatNotEvenAfterARemove, TablesAreApartAndListsAreByKey,
+                            TablesAreRemovedByWhatTheirNamesBeginWith,
                             FullItRefusesNewLeasesAndStillChangesOldOnes,
                             NamelessTablesAndKeysAreRefused,
                             ThreadsThatCountByCompareAndPutLoseNoCount);
