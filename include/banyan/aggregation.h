@@ -95,6 +95,10 @@ struct SubRecordTag {
 // One record as its producer meant it: out of an aggregated one, or a plain one as it is.
 class BANYAN_EXPORT SubRecord {
  public:
+  // The record as it is, whatever is in it.
+  explicit SubRecord(const Record& record)
+      : record_(record), partition_key_(record.partition_key()), data_(record.data()) {}
+
   // What it came in: shard, arrival, trace. Of an aggregated record all share one.
   const Record& record() const { return record_; }
 
@@ -112,7 +116,6 @@ class BANYAN_EXPORT SubRecord {
 
  private:
   friend class internal::SubRecordMaker;
-  explicit SubRecord(const Record& record) : record_(record) {}
 
   Record record_;
   std::string_view partition_key_;

@@ -5,8 +5,8 @@
 //
 //   class SessionCounter : public RecordProcessor {
 //    public:
-//     absl::Status Process(absl::Span<const Record> records, Checkpointer& checkpoint) override {
-//       for (const Record& r : records) counts_.Add(r.partition_key(), r.data());
+//     absl::Status Process(absl::Span<const SubRecord> records, Checkpointer& checkpoint) override {
+//       for (const SubRecord& r : records) counts_.Add(r.partition_key(), r.data());
 //       return checkpoint.Here();  // everything up to here is done
 //     }
 //     ...
@@ -27,6 +27,13 @@
 // Reshard   What a shard became is processed when the shard is: only when its processor has
 //           checkpointed the shard's end, of a merge both, do the children start, at their
 //           beginning. So records of equal keys keep their order over a split and a merge.
+//
+// Aggregated records (aggregation.h) are opened: a processor is given what their producers put, and
+// may checkpoint inside of one. What of it belongs to another shard since a split is left out: to
+// put that again is its producer's part.
+//
+// A read that the stream's limits refuse (StreamOptions::shard_limits) is made again a second later,
+// and is no failure.
 //
 // Checkpoints stay with the broker, for as long as the stream lives: a worker that is stopped and
 // started again goes on where the application was. A stream made anew under its name is another.
@@ -55,6 +62,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "banyan/aggregation.h"
 #include "banyan/consumer.h"
 #include "banyan/export.h"
 #include "banyan/stream.h"
@@ -74,7 +82,8 @@ struct ShardLease {
   std::vector<ShardId> parents = {};
 
   // Where the application was: this record, or this sub-record of it, is the last that was done.
-  // Unset: at the beginning of the shard.
+  // Unset: at the beginning of the shard. Sub-records that were done are not given again, unless
+  // WorkerOptions::deaggregate is off: then it is the processor that must skip them.
   std::optional<SequenceNumber> checkpoint = {};
   std::optional<int64_t> sub_sequence = {};
 
@@ -99,11 +108,19 @@ class BANYAN_EXPORT Checkpointer {
   // This record, and all before it, are done.
   absl::Status At(const SequenceNumber& sequence);
 
-  // Of this record the sub-records up to `sub_sequence` (from 0) are done: if another worker has to
-  // go on here, it gets the record again, and ShardLease::sub_sequence says what to skip.
+  // Of this record the sub-records up to `sub_sequence` (from 0) are done; see
+  // ShardLease::sub_sequence.
   absl::Status At(const SequenceNumber& sequence, int64_t sub_sequence);
 
-  // All that the processor was given is done; from ShardEnded() on: the shard is.
+  // This one of those that Process() was given, and all before it, are done.
+  absl::Status At(const SubRecord& record) {
+    return record.is_aggregated() ? At(record.sequence(), record.sub_sequence())
+                                  : At(record.sequence());
+  }
+
+  // Called by Process(): all that it was given is done, and all before. By Stopping(): all that
+  // Process() has answered with OK; what it failed at comes again. From ShardEnded() on: the shard
+  // is done.
   absl::Status Here();
 
  private:
@@ -121,7 +138,7 @@ class BANYAN_EXPORT RecordProcessor {
   // The next records, in the order of the shard; at least one. They are valid during the call. OK
   // does not checkpoint. An error, or a throw: the same records again, after WorkerOptions::retry,
   // also those that this call has checkpointed.
-  virtual absl::Status Process(absl::Span<const Record> records, Checkpointer& checkpoint) = 0;
+  virtual absl::Status Process(absl::Span<const SubRecord> records, Checkpointer& checkpoint) = 0;
 
   // The shard was split or merged, and all its records were processed. Checkpoint.Here() lets its
   // children start. If that was not called, or this answers an error, this is called again after
@@ -151,7 +168,11 @@ struct WorkerOptions {
   // later are read from their beginning.
   StartAt start_at = StartAt::TrimHorizon();
 
-  int64_t max_records = 10'000;  // of one call of Process(). 1 to 10,000
+  // Read for one call of Process(), which is given more if they are aggregated. 1 to 10,000.
+  int64_t max_records = 10'000;
+
+  // False: aggregated records are given as they lie in the stream.
+  bool deaggregate = true;
 
   // A lease that stood still for this long is taken over; holders renew theirs three times as
   // often. 1ms to 1h.
@@ -177,7 +198,7 @@ struct WorkerOptions {
 // One shard that a worker holds.
 struct ShardProgress {
   ShardId shard;
-  int64_t records = 0;   // processed under this lease
+  int64_t records = 0;   // processed under this lease, sub-records each
   int64_t failures = 0;  // calls that answered an error
 
   // For how long the oldest record that was seen and is not processed yet has been in the stream;

@@ -16,6 +16,9 @@ namespace banyan::inline v0_1::internal {
 
 namespace {
 
+// After a read that the stream's limits refused. KCL waits as long between any two reads.
+constexpr absl::Duration kWorkerPause = absl::Seconds(1);
+
 ShardId IdOf(std::string_view key) { return ShardId::Parse(key).value_or(ShardId()); }
 
 ShardLease Shown(const Lease& lease) {
@@ -53,6 +56,8 @@ ShardRun::ShardRun(std::shared_ptr<const Setup> setup, const Lease& lease, OnEnd
       shard_(IdOf(lease.key)),
       key_(lease.key),
       lease_(Shown(lease)),
+      range_(HashKeyRange::Of(lease_.starting_hash_key, lease_.ending_hash_key)
+                 .value_or(HashKeyRange())),
       on_end_(std::move(on_end)),
       checkpointer_(*this),
       position_(PositionOf(lease_)),
@@ -63,11 +68,24 @@ void ShardRun::Begin() { Post(); }
 
 // --- Steps ---------------------------------------------------------------------------------------
 
+Task ShardRun::StepTask(uint64_t round) {
+  return [weak = weak_from_this(), round] {
+    if (const std::shared_ptr<ShardRun> self = weak.lock()) self->Step(round);
+  };
+}
+
 void ShardRun::Post() {
   MutexLock lock(&mu_);
-  setup_->env->runtime.Post([weak = weak_from_this(), round = round_] {
-    if (const std::shared_ptr<ShardRun> self = weak.lock()) self->Step(round);
-  });
+  setup_->env->runtime.Post(StepTask(round_));
+}
+
+void ShardRun::StepAt(absl::Duration uptime, uint64_t round) {
+  MutexLock lock(&mu_);
+  if (round == round_) timer_ = setup_->env->runtime.PostAt(uptime, StepTask(round));
+}
+
+void ShardRun::CancelWake(uint64_t wake) {
+  if (wake != 0) setup_->stream.core()->CancelWake(static_cast<size_t>(shard_.index), wake);
 }
 
 void ShardRun::Step(uint64_t round) {
@@ -81,6 +99,7 @@ void ShardRun::Step(uint64_t round) {
     state_ = State::kStepping;
     thread_ = ThisThread();
     ++round_;
+    wake_ = 0;
     if (env.gate.Look() != Gate::Answer::kOpen) ending_ = Ending::kStreamGone;
   }
   Rest(IsAskedToEnd() ? Next::kEnd : Work());
@@ -108,28 +127,33 @@ void ShardRun::Rest(Next next) {
     }
     round = round_;
   }
-  const auto step = [weak = weak_from_this(), round] {
-    if (const std::shared_ptr<ShardRun> self = weak.lock()) self->Step(round);
-  };
   switch (next) {
     case Next::kEnd:
       return Finish();
     case Next::kAgain:
-      return env.runtime.Post(step);  // not a loop: other tasks have their turn
+      return env.runtime.Post(StepTask(round));  // not a loop: other tasks have their turn
+    case Next::kPause:
+      return StepAt(env.runtime.Uptime() + kWorkerPause, round);
+    case Next::kRetry:
+      return StepAt(env.runtime.Uptime() + back_off, round);
     case Next::kWait:
-      return setup_->stream.core()->WakeAt(*iterator, step);
-    case Next::kRetry: {
-      const absl::Duration at = env.runtime.Uptime() + back_off;
-      MutexLock lock(&mu_);
-      if (round == round_) timer_ = env.runtime.PostAt(at, step);  // else End() was quicker
+      break;
+  }
+  const uint64_t wake = setup_->stream.core()->WakeAt(*iterator, StepTask(round));
+  {
+    MutexLock lock(&mu_);
+    if (round == round_) {
+      wake_ = wake;
       return;
     }
   }
+  CancelWake(wake);  // End() was quicker, or it has come already
 }
 
 void ShardRun::End(Ending why, bool at_once) {
   uint64_t round;
   TimerId timer;
+  uint64_t wake;
   {
     MutexLock lock(&mu_);
     if (state_ == State::kEnded || ending_ > why || (ending_ == why && !at_once)) return;
@@ -137,8 +161,10 @@ void ShardRun::End(Ending why, bool at_once) {
     if (state_ != State::kResting) return;  // the step that runs sees it
     round = ++round_;
     timer = std::exchange(timer_, TimerId::kNone);
+    wake = std::exchange(wake_, 0);
   }
   if (timer != TimerId::kNone) setup_->env->runtime.Cancel(timer);
+  CancelWake(wake);
   if (at_once) {
     Step(round);
   } else {
@@ -147,11 +173,16 @@ void ShardRun::End(Ending why, bool at_once) {
 }
 
 void ShardRun::Abandon() {
-  MutexLock lock(&mu_);
-  ending_ = Ending::kAbandoned;
-  if (state_ != State::kResting) return;
-  state_ = State::kEnded;
-  ++round_;
+  uint64_t wake;
+  {
+    MutexLock lock(&mu_);
+    ending_ = Ending::kAbandoned;
+    if (state_ != State::kResting) return;
+    state_ = State::kEnded;
+    ++round_;
+    wake = std::exchange(wake_, 0);
+  }
+  CancelWake(wake);
 }
 
 // The last of its steps.
@@ -186,6 +217,7 @@ void ShardRun::Finish() {
         .IgnoreError();  // it is another's: that is as well
   }
   processor_.reset();
+  records_.clear();
   batch_ = {};
   bool is_heard;
   {
@@ -205,6 +237,8 @@ ShardRun::Next ShardRun::Work() {
     const Next next = Read();
     if (next != Next::kAgain) return next;
   }
+  // Meanwhile the worker may have been stopped, by the factory, say.
+  if (IsAskedToEnd()) return Next::kEnd;
   if (!batch_.empty()) {
     if (!Process()) return Next::kRetry;
     if (!children_.has_value()) return Next::kAgain;
@@ -253,22 +287,44 @@ ShardRun::Next ShardRun::Read() {
   if (!batch.ok()) return ReadRefused(batch.status());
   iterator_ = batch->next();
   if (!iterator_.has_value()) children_ = batch->child_shards();
-  const Instant now = setup_->env->runtime.Read();
-  MutexLock lock(&mu_);
   if (batch->empty()) {
+    MutexLock lock(&mu_);
     behind_since_ns_.reset();
     return children_.has_value() ? Next::kAgain : Next::kWait;
   }
   batch_ = *std::move(batch);
-  const Record& last = batch_[batch_.size() - 1];
-  given_ = {last.sequence().number, std::nullopt};
-  given_sequence_ = last.sequence();
+  TakeOut(&records_);
+  const SequenceNumber last = batch_[batch_.size() - 1].sequence();
+  const Instant now = setup_->env->runtime.Read();
   const int64_t waited_ns = now.unix_ns - absl::ToUnixNanos(batch_[0].arrival_time());
+  MutexLock lock(&mu_);
+  given_ = {last.number, std::nullopt};
+  given_sequence_ = last;
   behind_since_ns_ = now.uptime_ns - std::max<int64_t>(waited_ns, 0);
   return Next::kAgain;
 }
 
+// What the processor gets of the batch. A sub-record that the checkpoint names, and those before it,
+// were done by whoever had the shard before.
+void ShardRun::TakeOut(std::vector<SubRecord>* records) const {
+  records->clear();
+  if (!setup_->options.deaggregate) {
+    for (const Record& record : batch_) records->emplace_back(record);
+    return;
+  }
+  *records = Deaggregate(batch_, range_);
+  if (!lease_.sub_sequence.has_value()) return;
+  const auto first =
+      std::find_if(records->begin(), records->end(), [this](const SubRecord& record) {
+        return record.sequence().number > lease_.checkpoint->number ||
+               record.sub_sequence() > *lease_.sub_sequence;
+      });
+  records->erase(records->begin(), first);
+}
+
 ShardRun::Next ShardRun::ReadRefused(const absl::Status& refusal) {
+  // Beyond the stream's limits. No fault of the processor's, and the iterator stays good.
+  if (refusal.code() == absl::StatusCode::kResourceExhausted) return Next::kPause;
   iterator_.reset();
   const bool is_gone =
       refusal.code() == absl::StatusCode::kUnavailable || !setup_->stream.Options().ok();
@@ -288,18 +344,33 @@ ShardRun::Next ShardRun::ReadRefused(const absl::Status& refusal) {
 }
 
 bool ShardRun::Process() {
-  const absl::Status answer =
-      CallProcessor([this] { return processor_->Process(batch_.records(), checkpointer_); });
-  if (!answer.ok()) {
-    Failed("failed", answer);
-    return false;
+  // None if all of it belongs to other shards, or was done before.
+  if (!records_.empty()) {
+    SequenceNumber before;
+    {
+      MutexLock lock(&mu_);
+      before = std::exchange(here_, given_sequence_);
+    }
+    const absl::Status answer =
+        CallProcessor([this] { return processor_->Process(records_, checkpointer_); });
+    if (!answer.ok()) {
+      {
+        MutexLock lock(&mu_);
+        here_ = before;
+      }
+      Failed("failed", answer);
+      return false;
+    }
   }
   attempts_ = 0;
   position_ = StartAt::AfterSequence(batch_[batch_.size() - 1].sequence());
   const int64_t now_ns = setup_->env->runtime.Read().uptime_ns;
+  const size_t count = records_.size();
+  records_.clear();
   const RecordBatch done = std::exchange(batch_, {});  // dies after the lock
   MutexLock lock(&mu_);
-  progress_.records += static_cast<int64_t>(done.size());
+  here_ = given_sequence_;
+  progress_.records += static_cast<int64_t>(count);
   behind_since_ns_.reset();
   if (done.millis_behind_latest() > 0) {
     behind_since_ns_ = now_ns - done.millis_behind_latest() * kNsPerMs;
@@ -338,8 +409,9 @@ void ShardRun::Failed(std::string_view what, const absl::Status& error) {
 
 // --- Checkpoints ---------------------------------------------------------------------------------
 
-absl::Status ShardRun::CheckpointAt(const SequenceNumber& sequence,
-                                    std::optional<int64_t> sub_sequence) {
+// `may_be_behind`: if the last checkpoint is further than this, that is as well.
+absl::Status ShardRun::Checkpoint(const SequenceNumber& sequence,
+                                  std::optional<int64_t> sub_sequence, bool may_be_behind) {
   const Gate::Pass pass = setup_->env->gate.Enter();
   if (!pass) return setup_->env->Refusal();
   if (sub_sequence.has_value() && *sub_sequence < 0) {
@@ -364,6 +436,7 @@ absl::Status ShardRun::CheckpointAt(const SequenceNumber& sequence,
                            sequence.shard_created_second == of_shard.shard_created_second;
   const absl::Status changed = setup_->table->Change(key_, setup_->owner, [&](Lease& lease) {
     const Place last = PlaceOf(lease);
+    if (may_be_behind && !IsAtEnd(lease) && place < last) return absl::OkStatus();
     if (IsAtEnd(lease) || !is_of_shard || place < last || given < place) {  // U3
       return Error(AwsError::kStreamInvalidArgument,
                    "Could not checkpoint at extended sequence number ", place.ToString(),
@@ -383,17 +456,18 @@ absl::Status ShardRun::CheckpointAt(const SequenceNumber& sequence,
 
 absl::Status ShardRun::CheckpointHere() {
   bool whole_shard;
-  SequenceNumber given;
+  SequenceNumber here;
   {
     MutexLock lock(&mu_);
     whole_shard = may_end_shard_;
-    given = given_sequence_;
+    here = here_;
     if (ending_ > Ending::kStop) {
       return absl::AbortedError("Can't update checkpoint - instance doesn't hold the lease");
     }
   }
   if (!whole_shard) {
-    return given.number > 0 ? CheckpointAt(given, std::nullopt) : absl::OkStatus();
+    if (here.number == 0) return absl::OkStatus();
+    return Checkpoint(here, std::nullopt, /*may_be_behind=*/true);
   }
   const Gate::Pass pass = setup_->env->gate.Enter();
   if (!pass) return setup_->env->Refusal();

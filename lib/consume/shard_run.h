@@ -6,6 +6,7 @@
 //          +-------- Post -------+
 //          v                     |
 //   Step --+--> read --> Process-+--> nothing there: WakeAt -----> Step
+//          |                     +--> read too often: timer -----> Step
 //          |                     +--> an error: timer -----------> Step, the same records
 //          |                     +--> the shard ended: ShardEnded --+
 //          +--> asked to end: Stopping or LeaseLost ----------------+--> on_end
@@ -15,8 +16,10 @@
 //     up earlier and overtaken (by End(), or a wake-up that came twice) does nothing.
 // U2  A batch is kept, and pinned in the stream, until Process() has answered OK: what is tried
 //     again cannot have been trimmed.
-// U3  checkpoint <= what the next call begins with <= given_. Checkpoints only move up, here and in
-//     the table, where a call that hangs could meet one of a later owner.
+// U3  checkpoint <= given_, and here_ <= given_. Checkpoints only move up, here and in the table,
+//     where a call that hangs could meet one of a later owner. here_ is beyond what was answered with
+//     OK during a call of Process() only: who checkpoints when he is stopped after a failure must
+//     not pass over what failed.
 // U4  The children's leases are made before the shard is marked as done, so whoever dies in between
 //     leaves a shard whose end will be processed again, not children that nobody knows.
 // U5  mu_ is never held while processor, stream, table or log is called.
@@ -36,6 +39,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "banyan/aggregation.h"
 #include "banyan/mutex.h"
 #include "banyan/runtime.h"
 #include "banyan/worker.h"
@@ -85,12 +89,14 @@ class ShardRun : public std::enable_shared_from_this<ShardRun> {
   ShardProgress Progress(int64_t now_ns) const;
 
   // The verbs of Checkpointer.
-  absl::Status CheckpointAt(const SequenceNumber& sequence, std::optional<int64_t> sub_sequence);
+  absl::Status CheckpointAt(const SequenceNumber& sequence, std::optional<int64_t> sub_sequence) {
+    return Checkpoint(sequence, sub_sequence, /*may_be_behind=*/false);
+  }
   absl::Status CheckpointHere();
 
  private:
   enum class State { kResting, kStepping, kEnded };
-  enum class Next { kAgain, kWait, kRetry, kEnd };
+  enum class Next { kAgain, kWait, kPause, kRetry, kEnd };
 
   // In a shard, without a sub-sequence: all of the record.
   struct Place {
@@ -112,6 +118,7 @@ class ShardRun : public std::enable_shared_from_this<ShardRun> {
   absl::StatusOr<RecordBatch> ReadOn();
   Next Read();
   Next ReadRefused(const absl::Status& refusal);
+  void TakeOut(std::vector<SubRecord>* records) const;
   bool Process();
   bool EndShard();
   void Failed(std::string_view what, const absl::Status& error);
@@ -119,12 +126,18 @@ class ShardRun : public std::enable_shared_from_this<ShardRun> {
   absl::Status CallProcessor(Call call);
   void Finish();
   void Rest(Next next);
+  void StepAt(absl::Duration uptime, uint64_t round);
+  Task StepTask(uint64_t round);
+  void CancelWake(uint64_t wake);
+  absl::Status Checkpoint(const SequenceNumber& sequence, std::optional<int64_t> sub_sequence,
+                          bool may_be_behind);
   bool IsAskedToEnd() const;
 
   const std::shared_ptr<const Setup> setup_;
   const ShardId shard_;
   const std::string key_;
   const ShardLease lease_;  // as it was taken
+  const HashKeyRange range_;
   const OnEnd on_end_;
   Checkpointer checkpointer_;
 
@@ -133,6 +146,7 @@ class ShardRun : public std::enable_shared_from_this<ShardRun> {
   StartAt position_;  // where to read on, should the iterator be too old
   std::optional<ShardIterator> iterator_;
   RecordBatch batch_;                                // U2; empty: read
+  std::vector<SubRecord> records_;                   // of batch_, for the processor
   std::optional<std::vector<ChildShard>> children_;  // the shard is read to its end
   int64_t attempts_ = 0;                             // in vain, of the present call
 
@@ -141,10 +155,12 @@ class ShardRun : public std::enable_shared_from_this<ShardRun> {
   Ending ending_ ABSL_GUARDED_BY(mu_) = Ending::kNone;
   uint64_t round_ ABSL_GUARDED_BY(mu_) = 0;  // U1
   TimerId timer_ ABSL_GUARDED_BY(mu_) = TimerId::kNone;
+  uint64_t wake_ ABSL_GUARDED_BY(mu_) = 0;             // with the stream; 0: none
   ThreadToken thread_ ABSL_GUARDED_BY(mu_) = nullptr;  // of the step that runs
   std::optional<int64_t> call_began_ns_ ABSL_GUARDED_BY(mu_);
   Place given_ ABSL_GUARDED_BY(mu_);                    // the last that the processor was given
   SequenceNumber given_sequence_ ABSL_GUARDED_BY(mu_);  // number 0: nothing yet
+  SequenceNumber here_ ABSL_GUARDED_BY(mu_);            // U3; number 0: nothing to checkpoint
   bool may_end_shard_ ABSL_GUARDED_BY(mu_) = false;     // ShardEnded() was called
   bool is_done_ ABSL_GUARDED_BY(mu_) = false;           // and has checkpointed
   std::optional<int64_t> behind_since_ns_ ABSL_GUARDED_BY(mu_);

@@ -81,9 +81,7 @@ class SubRecordMaker {
     const std::string_view data = record.data();
     // Looked at here already, as most records are plain.
     if (!LooksAggregated(data) || !reader_.Read(data)) {
-      SubRecord& plain = out->emplace_back(SubRecord(record));
-      plain.partition_key_ = record.partition_key();
-      plain.data_ = data;
+      out->emplace_back(record);
       return;
     }
     if (!all_) reader_.HashPartitionKeys();
@@ -91,7 +89,7 @@ class SubRecordMaker {
     for (const AggregateReader::Part& part : reader_.parts()) {
       const int64_t number = sub_sequence++;  // of all that are in it, dropped ones as well
       if (!all_ && !InRange(range_, part.hash)) continue;
-      SubRecord& sub_record = out->emplace_back(SubRecord(record));
+      SubRecord& sub_record = out->emplace_back(record);
       sub_record.partition_key_ = part.partition_key;
       sub_record.data_ = part.data;
       sub_record.explicit_hash_key_ = part.explicit_hash_key;

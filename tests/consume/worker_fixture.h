@@ -29,8 +29,8 @@ inline std::string Short(ShardId shard) { return std::to_string(shard.index); }
 
 // What a processor does.
 struct Script {
-  std::function<absl::Status(const ShardLease&, absl::Span<const Record>, Checkpointer&)> process =
-      [](const ShardLease&, absl::Span<const Record>, Checkpointer& checkpoint) {
+  std::function<absl::Status(const ShardLease&, absl::Span<const SubRecord>, Checkpointer&)>
+      process = [](const ShardLease&, absl::Span<const SubRecord>, Checkpointer& checkpoint) {
         return checkpoint.Here();
       };
   std::function<absl::Status(const ShardLease&, Checkpointer&)> shard_ended =
@@ -47,8 +47,8 @@ class WorkerTest : public ::testing::Test {
         : test_(test), name_(std::move(name)), script_(script), lease_(lease) {
       test_.leases_.push_back(lease);
     }
-    absl::Status Process(absl::Span<const Record> records, Checkpointer& checkpoint) override {
-      for (const Record& r : records) {
+    absl::Status Process(absl::Span<const SubRecord> records, Checkpointer& checkpoint) override {
+      for (const SubRecord& r : records) {
         test_.data_.emplace_back(r.data());
         test_.log_of_.push_back(name_ + ":" + Short(lease_.shard) + ":" + std::string(r.data()));
       }

@@ -6,6 +6,9 @@
 #include <set>
 
 #include "consume/lease_plan.h"
+#include "consume/lease_table.h"
+#include "storage/lease_store.h"
+#include "stream/core.h"
 #include "worker_fixture.h"
 
 namespace banyan {
@@ -94,7 +97,7 @@ TEST_F(WorkerLeasesTest, NoShardHasTwoOwnersAndNoneIsWithout) {
 TEST_F(WorkerLeasesTest, TheOldOwnerEndsItsBatchAndMayCheckpoint) {
   PutEverywhere("x");
   Script script;
-  script.process = [](const ShardLease&, absl::Span<const Record>, Checkpointer&) {
+  script.process = [](const ShardLease&, absl::Span<const SubRecord>, Checkpointer&) {
     return absl::OkStatus();  // checkpoints only when it has to
   };
   script.stopping = [](const ShardLease&, Checkpointer& checkpoint) {
@@ -111,29 +114,40 @@ TEST_F(WorkerLeasesTest, TheOldOwnerEndsItsBatchAndMayCheckpoint) {
 }
 
 TEST_F(WorkerLeasesTest, WhoDoesNotHandOverInTimeLosesTheLease) {
-  Put("a");
+  stream_ = broker_.CreateStream("two", {.shards = 2}).value();
+  Put("a", "a");
+  Put("b", "b");
   WorkerOptions options = App();
   options.handover_within = absl::Seconds(5);
-  options.max_leases_to_steal_at_one_time = 6;
-  absl::Status refused;
-  Worker first =
-      Start("w1", options,
-            {.process = [&](const ShardLease&, absl::Span<const Record>, Checkpointer& checkpoint) {
-              Work(absl::Seconds(60));
-              return refused = checkpoint.Here();
-            }});
-  runtime_.RunUntilIdle();  // one shard is stuck for a minute; time has passed
-  EXPECT_THAT(refused, IsOk()) << "nobody had asked";
-  Worker second = Start("w2", options);
-  runtime_.Advance(absl::Seconds(20));
-  EXPECT_EQ(Held(second), 3u);
+  Worker second;
+  runtime_.PostAt(absl::Seconds(1), [&] { second = Start("w2", options); });
+  size_t held_at_the_end = 0;
+  size_t held_before = 0;
+  runtime_.PostAt(absl::Milliseconds(5'500), [&] { held_before = Held(second); });
+  runtime_.PostAt(absl::Milliseconds(6'500), [&] { held_at_the_end = Held(second); });
+  std::vector<absl::Status> late;
+  Worker first = Start(
+      "w1", options,
+      {.process = [&](const ShardLease&, absl::Span<const SubRecord>, Checkpointer& checkpoint) {
+        Work(absl::Minutes(1));  // both shards; their leases are renewed all the time
+        late.push_back(checkpoint.Here());
+        return absl::OkStatus();
+      }});
+  runtime_.RunUntilIdle();
+  EXPECT_EQ(held_before, 0u) << "it was asked for, and may still be handed over";
+  EXPECT_EQ(held_at_the_end, 1u);
+  EXPECT_THAT(late, ::testing::UnorderedElementsAre(IsOk(), StatusIs(absl::StatusCode::kAborted)));
+  EXPECT_THAT(data_, SizeIs(3)) << "what was taken came again";
+  EXPECT_THAT(events_, ElementsAre(::testing::EndsWith("lost")));
+  EXPECT_EQ(first.Stats().leases_lost, 1);
+  EXPECT_EQ(first.Stats().handed_over, 0);
 }
 
 // --- Failure
 
 TEST_F(WorkerLeasesTest, AnAbandonedWorkerIsReplacedWhenItsLeasesStoodStill) {
   Script keeps_nothing;
-  keeps_nothing.process = [](const ShardLease&, absl::Span<const Record> records,
+  keeps_nothing.process = [](const ShardLease&, absl::Span<const SubRecord> records,
                              Checkpointer& checkpoint) {
     return checkpoint.At(records[0].sequence());
   };
@@ -159,13 +173,13 @@ TEST_F(WorkerLeasesTest, AProcessorThatHangsLosesItsShardAndMayNotCheckpoint) {
   WorkerOptions options = App();
   options.call_timeout = absl::Seconds(5);
   std::optional<absl::Status> late;
-  Worker first =
-      Start("w1", options,
-            {.process = [&](const ShardLease&, absl::Span<const Record>, Checkpointer& checkpoint) {
-              Work(absl::Minutes(2));
-              late = checkpoint.Here();
-              return absl::OkStatus();
-            }});
+  Worker first = Start(
+      "w1", options,
+      {.process = [&](const ShardLease&, absl::Span<const SubRecord>, Checkpointer& checkpoint) {
+        Work(absl::Minutes(2));
+        late = checkpoint.Here();
+        return absl::OkStatus();
+      }});
   Worker second = Start("w2", options);
   runtime_.RunUntilIdle();
   runtime_.Advance(absl::Seconds(10));
@@ -180,13 +194,13 @@ TEST_F(WorkerLeasesTest, AProcessorThatHangsLosesItsShardAndMayNotCheckpoint) {
 TEST_F(WorkerLeasesTest, ALongCallIsNoHang) {
   Put("a");
   std::optional<absl::Status> late;
-  Worker first =
-      Start("w1", App(),
-            {.process = [&](const ShardLease&, absl::Span<const Record>, Checkpointer& checkpoint) {
-              Work(absl::Minutes(4));
-              late = checkpoint.Here();
-              return absl::OkStatus();
-            }});
+  Worker first = Start(
+      "w1", App(),
+      {.process = [&](const ShardLease&, absl::Span<const SubRecord>, Checkpointer& checkpoint) {
+        Work(absl::Minutes(4));
+        late = checkpoint.Here();
+        return absl::OkStatus();
+      }});
   WorkerOptions options = App();
   options.max_leases_for_worker = 1;
   Worker second = Start("w2", options);
@@ -210,23 +224,91 @@ TEST_F(WorkerLeasesTest, StopGivesTheLeasesUpAtOnce) {
   EXPECT_EQ(Held(first), 0u);
 }
 
+// That Stop() waits for the call is in worker_threads_test.cc: here all is one thread, which would
+// wait for itself.
 TEST_F(WorkerLeasesTest, StopLetsTheRunningCallEndAndItsCheckpointCount) {
   Put("a");
   std::optional<Worker> worker;
-  absl::Status stopped = absl::UnknownError("not called");
-  runtime_.PostAt(absl::Seconds(1), [&] { stopped = worker->Stop(absl::Seconds(10)); });
-  worker =
-      Start("w", App(),
-            {.process = [&](const ShardLease&, absl::Span<const Record>, Checkpointer& checkpoint) {
-              Work(absl::Seconds(3));
-              return checkpoint.Here();
-            }});
-  runtime_.Advance(absl::Seconds(20));
-  EXPECT_EQ(worker->Stats().records, 1);
-  EXPECT_TRUE(worker->Stats().stopped);
-  Worker second = Start("w2");
+  runtime_.PostAt(absl::Seconds(1), [&] { worker->Stop(absl::Seconds(10)).IgnoreError(); });
+  size_t held_meanwhile = 0;
+  runtime_.PostAt(absl::Seconds(2), [&] {
+    held_meanwhile = Held(*worker);
+    Put("b");  // behind the last call
+  });
+  std::vector<absl::Status> checkpoints;
+  worker = Start(
+      "w1", App(),
+      {.process = [&](const ShardLease&, absl::Span<const SubRecord>, Checkpointer& checkpoint) {
+        Work(absl::Seconds(3));
+        checkpoints.push_back(checkpoint.Here());
+        return absl::OkStatus();
+      }});
   runtime_.RunUntilIdle();
+  EXPECT_EQ(held_meanwhile, 1u) << "the others were given up, the one that runs was not";
+  EXPECT_THAT(checkpoints, ElementsAre(IsOk()));
   EXPECT_THAT(data_, ElementsAre("a"));
+  EXPECT_THAT(events_, SizeIs(6)) << "each was told that it stops";
+  EXPECT_EQ(Held(*worker), 0u);
+  Worker second = Start("w2");
+  EXPECT_EQ(Held(second), 6u) << "at once";
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(data_, ElementsAre("a", "b"));
+}
+
+// It may be stopped from its own factory, which is no call of a processor.
+TEST_F(WorkerLeasesTest, NoCallBeginsAfterStop) {
+  for (int i = 0; i < 32; ++i) Put("x", std::to_string(i));
+  std::optional<Worker> worker;
+  worker = Worker::Start(stream_, App(), [&](const ShardLease& lease) {
+             worker->Stop(absl::Seconds(1)).IgnoreError();
+             return std::make_unique<Processor>(*this, "w", Script(), lease);
+           }).value();
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(data_, IsEmpty());
+  EXPECT_THAT(events_, ElementsAre(::testing::EndsWith("stopping")));
+  EXPECT_EQ(Held(*worker), 0u);
+}
+
+TEST_F(WorkerLeasesTest, AnEndedWorkerLeavesNothingWithItsStream) {
+  const auto kept = std::make_shared<int>(0);
+  const auto start = [&] {
+    return Worker::Start(stream_, App(),
+                         [this, kept](const ShardLease& lease) {
+                           return std::make_unique<Processor>(*this, "w", Script(), lease);
+                         })
+        .value();
+  };
+  Worker stopped = start();
+  runtime_.RunUntilIdle();
+  EXPECT_EQ(stream_.core()->WakesWaiting(), 6);
+  ASSERT_THAT(stopped.Stop(absl::Seconds(1)), IsOk());
+  EXPECT_EQ(stream_.core()->WakesWaiting(), 0);
+  Worker dead = start();
+  runtime_.RunUntilIdle();
+  EXPECT_EQ(stream_.core()->WakesWaiting(), 6);
+  dead.Abandon();
+  EXPECT_EQ(stream_.core()->WakesWaiting(), 0);
+  stopped = Worker();
+  dead = Worker();
+  EXPECT_EQ(kept.use_count(), 1);
+}
+
+TEST_F(WorkerLeasesTest, TheLeasesOfADeletedStreamGoWithIt) {
+  const std::shared_ptr<internal::LeaseStore> store = stream_.core()->env()->leases;
+  const Stream other = broker_.CreateStream("other").value();
+  internal::LeaseTable ours(store, stream_, "app");
+  internal::LeaseTable theirs(store, other, "app");
+  Worker over_there = Worker::Start(other, App(), [&](const ShardLease& lease) {
+                        return std::make_unique<Processor>(*this, "o", Script(), lease);
+                      }).value();
+  Worker stopped = Start("w1");
+  runtime_.RunUntilIdle();
+  ASSERT_THAT(stopped.Stop(absl::Seconds(1)), IsOk());
+  EXPECT_THAT(ours.Read().value().leases, SizeIs(6));
+  ASSERT_THAT(broker_.DeleteStream("many"), IsOk());
+  EXPECT_THAT(ours.Read().value().leases, IsEmpty());
+  EXPECT_FALSE(ours.Read().value().started);
+  EXPECT_THAT(theirs.Read().value().leases, SizeIs(1));
 }
 
 TEST_F(WorkerLeasesTest, StopFromInsideAProcessorDoesNotWaitForIt) {
@@ -234,14 +316,14 @@ TEST_F(WorkerLeasesTest, StopFromInsideAProcessorDoesNotWaitForIt) {
   std::optional<Worker> worker;
   absl::Status stopped = absl::UnknownError("not called");
   absl::Duration took = absl::InfiniteDuration();
-  worker =
-      Start("w", App(),
-            {.process = [&](const ShardLease&, absl::Span<const Record>, Checkpointer& checkpoint) {
-              const absl::Duration begin = runtime_.Uptime();
-              stopped = worker->Stop(absl::Hours(1));
-              took = runtime_.Uptime() - begin;
-              return checkpoint.Here();
-            }});
+  worker = Start(
+      "w", App(),
+      {.process = [&](const ShardLease&, absl::Span<const SubRecord>, Checkpointer& checkpoint) {
+        const absl::Duration begin = runtime_.Uptime();
+        stopped = worker->Stop(absl::Hours(1));
+        took = runtime_.Uptime() - begin;
+        return checkpoint.Here();
+      }});
   runtime_.RunUntilIdle();
   EXPECT_THAT(stopped, IsOk());
   EXPECT_EQ(took, absl::ZeroDuration());
@@ -254,12 +336,12 @@ TEST_F(WorkerLeasesTest, StopFromInsideAProcessorDoesNotWaitForIt) {
 TEST_F(WorkerLeasesTest, AProcessorMayDestroyItsWorker) {
   Put("a");
   std::optional<Worker> worker;
-  worker =
-      Start("w", App(),
-            {.process = [&](const ShardLease&, absl::Span<const Record>, Checkpointer& checkpoint) {
-              worker.reset();
-              return checkpoint.Here();
-            }});
+  worker = Start(
+      "w", App(),
+      {.process = [&](const ShardLease&, absl::Span<const SubRecord>, Checkpointer& checkpoint) {
+        worker.reset();
+        return checkpoint.Here();
+      }});
   runtime_.RunUntilIdle();
   EXPECT_FALSE(worker.has_value());
   EXPECT_THAT(events_, Contains(::testing::EndsWith("stopping")));
@@ -269,12 +351,12 @@ TEST_F(WorkerLeasesTest, AProcessorMayDestroyItsWorker) {
 
 TEST_F(WorkerLeasesTest, AProcessorMayDeleteItsStream) {
   Put("a");
-  Worker worker =
-      Start("w", App(),
-            {.process = [&](const ShardLease&, absl::Span<const Record>, Checkpointer& checkpoint) {
-              EXPECT_THAT(broker_.DeleteStream("many"), IsOk());
-              return checkpoint.Here();
-            }});
+  Worker worker = Start(
+      "w", App(),
+      {.process = [&](const ShardLease&, absl::Span<const SubRecord>, Checkpointer& checkpoint) {
+        EXPECT_THAT(broker_.DeleteStream("many"), IsOk());
+        return checkpoint.Here();
+      }});
   runtime_.RunUntilIdle();
   EXPECT_TRUE(worker.Stats().stopped);
   EXPECT_EQ(Held(worker), 0u);

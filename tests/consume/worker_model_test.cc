@@ -57,8 +57,8 @@ class World {
       EXPECT_FALSE(world_.ended_.contains(shard_));
     }
 
-    absl::Status Process(absl::Span<const Record> records, Checkpointer& checkpoint) override {
-      for (const Record& record : records) world_.See(shard_, record, failed_);
+    absl::Status Process(absl::Span<const SubRecord> records, Checkpointer& checkpoint) override {
+      for (const SubRecord& record : records) world_.See(shard_, record, failed_);
       if (world_.Chance(8)) world_.Kill(worker_);
       const size_t upto = world_.Below(records.size() + 2);
       if (upto < records.size()) {
@@ -66,8 +66,8 @@ class World {
       } else if (upto == records.size()) {
         Try(checkpoint.Here(), records.back().sequence().number);
       }
-      given_ = records.back().sequence().number;
       failed_ = world_.Chance(6);
+      if (!failed_) done_ = records.back().sequence().number;
       return failed_ ? absl::UnavailableError("down") : absl::OkStatus();
     }
 
@@ -82,8 +82,8 @@ class World {
       if (!world_.Chance(2)) return;
       if (end_called_) {
         End(checkpoint).IgnoreError();
-      } else if (given_ > 0) {
-        Try(checkpoint.Here(), given_);
+      } else if (done_ > 0) {
+        Try(checkpoint.Here(), done_);
       }
     }
 
@@ -104,7 +104,7 @@ class World {
     World& world_;
     const size_t worker_;
     const int64_t shard_;
-    uint64_t given_ = 0;
+    uint64_t done_ = 0;        // the last that it has answered with OK
     bool end_called_ = false;  // from then on "here" is the end of the shard
     bool failed_ = false;      // the last call: its batch comes again, whatever it checkpointed
   };
@@ -112,7 +112,7 @@ class World {
   uint64_t Below(uint64_t n) { return random_() % n; }
   bool Chance(uint64_t one_in) { return !calm_ && Below(one_in) == 0; }
 
-  void See(int64_t shard, const Record& record, bool is_retry) {
+  void See(int64_t shard, const SubRecord& record, bool is_retry) {
     const std::string key(record.partition_key());
     const int64_t n = std::stoll(std::string(record.data()));
     int64_t& last = last_[key];

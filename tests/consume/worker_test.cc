@@ -4,6 +4,7 @@
 // and what becomes of its children. Simulated time.
 #include <optional>
 
+#include "banyan/aggregation.h"
 #include "worker_fixture.h"
 
 namespace banyan {
@@ -139,7 +140,7 @@ TEST_F(WorkerTest, TheNextWorkerGoesOnAfterTheCheckpoint) {
   for (const char* data : {"a", "b", "c"}) Put(data);
   Worker first = Start(
       "w1", App(),
-      {.process = [](const ShardLease&, absl::Span<const Record> records,
+      {.process = [](const ShardLease&, absl::Span<const SubRecord> records,
                      Checkpointer& checkpoint) { return checkpoint.At(records[1].sequence()); }});
   runtime_.RunUntilIdle();
   EXPECT_THAT(first.Stop(absl::Seconds(1)), IsOk());
@@ -152,10 +153,10 @@ TEST_F(WorkerTest, TheNextWorkerGoesOnAfterTheCheckpoint) {
 
 TEST_F(WorkerTest, WithoutACheckpointEverythingComesAgain) {
   Put("a");
-  Worker first = Start("w1", App(),
-                       {.process = [](const ShardLease&, absl::Span<const Record>, Checkpointer&) {
-                         return absl::OkStatus();
-                       }});
+  Worker first = Start(
+      "w1", App(), {.process = [](const ShardLease&, absl::Span<const SubRecord>, Checkpointer&) {
+        return absl::OkStatus();
+      }});
   runtime_.RunUntilIdle();
   EXPECT_THAT(first.Stop(absl::Seconds(1)), IsOk());
   Worker second = Start("w2");
@@ -166,15 +167,17 @@ TEST_F(WorkerTest, WithoutACheckpointEverythingComesAgain) {
 TEST_F(WorkerTest, ASubRecordsCheckpointBringsItsRecordAgain) {
   Put("a");
   Put("b");
-  Worker first = Start("w1", App(),
-                       {.process = [](const ShardLease&, absl::Span<const Record> records,
+  WorkerOptions options = App();
+  options.deaggregate = false;  // the processor does that itself
+  Worker first = Start("w1", options,
+                       {.process = [](const ShardLease&, absl::Span<const SubRecord> records,
                                       Checkpointer& checkpoint) {
                          return checkpoint.At(records[1].sequence(), 3);
                        }});
   runtime_.RunUntilIdle();
   EXPECT_THAT(first.Stop(absl::Seconds(1)), IsOk());
   data_.clear();
-  Worker second = Start("w2");
+  Worker second = Start("w2", options);
   runtime_.RunUntilIdle();
   EXPECT_THAT(data_, ElementsAre("b"));
   EXPECT_EQ(leases_.back().sub_sequence, 3);
@@ -189,25 +192,25 @@ TEST_F(WorkerTest, CheckpointsDoNotGoBackNorAheadNorElsewhere) {
   std::vector<absl::Status> answers;
   WorkerOptions options = App();
   options.max_records = 2;
-  Worker worker = Start("w", options,
-                        {.process = [&](const ShardLease& lease, absl::Span<const Record> records,
-                                        Checkpointer& checkpoint) {
-                          if (lease.shard.index != 0 || records.size() != 2)
-                            return checkpoint.Here();
-                          SequenceNumber next = records[1].sequence();
-                          ++next.number;
-                          answers = {checkpoint.At(next),
-                                     checkpoint.At(elsewhere),
-                                     checkpoint.At(records[1].sequence(), -1),
-                                     checkpoint.At(records[1].sequence(), 0),
-                                     checkpoint.At(records[1].sequence(), 5),
-                                     checkpoint.At(records[1].sequence(), 4),
-                                     checkpoint.At(records[0].sequence()),
-                                     checkpoint.At(records[1].sequence()),
-                                     checkpoint.At(records[1].sequence(), 5),
-                                     checkpoint.At(records[1].sequence())};
-                          return absl::OkStatus();
-                        }});
+  Worker worker =
+      Start("w", options,
+            {.process = [&](const ShardLease& lease, absl::Span<const SubRecord> records,
+                            Checkpointer& checkpoint) {
+              if (lease.shard.index != 0 || records.size() != 2) return checkpoint.Here();
+              SequenceNumber next = records[1].sequence();
+              ++next.number;
+              answers = {checkpoint.At(next),
+                         checkpoint.At(elsewhere),
+                         checkpoint.At(records[1].sequence(), -1),
+                         checkpoint.At(records[1].sequence(), 0),
+                         checkpoint.At(records[1].sequence(), 5),
+                         checkpoint.At(records[1].sequence(), 4),
+                         checkpoint.At(records[0].sequence()),
+                         checkpoint.At(records[1].sequence()),
+                         checkpoint.At(records[1].sequence(), 5),
+                         checkpoint.At(records[1].sequence())};
+              return absl::OkStatus();
+            }});
   runtime_.RunUntilIdle();
   constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
   EXPECT_THAT(answers, ElementsAre(StatusIs(kInvalid), StatusIs(kInvalid), StatusIs(kInvalid),
@@ -216,18 +219,182 @@ TEST_F(WorkerTest, CheckpointsDoNotGoBackNorAheadNorElsewhere) {
   EXPECT_THAT(std::string(answers[0].message()), HasSubstr("did not fall into acceptable range"));
 }
 
+TEST_F(WorkerTest, HereMeansWhatWasAnsweredWithOkOnceTheCallIsOver) {
+  for (const char* data : {"a", "b", "c"}) Put(data);
+  WorkerOptions options = App();
+  options.max_records = 1;
+  std::vector<absl::Status> last;
+  Worker first =
+      Start("w1", options,
+            {.process = [](const ShardLease&, absl::Span<const SubRecord> records,
+                           Checkpointer&) -> absl::Status {
+               return records[0].data() == "c" ? absl::UnavailableError("down") : absl::OkStatus();
+             },
+             .stopping = [&](const ShardLease&,
+                             Checkpointer& checkpoint) { last.push_back(checkpoint.Here()); }});
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(data_, ElementsAre("a", "b", "c"));
+  ASSERT_THAT(first.Stop(absl::Seconds(1)), IsOk());
+  EXPECT_THAT(last, ElementsAre(IsOk()));
+  data_.clear();
+  Worker second = Start("w2");
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(data_, ElementsAre("c")) << "what failed is not passed over";
+}
+
+TEST_F(WorkerTest, HereNeverGoesBackBehindWhatAFailedCallHasCheckpointed) {
+  for (const char* data : {"a", "b", "c"}) Put(data);
+  std::vector<absl::Status> last;
+  Worker first =
+      Start("w1", App(),
+            {.process = [](const ShardLease&, absl::Span<const SubRecord> records,
+                           Checkpointer& checkpoint) -> absl::Status {
+               EXPECT_THAT(checkpoint.At(records[1]), IsOk());
+               return absl::UnavailableError("down");
+             },
+             .stopping = [&](const ShardLease&,
+                             Checkpointer& checkpoint) { last.push_back(checkpoint.Here()); }});
+  runtime_.RunUntilIdle();
+  ASSERT_THAT(first.Stop(absl::Seconds(1)), IsOk());
+  EXPECT_THAT(last, ElementsAre(IsOk()));
+  data_.clear();
+  Worker second = Start("w2");
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(data_, ElementsAre("c"));
+}
+
+// --- Aggregated records
+
+class WorkerAggregatesTest : public WorkerTest {
+ protected:
+  // "a" to "j" as keys are on both halves of the range.
+  static PutRequest Pack(Aggregator* pack, const std::vector<std::string>& keys) {
+    pack->Clear();
+    for (const std::string& key : keys) {
+      EXPECT_EQ(pack->Add({.partition_key = key, .data = key}).value(), Aggregator::Answer::kAdded);
+    }
+    return pack->Request();
+  }
+  Aggregator pack_;
+};
+
+TEST_F(WorkerAggregatesTest, AreOpenedAndStandAmongPlainOnes) {
+  Put("plain");
+  ASSERT_THAT(stream_.Put(Pack(&pack_, {"a", "b", "c"})), IsOk());
+  Put("last");
+  std::vector<int64_t> subs;
+  Worker worker = Start("w", App(),
+                        {.process = [&](const ShardLease&, absl::Span<const SubRecord> records,
+                                        Checkpointer& checkpoint) {
+                          for (const SubRecord& record : records)
+                            subs.push_back(record.sub_sequence());
+                          return checkpoint.Here();
+                        }});
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(data_, ElementsAre("plain", "a", "b", "c", "last"));
+  EXPECT_THAT(subs, ElementsAre(0, 0, 1, 2, 0));
+  EXPECT_EQ(worker.Stats().records, 5);
+}
+
+TEST_F(WorkerAggregatesTest, AreGoneOnWithInsideWhereTheCheckpointWas) {
+  ASSERT_THAT(stream_.Put(Pack(&pack_, {"a", "b", "c"})), IsOk());
+  Put("d");
+  Worker first =
+      Start("w1", App(),
+            {.process = [](const ShardLease&, absl::Span<const SubRecord> records,
+                           Checkpointer& checkpoint) { return checkpoint.At(records[1]); }});
+  runtime_.RunUntilIdle();
+  ASSERT_THAT(first.Stop(absl::Seconds(1)), IsOk());
+  data_.clear();
+  Worker second =
+      Start("w2", App(),
+            {.process = [](const ShardLease&, absl::Span<const SubRecord> records,
+                           Checkpointer& checkpoint) { return checkpoint.At(records[0]); }});
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(data_, ElementsAre("c", "d"));
+  EXPECT_EQ(leases_.back().sub_sequence, 1);
+  ASSERT_THAT(second.Stop(absl::Seconds(1)), IsOk());
+  data_.clear();
+  Worker third = Start("w3");
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(data_, ElementsAre("d")) << "nothing of the first is left";
+}
+
+TEST_F(WorkerAggregatesTest, AreGivenAsTheyLieIfItIsSwitchedOff) {
+  const PutRequest packed = Pack(&pack_, {"a", "b"});
+  ASSERT_THAT(stream_.Put(packed), IsOk());
+  WorkerOptions options = App();
+  options.deaggregate = false;
+  Worker worker = Start("w", options);
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(data_, ElementsAre(packed.data));
+}
+
+TEST_F(WorkerAggregatesTest, LeaveOutWhatIsOfAnotherShardSinceASplit) {
+  ASSERT_THAT(stream_.SplitShard(ShardId{0}), IsOk());
+  const std::vector<ShardInfo> open =
+      stream_.ListShards({.kind = ShardFilter::Kind::kAtLatest}).value();
+  ASSERT_THAT(open, SizeIs(2));
+  const HashKeyRange lower = HashKeyRange::Of(open[0]).value();
+  std::vector<std::string> inside;
+  std::vector<std::string> outside;
+  for (char c = 'a'; c <= 'j'; ++c) {
+    (lower.Contains(std::string(1, c)) ? inside : outside).emplace_back(1, c);
+  }
+  ASSERT_THAT(inside, SizeIs(::testing::Ge(2)));
+  ASSERT_THAT(outside, SizeIs(::testing::Ge(2)));
+  // Packed by who had not heard of the split; the first key says where it goes.
+  ASSERT_THAT(stream_.Put(Pack(&pack_, {inside[0], outside[0], inside[1]})), IsOk());
+  PutRequest wrong = Pack(&pack_, {outside[0], outside[1]});
+  wrong.partition_key = inside[0];
+  ASSERT_THAT(stream_.Put(wrong), IsOk());
+  Put("end", inside[0]);
+  WorkerOptions options = App();
+  options.max_records = 1;
+  Worker worker = Start("w", options);
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(data_, ElementsAre(inside[0], inside[1], "end"))
+      << "a record of which nothing is left holds up nobody";
+}
+
 // --- Errors
+
+TEST_F(WorkerTest, ReadsBeyondTheStreamsLimitsAreMadeAgainAndAreNoFailures) {
+  stream_ = broker_.CreateStream("strict", {.shard_limits = ShardLimits::kStrict}).value();
+  Put("a");
+  const ShardIterator begin = stream_.GetShardIterator(ShardId{0}, StartAt::TrimHorizon()).value();
+  while (stream_.GetRecords(begin).ok()) {
+  }  // another reader has used up this second's reads, and iterators
+  while (stream_.GetShardIterator(ShardId{0}, StartAt::TrimHorizon()).ok()) {
+  }
+  WorkerOptions options = App();
+  options.start_at = StartAt::AtTimestamp(runtime_.Now());
+  Worker worker = Start("w", options);
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(data_, IsEmpty());
+  runtime_.Advance(absl::Seconds(1));
+  EXPECT_THAT(data_, ElementsAre("a"));
+  for (int i = 0; i < 50; ++i) {
+    Put(std::to_string(i));
+    runtime_.RunUntilIdle();
+  }
+  EXPECT_THAT(data_, SizeIs(::testing::Lt(10))) << "five reads a second";
+  runtime_.Advance(absl::Seconds(1));
+  EXPECT_THAT(data_, SizeIs(51));
+  EXPECT_EQ(worker.Stats().failures, 0);
+  EXPECT_THAT(log_.warnings(), IsEmpty());
+}
 
 TEST_F(WorkerTest, AfterAnErrorTheSameRecordsComeAgainWithBackOff) {
   Put("a");
   Put("b");
   int calls = 0;
-  Worker worker =
-      Start("w", App(),
-            {.process = [&](const ShardLease&, absl::Span<const Record>, Checkpointer& checkpoint) {
-              if (++calls <= 3) return absl::UnavailableError("down");
-              return checkpoint.Here();
-            }});
+  Worker worker = Start(
+      "w", App(),
+      {.process = [&](const ShardLease&, absl::Span<const SubRecord>, Checkpointer& checkpoint) {
+        if (++calls <= 3) return absl::UnavailableError("down");
+        return checkpoint.Here();
+      }});
   runtime_.RunUntilIdle();
   Put("c");  // must wait its turn
   EXPECT_EQ(calls, 1);
@@ -251,12 +418,12 @@ TEST_F(WorkerTest, RecordsThatAreTriedAgainAreNotTrimmedMeanwhile) {
   int calls = 0;
   WorkerOptions options = App();
   options.retry = {.first = absl::Hours(1), .max = absl::Hours(1)};
-  Worker worker =
-      Start("w", options,
-            {.process = [&](const ShardLease&, absl::Span<const Record>, Checkpointer& checkpoint) {
-              if (++calls == 1) return absl::UnavailableError("down");
-              return checkpoint.Here();
-            }});
+  Worker worker = Start(
+      "w", options,
+      {.process = [&](const ShardLease&, absl::Span<const SubRecord>, Checkpointer& checkpoint) {
+        if (++calls == 1) return absl::UnavailableError("down");
+        return checkpoint.Here();
+      }});
   runtime_.RunUntilIdle();
   const PutResult second = Put("b");
   ASSERT_THAT(stream_.TrimBefore(second.sequence), IsOk());
@@ -375,12 +542,12 @@ TEST_F(WorkerTest, WhatRetentionEndedBeforeItWasReadDoesNotHoldUpItsChildren) {
 
 TEST_F(WorkerTest, LagIsTheAgeOfTheOldestRecordThatIsNotProcessed) {
   bool down = true;
-  Worker worker =
-      Start("w", App(),
-            {.process = [&](const ShardLease&, absl::Span<const Record>, Checkpointer& checkpoint) {
-              if (down) return absl::UnavailableError("down");
-              return checkpoint.Here();
-            }});
+  Worker worker = Start(
+      "w", App(),
+      {.process = [&](const ShardLease&, absl::Span<const SubRecord>, Checkpointer& checkpoint) {
+        if (down) return absl::UnavailableError("down");
+        return checkpoint.Here();
+      }});
   runtime_.RunUntilIdle();
   EXPECT_EQ(worker.Stats().shards.at(0).millis_behind_latest, 0);
   Put("a");

@@ -35,7 +35,7 @@ class Books {
  public:
   explicit Books(Runtime& runtime) : runtime_(runtime) {}
 
-  void See(const Record& record) {
+  void See(const SubRecord& record) {
     const int key = std::stoi(std::string(record.partition_key()));
     const int n = std::stoi(std::string(record.data()));
     MutexLock lock(&mu_);
@@ -74,8 +74,8 @@ class Books {
 class Noting : public RecordProcessor {
  public:
   explicit Noting(Books& books) : books_(books) {}
-  absl::Status Process(absl::Span<const Record> records, Checkpointer& checkpoint) override {
-    for (const Record& record : records) books_.See(record);
+  absl::Status Process(absl::Span<const SubRecord> records, Checkpointer& checkpoint) override {
+    for (const SubRecord& record : records) books_.See(record);
     const absl::Status done = checkpoint.Here();
     return done.code() == absl::StatusCode::kAborted ? absl::OkStatus() : done;
   }
@@ -137,6 +137,54 @@ TEST(WorkerThreads, NothingIsLeftOutWhileWorkersComeAndGoAndShardsSplitAndMerge)
   EXPECT_EQ(books.left_out(), 0);
   EXPECT_THAT(steady.Stop(absl::Seconds(30)), IsOk());
   EXPECT_TRUE(steady.Stats().shards.empty());
+}
+
+class Blocking : public RecordProcessor {
+ public:
+  struct State {
+    std::atomic<bool> begun{false};
+    std::atomic<bool> may_end{false};
+    std::atomic<int> calls{0};
+    std::atomic<int> stoppings{0};
+  };
+  explicit Blocking(State& state) : state_(state) {}
+
+  absl::Status Process(absl::Span<const SubRecord>, Checkpointer& checkpoint) override {
+    ++state_.calls;
+    state_.begun = true;
+    while (!state_.may_end) std::this_thread::yield();
+    return checkpoint.Here();
+  }
+  void Stopping(Checkpointer&) override { ++state_.stoppings; }
+
+ private:
+  State& state_;
+};
+
+TEST(WorkerThreads, StopWaitsForTheCallThatRunsUntilItsDeadline) {
+  std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime({.threads = 2});
+  Broker broker = Broker::Create(*runtime, {}).value();
+  const Stream stream = broker.CreateStream("s").value();
+  Blocking::State state;
+  Worker worker =
+      Worker::Start(stream, {.application = "app", .max_records = 1}, [&](const ShardLease&) {
+        return std::make_unique<Blocking>(state);
+      }).value();
+  for (const char* data : {"a", "b"}) {
+    ASSERT_THAT(stream.Put({.partition_key = "k", .data = data}), IsOk());
+  }
+  while (!state.begun) std::this_thread::yield();
+  EXPECT_THAT(worker.Stop(absl::ZeroDuration()),
+              testing::StatusIs(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_EQ(worker.Stats().shards.size(), 1u);
+  EXPECT_EQ(state.stoppings, 0);
+  std::thread ender([&] { state.may_end = true; });
+  EXPECT_THAT(worker.Stop(absl::InfiniteDuration()), IsOk());
+  ender.join();
+  EXPECT_EQ(state.calls, 1) << "no call begins after Stop()";
+  EXPECT_EQ(state.stoppings, 1);
+  EXPECT_TRUE(worker.Stats().shards.empty());
+  EXPECT_EQ(worker.Stats().records, 1);
 }
 
 TEST(WorkerThreads, ThreadsThatStopOneWorkerAllReturn) {
