@@ -19,6 +19,9 @@ namespace {
 
 constexpr std::string_view kFilteredPayload = "data";
 
+// After a read that the stream's limits refused. Lambda asks each shard once a second.
+constexpr absl::Duration kPause = absl::Seconds(1);
+
 absl::Status CheckFilters(const StreamMappingOptions& options, const Limits& limits) {
   return RecordFilter::Make(options.filters, kFilteredPayload, limits).status();
 }
@@ -94,13 +97,15 @@ absl::Status MappingCore::FindShards() {
       }
     }
     if (!is_root) continue;
-    const absl::StatusOr<ShardIterator> iterator = stream_.GetShardIterator(shard.id, start);
-    if (iterator.ok()) {
-      roots[shard.id] = StreamCore::PlaceOf(*iterator);
-    } else if (iterator.status().code() == absl::StatusCode::kNotFound && stream_.Describe().ok()) {
+    // No iterator: of those a shard gives out five in a second.
+    const absl::StatusOr<uint64_t> position =
+        stream_.core()->Locate(shard.id, start, env_->runtime.Read());
+    if (position.ok()) {
+      roots[shard.id] = *position;
+    } else if (position.status().code() == absl::StatusCode::kNotFound) {
       roots[shard.id] = 0;  // it has just expired, and reads as empty
     } else {
-      return iterator.status();
+      return position.status();
     }
   }
   MutexLock lock(&mu_);
@@ -145,8 +150,17 @@ void MappingCore::ScheduleAll() {
   for (const auto& [index, line] : lines_) Schedule(line);
 }
 
-bool MappingCore::WantsRecords(const Line& line) const {
-  return !line.ended && !line.at_tip && !line.reading &&
+bool MappingCore::WantsRecords(const Line& line, const Instant& now) const {
+  // At its tip it sleeps, but for a window that has ended since it looked: something may have come
+  // before that, and the wake for it be on its way.
+  const bool sleeps =
+      line.at_tip &&
+      std::none_of(line.lanes.begin(), line.lanes.end(), [&](const MappingLane& lane) {
+        mu_.AssertHeld();
+        const int64_t end_ns = lane.WindowEnd(*options_);
+        return line.read_unix_ns < end_ns && end_ns <= now.unix_ns;
+      });
+  return !line.ended && !sleeps && !line.reading && line.read_not_before_ns <= now.uptime_ns &&
          std::all_of(line.lanes.begin(), line.lanes.end(), [this](const MappingLane& lane) {
            mu_.AssertHeld();
            return lane.HasRoom(*options_);
@@ -163,12 +177,13 @@ void MappingCore::Pump(const LinePtr& line) {
   uint64_t round;
   int64_t limit;
   std::shared_ptr<RecordFilter> filter;
+  const Instant now = env_->runtime.Read();
   {
     MutexLock lock(&mu_);
     line->scheduled = false;
     begun_ = true;
     if (!MayCall()) return;
-    reads = WantsRecords(*line);
+    reads = WantsRecords(*line, now);
     line->reading = line->reading || reads;
     position = line->position;
     round = line->round;
@@ -181,7 +196,7 @@ void MappingCore::Pump(const LinePtr& line) {
     MutexLock lock(&mu_);
     if (!MayCall()) return;
     Dispatch(line);
-    if (WantsRecords(*line)) Schedule(line);  // not a loop: other tasks have their turn
+    if (WantsRecords(*line, now)) Schedule(line);  // not a loop: other tasks have their turn
     waits = line->at_tip && !line->registered;
     line->registered = line->registered || waits;
   }
@@ -191,13 +206,20 @@ void MappingCore::Pump(const LinePtr& line) {
 bool MappingCore::Read(const LinePtr& line, uint64_t position, int64_t limit, uint64_t round,
                        RecordFilter* filter) {
   StreamCore& stream = *stream_.core();
+  const Instant now = env_->runtime.Read();
   absl::StatusOr<RecordBatch> read =
       stream.GetRecords(stream.IteratorAt(line->shard, position), limit);
   if (!read.ok()) {
+    const bool is_throttled = read.status().code() == absl::StatusCode::kResourceExhausted;
     {
       MutexLock lock(&mu_);
       line->reading = false;
+      if (is_throttled) {
+        line->at_tip = false;
+        line->read_not_before_ns = AddClamped(now.uptime_ns, CeilNanoseconds(kPause));
+      }
     }
+    if (is_throttled) return true;
     if (read.status().code() == absl::StatusCode::kNotFound) {
       env_->Log(LogSeverity::kInfo, stream_arn_,
                 "its mapping stopped, because the stream was deleted");
@@ -217,13 +239,13 @@ bool MappingCore::Read(const LinePtr& line, uint64_t position, int64_t limit, ui
   const auto count = static_cast<int64_t>(batch->size());
   metrics_.polled_event_count += count;
   metrics_.filtered_out_event_count += count - static_cast<int64_t>(wanted.size());
-  const int64_t now_ns = env_->runtime.Read().uptime_ns;
   for (const Record* record : wanted) {
-    line->lanes[LaneOf(*line, *record)].Add(*record, batch, now_ns);
+    line->lanes[LaneOf(*line, *record)].Add(*record, batch, now.uptime_ns);
   }
+  line->read_unix_ns = now.unix_ns;
   if (batch->next().has_value()) {
     line->position = StreamCore::PlaceOf(*batch->next());
-    line->at_tip = count < limit;  // perhaps not: then the wake comes at once
+    line->at_tip = batch->millis_behind_latest() == 0;
   } else {
     if (count > 0) line->position = (*batch)[batch->size() - 1].sequence().number;
     line->ended = true;
@@ -268,6 +290,9 @@ void MappingCore::SetTimer(const LinePtr& line, const Instant& now) {
   for (const MappingLane& lane : line->lanes) {
     next_ns = std::min(next_ns, lane.NextLook(*options_, now, line->at_tip));
   }
+  if (line->read_not_before_ns > now.uptime_ns && !line->ended) {
+    next_ns = std::min(next_ns, line->read_not_before_ns);
+  }
   if (next_ns >= line->timer_at_ns) return;
   if (line->timer != TimerId::kNone) env_->runtime.Cancel(line->timer);
   line->timer_at_ns = next_ns;
@@ -296,18 +321,37 @@ void MappingCore::AwaitRecords(const LinePtr& line) {
     position = line->position;
   }
   // A strong reference would close a circle: what a line holds keeps the stream.
-  stream_.core()->WakeAt(static_cast<size_t>(line->shard.index), position,
-                         [weak = weak_from_this(), weak_line = std::weak_ptr<Line>(line)] {
-                           const std::shared_ptr<MappingCore> self = weak.lock();
-                           const LinePtr its = weak_line.lock();
-                           if (self == nullptr || its == nullptr) return;
-                           {
-                             MutexLock lock(&self->mu_);
-                             its->registered = false;
-                             its->at_tip = false;
-                           }
-                           self->Pump(its);
-                         });
+  const uint64_t wake =
+      stream_.core()->WakeAt(static_cast<size_t>(line->shard.index), position,
+                             [weak = weak_from_this(), weak_line = std::weak_ptr<Line>(line)] {
+                               const std::shared_ptr<MappingCore> self = weak.lock();
+                               const LinePtr its = weak_line.lock();
+                               if (self == nullptr || its == nullptr) return;
+                               {
+                                 MutexLock lock(&self->mu_);
+                                 its->registered = false;
+                                 its->at_tip = false;
+                               }
+                               self->Pump(its);
+                             });
+  bool has_stopped;
+  {
+    MutexLock lock(&mu_);
+    line->wake = std::max(line->wake, wake);  // it may have come, and another be registered
+    has_stopped = stopped_;
+  }
+  if (has_stopped) stream_.core()->CancelWake(static_cast<size_t>(line->shard.index), wake);
+}
+
+void MappingCore::CancelWakes() {
+  std::vector<std::pair<size_t, uint64_t>> wakes;
+  {
+    MutexLock lock(&mu_);
+    for (const auto& [index, line] : lines_) {
+      wakes.emplace_back(static_cast<size_t>(index), line->wake);
+    }
+  }
+  for (const auto& [shard, wake] : wakes) stream_.core()->CancelWake(shard, wake);
 }
 
 // P5.
@@ -410,14 +454,18 @@ absl::Status MappingCore::Update(StreamMappingOptions options) {
 }
 
 void MappingCore::StopByItself() {
-  Options old;
-  MutexLock lock(&mu_);
-  stopped_ = true;
-  old = ApplyChanges();
+  {
+    Options old;  // dies after the lock
+    MutexLock lock(&mu_);
+    stopped_ = true;
+    old = ApplyChanges();
+  }
+  CancelWakes();
 }
 
 // The broker is gone, and its runtime may be: only our own state is touched, no timer is cancelled.
 void MappingCore::EndWithBroker() {
+  CancelWakes();
   std::map<int64_t, LinePtr> dropped;  // die after the lock
   MutexLock lock(&mu_);
   stopped_ = true;

@@ -19,7 +19,8 @@
 //     held. It happens to lines without a running lane only, and makes what is just being read void
 //     (round).
 // P4  At most one wake is registered with the stream per line (registered), however often the mapping
-//     is disabled and enabled. An idle line has no timer, unless a window is open.
+//     is disabled and enabled, and none when it has stopped. An idle line has no timer, unless a
+//     window is open.
 // P5  A line is done when it has read the end of a closed shard and no lane has anything, nor a
 //     window open. A child begins when all its parents are in finished_: lines that are done, and
 //     shards that were not there to be read at Start().
@@ -96,7 +97,10 @@ class MappingCore : public std::enable_shared_from_this<MappingCore> {
     uint64_t round = 0;                              // P3
     bool reading = false;                            // P1
     bool at_tip = false;                             // nothing was there when it was last read
+    int64_t read_unix_ns = 0;                        // when that was
+    int64_t read_not_before_ns = 0;                  // uptime; the stream's limits refused a read
     bool registered = false;                         // P4
+    uint64_t wake = 0;                               // under which the stream knows it
     bool ended = false;                              // the shard is closed and read to its end
     bool scheduled = false;                          // a Pump() is posted
     std::vector<ChildShard> children = {};           // once ended
@@ -123,13 +127,14 @@ class MappingCore : public std::enable_shared_from_this<MappingCore> {
   void Schedule(const LinePtr& line) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ScheduleAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Pump(const LinePtr& line);
-  bool WantsRecords(const Line& line) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool WantsRecords(const Line& line, const Instant& now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // False: the stream is gone.
   bool Read(const LinePtr& line, uint64_t position, int64_t limit, uint64_t round,
             RecordFilter* filter);
   void Dispatch(const LinePtr& line) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SetTimer(const LinePtr& line, const Instant& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AwaitRecords(const LinePtr& line);
+  void CancelWakes();
   void Finish(const LinePtr& line) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   uint64_t PlaceOf(const Line& line) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   size_t LaneOf(const Line& line, const Record& record) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -51,11 +51,15 @@ int64_t MappingLane::WindowOf(const Record& record, const StreamMappingOptions& 
                              : start_ns;  // late: this one's
 }
 
+int64_t MappingLane::WindowEnd(const StreamMappingOptions& options) const {
+  return window_.has_value() ? window_->start_ns + TumblingNs(options) : kNever;
+}
+
 bool MappingLane::IsWindowOver(const StreamMappingOptions& options, const Instant& now, bool at_tip,
                                bool ended) const {
   if (window_->terminated_early) return true;
   if (!pending_.empty()) return WindowOf(pending_.front().record, options) > window_->start_ns;
-  return ended || (at_tip && now.unix_ns >= window_->start_ns + TumblingNs(options));
+  return ended || (at_tip && now.unix_ns >= WindowEnd(options));
 }
 
 void MappingLane::FormUnit(const StreamMappingOptions& options, const Instant& now, bool at_tip,
@@ -79,7 +83,7 @@ void MappingLane::FormUnit(const StreamMappingOptions& options, const Instant& n
     bytes += SizeOf(record);
   }
   const int64_t length_ns = TumblingNs(options);
-  is_closed = is_closed || count == size_max ||
+  is_closed = is_closed || count == size_max || bytes >= kBatchBytesMax ||
               now.uptime_ns >=
                   AddClamped(pending_.front().read_ns, CeilNanoseconds(options.batch_window)) ||
               (length_ns > 0 && now.unix_ns >= window + length_ns);
@@ -108,13 +112,18 @@ int64_t MappingLane::NextLook(const StreamMappingOptions& options, const Instant
     const int64_t end_ns = WindowOf(pending_.front().record, options) + length_ns;
     next_ns = std::min(next_ns, UptimeOf(end_ns, now));
   } else if (window_.has_value() && at_tip) {
-    next_ns = UptimeOf(window_->start_ns + length_ns, now);
+    next_ns = UptimeOf(WindowEnd(options), now);
   }
   return next_ns;
 }
 
-MappingUnit MappingLane::TakeExpired(int64_t unix_ns) {
+MappingUnit MappingLane::TakeExpired(const StreamMappingOptions& options, int64_t unix_ns) {
   MappingUnit& unit = units_.front();
+  if (unit.is_final) {
+    if (!unit.invoked || WindowEnd(options) >= unix_ns) return {};
+    window_.reset();
+    return std::exchange(unit, {});
+  }
   const auto is_young = [unix_ns](const Record& record) {
     return absl::ToUnixNanos(record.arrival_time()) >= unix_ns;
   };

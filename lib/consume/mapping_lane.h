@@ -45,6 +45,8 @@ struct MappingUnit {
   bool invoked = false;         // some handler has seen the records
   bool function_error = false;  // how the last attempt failed
   bool is_final = false;        // of a tumbling window: no records
+
+  bool is_nothing() const { return records.empty() && !is_final; }
 };
 
 // What a handler's answer says of its unit.
@@ -82,10 +84,14 @@ class MappingLane {
 
   const MappingUnit& front() const { return units_.front(); }
 
-  // Takes out of the front unit what arrived before `unix_ns`.
-  MappingUnit TakeExpired(int64_t unix_ns);
+  // Takes out of the front unit what arrived before `unix_ns`. A final one is taken out whole if its
+  // window ended before that and it has failed: nothing else would ever end it.
+  MappingUnit TakeExpired(const StreamMappingOptions& options, int64_t unix_ns);
   // Removes the front unit, which has become empty without a call.
-  void DropFront() { units_.pop_front(); }
+  void DropFront() {
+    units_.pop_front();
+    failures_in_row_ = 0;
+  }
 
   // The window of the front unit, which is to be called; opens it if need be. Null: no windows.
   const LaneWindow* OpenWindow(const StreamMappingOptions& options);
@@ -101,6 +107,8 @@ class MappingLane {
 
   bool idle() const { return !running && units_.empty() && pending_.empty(); }
   bool has_window() const { return window_.has_value(); }
+  // Unix time; kNever: none is open.
+  int64_t WindowEnd(const StreamMappingOptions& options) const;
   int64_t held() const;
   // L1; nothing if it holds none.
   const Record* Lowest() const;

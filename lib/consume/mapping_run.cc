@@ -58,7 +58,7 @@ void MappingCore::RunLane(const LinePtr& line, size_t number) {
     has_begun = Begin(line.get(), lane, retention, &invocation);
   }
   if (has_begun) {
-    if (!invocation.expired.records.empty()) {
+    if (!invocation.expired.is_nothing()) {
       GiveUp(*line, invocation.expired, kRecordAgeExceeded, invocation.options);
     }
     if (invocation.has_call) Call(line.get(), lane, invocation);
@@ -74,9 +74,9 @@ bool MappingCore::Begin(Line* line, MappingLane* lane, absl::Duration retention,
   invocation->options = options_;
   const Instant now = env_->runtime.Read();
   const absl::Duration age_max = std::min(options_->record_age_max, retention);
-  invocation->expired = lane->TakeExpired(now.unix_ns - CeilNanoseconds(age_max));
+  invocation->expired = lane->TakeExpired(*options_, now.unix_ns - CeilNanoseconds(age_max));
   const MappingUnit& unit = lane->front();
-  invocation->has_call = unit.is_final || !unit.records.empty();
+  invocation->has_call = !unit.is_nothing();
   if (!invocation->has_call) {
     lane->DropFront();
     return true;

@@ -294,5 +294,24 @@ TEST_F(MappingFailure, AtItsGreatestAgeARecordIsNotTooOld) {
   EXPECT_THAT(TakeCalls(), ElementsAre("a"));
 }
 
+TEST_F(MappingFailure, WhatExpiredLeavesNoBackOffBehind) {
+  Stream stream = MakeStream();
+  Put(stream, "old");
+  std::string bad = "old";
+  StreamMapping mapping = Start(stream, {.record_age_max = absl::Seconds(60)},
+                                [&](const StreamBatch& batch) -> absl::StatusOr<StreamBatchResult> {
+                                  if (Has(batch, bad)) return Broken();
+                                  return StreamBatchResult();
+                                });
+  runtime_.Advance(absl::Minutes(3));  // fails with growing waits, then it is too old
+  EXPECT_EQ(mapping.Metrics().dropped_event_count, 1);
+  bad = "new";
+  Put(stream, "new");
+  runtime_.RunUntilIdle();
+  TakeCalls();
+  runtime_.Advance(absl::Seconds(1));
+  EXPECT_THAT(TakeCalls(), ElementsAre("new")) << "its first wait is the first again";
+}
+
 }  // namespace
 }  // namespace banyan

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "mapping_testing.h"
+#include "stream/core.h"
 
 namespace banyan {
 namespace {
@@ -210,6 +211,24 @@ TEST_F(MappingTest, AMovedMappingGoesOnAndAnEmptyOneDoesNothing) {
   Put(stream, "b");
   runtime_.RunUntilIdle();
   EXPECT_THAT(TakeCalls(), ElementsAre("a b"));
+}
+
+TEST_F(MappingTest, AnEndedMappingLeavesNothingWithItsStream) {
+  Stream stream = MakeStream(4);
+  const auto kept = std::make_shared<int>(0);
+  const auto handler = [kept](const StreamBatch&) { return absl::OkStatus(); };
+  std::optional<StreamMapping> mapping = StreamMapping::Start(stream, {}, handler).value();
+  Put(stream, "a");
+  runtime_.RunUntilIdle();
+  EXPECT_EQ(stream.core()->WakesWaiting(), 4);
+  mapping->Disable();
+  mapping->Enable();
+  runtime_.RunUntilIdle();
+  EXPECT_EQ(stream.core()->WakesWaiting(), 4);
+  EXPECT_THAT(mapping->Stop(absl::Seconds(1)), IsOk());
+  EXPECT_EQ(stream.core()->WakesWaiting(), 0);
+  mapping.reset();
+  EXPECT_EQ(kept.use_count(), 2) << "the handler's, here and not there";
 }
 
 }  // namespace

@@ -230,6 +230,62 @@ TEST_F(MappingWindow, AFinalCallThatFailsComesAgainAndIsToldWhenItIsGivenUp) {
   EXPECT_EQ(calls_.back(), "b");
 }
 
+TEST_F(MappingWindow, AFinalCallThatFailsForEverEndsWhenItsRecordsWouldBeTooOld) {
+  Stream stream = MakeStream();
+  Put(stream, "a");
+  int finals = 0;
+  StreamMapping mapping = Start(stream,
+                                {.record_age_max = absl::Seconds(60),
+                                 .backoff = {.first = absl::Seconds(1), .max = absl::Seconds(1)},
+                                 .tumbling_window = absl::Seconds(10)},
+                                [&](const StreamBatch& batch) -> absl::StatusOr<StreamBatchResult> {
+                                  if (!batch.window->is_final) return StreamBatchResult();
+                                  ++finals;
+                                  return Broken();
+                                });
+  runtime_.Advance(absl::Seconds(70));
+  EXPECT_EQ(finals, 61) << "the window ended at 10 s; 60 s later it is not too old";
+  EXPECT_THAT(log_.warnings(), IsEmpty());
+  Put(stream, "b");
+  runtime_.Advance(absl::Seconds(1));
+  EXPECT_EQ(finals, 61);
+  EXPECT_THAT(log_.warnings(), ElementsAre(::testing::HasSubstr("its state is lost")));
+  EXPECT_EQ(calls_.back(), "b");
+  ExpectBalanced(mapping.Metrics());
+}
+
+TEST_F(MappingWindow, WhatCameBeforeTheEndAndIsNotReadYetIsOfTheWindow) {
+  Stream stream = MakeStream();
+  StreamMapping mapping = Start(stream, options_, Counting());
+  Put(stream, "a");
+  runtime_.Advance(absl::Seconds(9));
+  mapping.Enable();                          // has the mapping look at its windows,
+  Put(stream, "b");                          // before it is woken for this,
+  runtime_.JumpWallClock(absl::Seconds(1));  // and when the window is over
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(told_, ElementsAre("0-10 [a] 0", "0-10 [b] 1", "0-10 [] 2 final"));
+}
+
+TEST_F(MappingWindow, WhatIsBehindALargeReadIsOfTheWindow) {
+  // A read has ten MiB at most, and all of the first one is filtered out.
+  Stream stream =
+      broker_.CreateStream("large", {.record_bytes_max = 10 << 20, .shard_bytes_max = 1 << 30})
+          .value();
+  StreamMapping mapping = Start(stream,
+                                {.batch_size = 100,
+                                 .filters = {R"({"partitionKey": ["k"]})"},
+                                 .tumbling_window = absl::Seconds(10)},
+                                Counting());
+  Put(stream, "a");
+  runtime_.RunUntilIdle();
+  const std::string large(4 << 20, 'x');
+  for (int i = 0; i < 6; ++i) Put(stream, large, "other");
+  Put(stream, "b");
+  runtime_.JumpWallClock(absl::Seconds(10));
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(told_, ElementsAre("0-10 [a] 0", "0-10 [b] 1", "0-10 [] 2 final"));
+}
+
 TEST_F(MappingWindow, TheEventHasTheWindowsFields) {
   Stream stream = MakeStream();
   Put(stream, "a");

@@ -170,6 +170,39 @@ TEST_F(MappingTest, ABatchHasNoMoreThanSixMebibytesUnlessItIsOneRecord) {
   EXPECT_THAT(sizes, ElementsAre(3, 1, 1, 1));
 }
 
+TEST_F(MappingTest, ABatchOfExactlySixMebibytesIsFullAndWaitsForNothing) {
+  Stream stream = broker_.CreateStream("large", {.record_bytes_max = 10 << 20}).value();
+  const std::string two_mib((2 << 20) - 1, 'x');  // with its key
+  for (int i = 0; i < 3; ++i) Put(stream, two_mib);
+  StreamMapping mapping = Start(stream, {.batch_window = absl::Minutes(5)});
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(TakeCalls(), ::testing::SizeIs(1));
+}
+
+TEST_F(MappingTest, ReadsBeyondTheStreamsLimitsAreMadeAgainASecondLater) {
+  Stream stream = broker_.CreateStream("strict", {.shard_limits = ShardLimits::kStrict}).value();
+  Put(stream, "a");
+  const ShardIterator begin = stream.GetShardIterator(ShardId{0}, StartAt::TrimHorizon()).value();
+  while (stream.GetRecords(begin).ok()) {
+  }  // another reader has used up this second's reads, and iterators
+  while (stream.GetShardIterator(ShardId{0}, StartAt::TrimHorizon()).ok()) {
+  }
+  StreamMapping mapping = Start(stream, {.start_at = StartAt::AtTimestamp(runtime_.Now())});
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(TakeCalls(), IsEmpty());
+  EXPECT_EQ(mapping.Describe().state, MappingState::kEnabled) << "it goes on";
+  runtime_.Advance(absl::Seconds(1));
+  EXPECT_THAT(TakeCalls(), ElementsAre("a"));
+  for (int i = 0; i < 50; ++i) {
+    Put(stream, "b");
+    runtime_.RunUntilIdle();
+  }
+  EXPECT_THAT(calls_, ::testing::SizeIs(::testing::Lt(10))) << "five reads a second";
+  runtime_.Advance(absl::Seconds(1));
+  EXPECT_EQ(mapping.Metrics().handled, 51);
+  EXPECT_EQ(runtime_.NextDue(), absl::InfiniteDuration());
+}
+
 // --- Order ---------------------------------------------------------------------------------------
 
 TEST_F(MappingTest, S22_AFailingBatchBlocksItsShardAndNoOtherUntilItSucceeds) {
