@@ -31,6 +31,8 @@
 // What a mapping has in hand, one batch and one read per lane, is pinned in the stream's memory; see
 // StreamOptions::shard_bytes_max. A mapping that has nothing to do does nothing, and holds nothing.
 //
+// The source is a stream, or one of its consumers: enhanced fan-out, whose throughput is its own.
+//
 // With filters, a record that matches none is passed over: no handler sees it, and the checkpoint
 // goes by. Filters are event patterns (pattern.h) on this object:
 //
@@ -79,8 +81,10 @@
 #include "absl/types/span.h"
 #include "banyan/consumer.h"
 #include "banyan/export.h"
+#include "banyan/metrics.h"
 #include "banyan/queue.h"
 #include "banyan/stream.h"
+#include "banyan/stream_consumer.h"
 
 namespace banyan::inline v0_1 {
 
@@ -256,28 +260,6 @@ struct MappingDescription {
   absl::Time last_modified;
 };
 
-// Counters under Lambda's names, since Start(); three gauges. The books:
-//   polled_event_count = filtered_out_event_count + handled + dropped_event_count +
-//                        on_failure_destination_delivered_event_count + in_hand
-// Records that Disable() or Update() takes back before they were done are polled again, and count
-// as not polled before. (DeletedEventCount is of queues only.)
-struct MappingMetrics {
-  int64_t polled_event_count = 0;
-  int64_t filtered_out_event_count = 0;
-  int64_t invoked_event_count = 0;        // each attempt
-  int64_t failed_invoke_event_count = 0;  // of these, not done
-  int64_t dropped_event_count = 0;        // given up, and nobody was told
-  int64_t on_failure_destination_delivered_event_count = 0;
-
-  absl::Duration iterator_age = {};  // of the last record of the last call, when it was called
-  int64_t offset_lag = 0;  // records behind the checkpoints of the shards that are being read
-
-  // Banyan's own.
-  int64_t handled = 0;
-  int64_t in_hand = 0;  // read, and not done
-  int64_t running = 0;  // handlers
-};
-
 class BANYAN_EXPORT StreamMapping {
  public:
   StreamMapping() = default;  // maps nothing
@@ -296,13 +278,23 @@ class BANYAN_EXPORT StreamMapping {
   static absl::StatusOr<StreamMapping> Start(const Stream& stream, StreamMappingOptions options,
                                              StreamBatchHandler handler);
 
+  // With a consumer as its source (enhanced fan-out) it has the consumer's throughput for itself:
+  // its reads are not bounded by the stream's limits, nor count against them, and a shard gives it
+  // Limits::Stream::push_bytes_per_second. When the consumer has been deregistered, it stops at
+  // its next read. It takes no subscription: others may still subscribe as this consumer.
+  //
+  // Errors  as above; kNotFound, kFailedPrecondition: the consumer is gone, or not ACTIVE.
+  static absl::StatusOr<StreamMapping> Start(const StreamConsumer& consumer,
+                                             StreamMappingOptions options,
+                                             StreamBatchHandler handler);
+
   // For a handler that answers absl::Status: OK for all of the batch, or an error for all of it.
-  template <typename Handler>
+  template <typename Source, typename Handler>
   requires std::is_same_v<std::invoke_result_t<const Handler&, const StreamBatch&>, absl::Status>
-  static absl::StatusOr<StreamMapping> Start(const Stream& stream, StreamMappingOptions options,
+  static absl::StatusOr<StreamMapping> Start(const Source& source, StreamMappingOptions options,
                                              Handler handler) {
     return Start(
-        stream, std::move(options),
+        source, std::move(options),
         StreamBatchHandler([handler = std::move(handler)](
                                const StreamBatch& batch) -> absl::StatusOr<StreamBatchResult> {
           if (absl::Status answer = handler(batch); !answer.ok()) return answer;

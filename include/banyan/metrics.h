@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Metrics: what queues, topics, buses and streams have done and how they are, under CloudWatch's
-// names (namespaces AWS/SQS, AWS/SNS, AWS/Events and AWS/Kinesis).
+// Metrics: what queues, topics, buses and streams, workers and mappings have done and how they are,
+// under CloudWatch's names (namespaces AWS/SQS, AWS/SNS, AWS/Events, AWS/Kinesis, AWS/Lambda, and
+// those that KCL gives its own).
 //
 //   const QueueMetrics jobs = queue.Metrics().value();
 //   if (jobs.approximate_age_of_oldest_message > absl::Minutes(5)) Alarm();
@@ -243,12 +244,59 @@ struct StreamMetrics {
   std::vector<StreamConsumerMetrics> consumers = {};  // by name
 };
 
+// A mapping of a stream (mapping.h; dimension FunctionName), under AWS/Lambda's names; of a broker
+// all that live of one name and stream together. Counters since Start(); gauges last. The books:
+//   polled_event_count = filtered_out_event_count + handled + dropped_event_count +
+//                        on_failure_destination_delivered_event_count + in_hand
+// Records that Disable() or Update() takes back before they were done are polled again, and count
+// as not polled before. (DeletedEventCount is of queues only.)
+struct MappingMetrics {
+  std::string function_name = {};
+  std::string stream_name = {};
+
+  int64_t polled_event_count = 0;
+  int64_t filtered_out_event_count = 0;
+  int64_t invoked_event_count = 0;        // each attempt
+  int64_t failed_invoke_event_count = 0;  // of these, not done
+  int64_t dropped_event_count = 0;        // given up, and nobody was told
+  int64_t on_failure_destination_delivered_event_count = 0;
+  int64_t handled = 0;  // Banyan's own
+
+  absl::Duration iterator_age = {};  // of the last record of the last call, when it was called
+  int64_t offset_lag = 0;  // records behind the checkpoints of the shards that are being read
+
+  // Banyan's own.
+  int64_t in_hand = 0;  // read, and not done
+  int64_t running = 0;  // handlers
+};
+
+// The workers of one application on one stream, in this process (worker.h), under KCL's names of
+// metrics. Workers that were destroyed do not count, nor what they did.
+struct WorkerMetrics {
+  std::string application = {};
+  std::string stream_name = {};
+
+  int64_t records_processed = 0;  // repetitions included
+  int64_t lost_leases = 0;        // taken over by others without a hand-over
+  int64_t failures = 0;           // Banyan's own: calls of processors that answered an error
+  int64_t leases_taken = 0;
+  int64_t leases_handed_over = 0;
+  int64_t shards_ended = 0;
+
+  // Gauges.
+  int64_t num_workers = 0;  // that have not stopped
+  int64_t current_leases = 0;
+  int64_t millis_behind_latest = 0;  // of the shard that is furthest behind
+};
+
 // Of one broker. They are asked one after another.
 struct BrokerMetrics {
   std::vector<QueueMetrics> queues = {};  // by name
   std::vector<TopicMetrics> topics = {};
   std::vector<EventBusMetrics> buses = {};
   std::vector<StreamMetrics> streams = {};
+  std::vector<MappingMetrics> mappings = {};  // by stream, then by name
+  std::vector<WorkerMetrics> workers = {};    // likewise
   PutEventsMetrics put_events = {};
 };
 
@@ -271,14 +319,17 @@ BANYAN_EXPORT std::vector<Metric> ListMetrics(const TopicMetrics& metrics);
 BANYAN_EXPORT std::vector<Metric> ListMetrics(const StreamMetrics& metrics);
 BANYAN_EXPORT std::vector<Metric> ListMetrics(const ShardMetrics& metrics);
 BANYAN_EXPORT std::vector<Metric> ListMetrics(const StreamConsumerMetrics& metrics);
+BANYAN_EXPORT std::vector<Metric> ListMetrics(const MappingMetrics& metrics);
+BANYAN_EXPORT std::vector<Metric> ListMetrics(const WorkerMetrics& metrics);
 BANYAN_EXPORT std::vector<Metric> ListMetrics(const PutEventsMetrics& metrics);
 BANYAN_EXPORT std::vector<Metric> ListMetrics(const EventBusMetrics& metrics);  // not its rules'
 BANYAN_EXPORT std::vector<Metric> ListMetrics(const RuleMetrics& metrics);
 
 // In Prometheus' text format, version 0.0.4 (Content-Type "text/plain; version=0.0.4"). The names
 // follow from those above by rule: AWS's in snake_case behind "banyan_sqs_", "banyan_sns_",
-// "banyan_events_" or "banyan_kinesis_" ("banyan_kinesis_shard_" for those of a shard), Banyan's own
-// as they are; then "_seconds" or "_bytes", then "_total" for a counter:
+// "banyan_events_", "banyan_kinesis_" ("banyan_kinesis_shard_" for those of a shard),
+// "banyan_lambda_" or "banyan_kcl_", Banyan's own as they are; then "_seconds" or "_bytes", then
+// "_total" for a counter:
 //
 //   NumberOfMessagesSent               banyan_sqs_number_of_messages_sent_total{queue="jobs"}
 //   ApproximateAgeOfOldestMessage      banyan_sqs_approximate_age_of_oldest_message_seconds{...}

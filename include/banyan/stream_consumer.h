@@ -182,6 +182,12 @@ class BANYAN_EXPORT StreamConsumer {
 
   friend bool operator==(const StreamConsumer&, const StreamConsumer&) = default;
 
+  // For the library's own rooms.
+  const std::shared_ptr<internal::StreamCore>& stream() const { return stream_; }
+  const std::shared_ptr<const internal::RegisteredConsumer>& registered() const {
+    return consumer_;
+  }
+
  private:
   friend class Stream;
   StreamConsumer(std::shared_ptr<internal::StreamCore> stream,

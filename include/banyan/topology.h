@@ -10,8 +10,7 @@
 // A test of an application's wiring is then one line: no finding is an error.
 //
 // What the analysis says is true of the topology it was given. It knows nothing of code: not of
-// whoever sends into queues directly, of consumers and what their handlers send, of what a function
-// publishes.
+// whoever sends into queues directly, of what handlers send, of what a function publishes.
 //
 // Threads   Pure functions over values. Broker::Topology() takes the lock of one resource after the
 //           other: a change that runs meanwhile may be seen in part.
@@ -42,14 +41,17 @@ struct TopologyNode {
     kFunction,
     kArchive,
     kSchedule,
+    kConsumer,  // of a queue, from which an edge leads to it; all consumers of one queue are one
+    kWorker,    // of a stream, likewise; all of one application are one
+    kMapping,   // of a stream, likewise; all of one name are one
     kEndpoint,  // a target outside of the broker
   };
   Kind kind = Kind::kQueue;
-  std::string arn = {};
+  std::string arn = {};  // a reader's, which has none: "worker:totals@arn:aws:kinesis:..."
   std::string name = {};
 
   bool fifo = false;     // a queue or topic
-  bool enabled = true;   // a rule or schedule; others always
+  bool enabled = true;   // a rule, schedule, mapping or consumer; others always
   bool is_gone = false;  // deleted; it is here because somebody still delivers to it
 
   // A rule's, subscription's or archive's filter; empty: none.
@@ -70,6 +72,7 @@ struct TopologyEdge {
     kDeadLetters,  // what is given up goes there
     kArchives,     // a bus to its archive
     kReplays,      // an archive to its bus, when somebody starts a replay
+    kRead,         // a queue or stream by a consumer, worker or mapping of this process
   };
   Kind kind = Kind::kDelivers;
   std::string from = {};  // ARNs of nodes

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // lib/broker/metrics.cc -- floor 6: what all resources of a broker have done, in numbers.
+#include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "broker/broker_core.h"
@@ -26,6 +28,13 @@ BrokerMetrics BrokerCore::Metrics() const {
     absl::StatusOr<StreamMetrics> its = stream->Metrics();
     if (its.ok()) metrics.streams.push_back(*std::move(its));
   }
+  for (const auto& reader : env_->readers.All()) reader->AddTo(&metrics);
+  std::sort(metrics.mappings.begin(), metrics.mappings.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.stream_name, a.function_name) < std::tie(b.stream_name, b.function_name);
+  });
+  std::sort(metrics.workers.begin(), metrics.workers.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.stream_name, a.application) < std::tie(b.stream_name, b.application);
+  });
   const Environment::PutEventsBooks& puts = env_->put_events;
   metrics.put_events = {.approximate_failed_count = puts.failed_calls.load(),
                         .entries_count = puts.entries.load(),

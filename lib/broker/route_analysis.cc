@@ -63,6 +63,9 @@ class Analyst {
           AnalyzeInflow(*node);
           break;
         case Node::Kind::kStream:
+        case Node::Kind::kConsumer:
+        case Node::Kind::kWorker:
+        case Node::Kind::kMapping:
         case Node::Kind::kEndpoint:
           break;
       }

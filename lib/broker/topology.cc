@@ -5,6 +5,7 @@
 #include "banyan/topology.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <string>
@@ -102,6 +103,35 @@ class Surveyor {
   // A dead-letter queue is named by ARN, so it is gone if nothing has that name.
   void ConnectRedrive(const QueueCore& queue, const RedrivePolicy& policy, bool is_there) {
     Connect(EdgeKind::kDeadLetters, queue.arn_text(), policy.dead_letter.ToString(), {}, !is_there);
+  }
+
+  // After all that they read, and that they send failures to.
+  void AddReader(const Reader::Wiring& reader) {
+    struct Row {
+      Reader::Kind kind;
+      NodeKind node;
+    };
+    constexpr Row kRows[] = {{Reader::Kind::kConsumer, NodeKind::kConsumer},
+                             {Reader::Kind::kWorker, NodeKind::kWorker},
+                             {Reader::Kind::kMapping, NodeKind::kMapping}};
+    const Row* const row = std::find_if(std::begin(kRows), std::end(kRows),
+                                        [&](const Row& r) { return r.kind == reader.kind; });
+    const std::string arn =
+        StrCat(TopologyKindName(row->node), ":", reader.name, "@", reader.source);
+    const auto found = nodes_.find(arn);
+    if (found != nodes_.end()) {
+      found->second.enabled = found->second.enabled || reader.enabled;
+    } else {
+      Add({.kind = row->node, .arn = arn, .name = reader.name, .enabled = reader.enabled});
+      Connect(EdgeKind::kRead, reader.source, arn);
+    }
+    if (reader.failures.empty()) return;
+    const bool is_told = std::any_of(edges_.begin(), edges_.end(), [&](const TopologyEdge& edge) {
+      return edge.from == arn && edge.to == reader.failures;
+    });
+    if (!is_told) {
+      Connect(EdgeKind::kDeadLetters, arn, reader.failures, {}, !nodes_.contains(reader.failures));
+    }
   }
 
   Topology Finish() {
@@ -223,6 +253,10 @@ absl::StatusOr<v0_1::Topology> BrokerCore::Topology() const {
                   .enabled = schedule.options.state == ScheduleState::kEnabled,
                   .schedule_expression = schedule.options.schedule_expression});
     surveyor.ConnectTarget(arn, schedule.options.target);
+  }
+  for (const std::shared_ptr<const Reader>& reader : env_->readers.All()) {
+    const std::optional<Reader::Wiring> wiring = reader->GetWiring();
+    if (wiring.has_value()) surveyor.AddReader(*wiring);
   }
   return surveyor.Finish();
 }

@@ -50,6 +50,10 @@ std::string_view ShapeOf(TopologyNode::Kind kind) {
       return "cylinder";
     case TopologyNode::Kind::kSchedule:
       return "octagon";
+    case TopologyNode::Kind::kConsumer:
+    case TopologyNode::Kind::kWorker:
+    case TopologyNode::Kind::kMapping:
+      return "house";
     case TopologyNode::Kind::kEndpoint:
       return "note";
   }
@@ -71,6 +75,7 @@ std::string_view StyleOf(TopologyEdge::Kind kind) {
     case TopologyEdge::Kind::kHolds:
       return "[arrowhead=none";
     case TopologyEdge::Kind::kDelivers:
+    case TopologyEdge::Kind::kRead:
       return "[style=solid";
     case TopologyEdge::Kind::kDeadLetters:
       return "[style=dashed, color=\"#b00020\"";
@@ -103,6 +108,12 @@ std::string_view TopologyKindName(TopologyNode::Kind kind) {
       return "archive";
     case TopologyNode::Kind::kSchedule:
       return "schedule";
+    case TopologyNode::Kind::kConsumer:
+      return "consumer";
+    case TopologyNode::Kind::kWorker:
+      return "worker";
+    case TopologyNode::Kind::kMapping:
+      return "mapping";
     case TopologyNode::Kind::kEndpoint:
       return "endpoint";
   }

@@ -33,6 +33,7 @@ absl::StatusOr<std::shared_ptr<ConsumerCore>> ConsumerCore::Start(const Queue& q
   BANYAN_RETURN_IF_ERROR(queue.Options().status());  // is the queue there?
   auto core = std::make_shared<ConsumerCore>(env, queue, options, std::move(filter), kind,
                                              std::move(handler));
+  env->readers.Add(core);
   core->Resume();
   return core;
 }
@@ -363,6 +364,15 @@ ConsumerStats ConsumerCore::Stats() const {
   if (env_->gate.Look() == Gate::Answer::kForked) return {};
   MutexLock lock(&mu_);
   return stats_;
+}
+
+std::optional<Reader::Wiring> ConsumerCore::GetWiring() const {
+  MutexLock lock(&mu_);
+  if (stats_.stopped) return std::nullopt;
+  return Wiring{.kind = Kind::kConsumer,
+                .name = queue_.core()->name(),
+                .source = queue_.core()->arn_text(),
+                .enabled = !stats_.paused};
 }
 
 }  // namespace banyan::inline v0_1::internal

@@ -75,7 +75,7 @@
 
 namespace banyan::inline v0_1::internal {
 
-class ConsumerCore : public std::enable_shared_from_this<ConsumerCore> {
+class ConsumerCore : public Reader, public std::enable_shared_from_this<ConsumerCore> {
  public:
   static absl::StatusOr<std::shared_ptr<ConsumerCore>> Start(const Queue& queue,
                                                              const ConsumerOptions& options,
@@ -89,6 +89,7 @@ class ConsumerCore : public std::enable_shared_from_this<ConsumerCore> {
   void Resume();
   absl::Status Stop(absl::Duration within, std::stop_token stop = {});
   ConsumerStats Stats() const;
+  std::optional<Wiring> GetWiring() const override;
 
   const ConsumerOptions& options() const { return options_; }
 

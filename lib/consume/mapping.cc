@@ -27,7 +27,16 @@ absl::StatusOr<StreamMapping> StreamMapping::Start(const Stream& stream,
                                                    StreamMappingOptions options,
                                                    StreamBatchHandler handler) {
   absl::StatusOr<std::shared_ptr<internal::MappingCore>> core =
-      internal::MappingCore::Start(stream, std::move(options), std::move(handler));
+      internal::MappingCore::Start(stream, nullptr, std::move(options), std::move(handler));
+  if (!core.ok()) return core.status();
+  return StreamMapping(*std::move(core));
+}
+
+absl::StatusOr<StreamMapping> StreamMapping::Start(const StreamConsumer& consumer,
+                                                   StreamMappingOptions options,
+                                                   StreamBatchHandler handler) {
+  absl::StatusOr<std::shared_ptr<internal::MappingCore>> core = internal::MappingCore::Start(
+      Stream(consumer.stream()), consumer.registered(), std::move(options), std::move(handler));
   if (!core.ok()) return core.status();
   return StreamMapping(*std::move(core));
 }

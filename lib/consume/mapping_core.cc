@@ -22,6 +22,9 @@ constexpr std::string_view kFilteredPayload = "data";
 // After a read that the stream's limits refused. Lambda asks each shard once a second.
 constexpr absl::Duration kPause = absl::Seconds(1);
 
+// What a consumer may read at once after a pause: as much as is pushed to one.
+constexpr int64_t kBurstNs = 1'000'000'000;
+
 absl::Status CheckFilters(const StreamMappingOptions& options, const Limits& limits) {
   return RecordFilter::Make(options.filters, kFilteredPayload, limits).status();
 }
@@ -40,6 +43,7 @@ ShardFilter::Kind ListingFor(const StartAt& start) {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<MappingCore>> MappingCore::Start(const Stream& stream,
+                                                                Consumer consumer,
                                                                 StreamMappingOptions options,
                                                                 StreamBatchHandler handler) {
   if (stream.core() == nullptr) {
@@ -54,15 +58,26 @@ absl::StatusOr<std::shared_ptr<MappingCore>> MappingCore::Start(const Stream& st
                  "Value for parameter Handler is invalid. Reason: Must be callable.");
   }
   BANYAN_RETURN_IF_ERROR(CheckFilters(options, env->limits));
-  auto core = std::make_shared<MappingCore>(env, stream, std::move(options), std::move(handler));
+  if (consumer != nullptr) {
+    BANYAN_ASSIGN_OR_RETURN(const StreamConsumerDescription described,
+                            stream.core()->consumers().Describe(consumer));
+    if (described.status != StreamConsumerStatus::kActive) {
+      return Error(AwsError::kStreamResourceInUse, "Consumer ", consumer->arn_text,
+                   " is not ACTIVE.");
+    }
+  }
+  auto core = std::make_shared<MappingCore>(env, stream, std::move(consumer), std::move(options),
+                                            std::move(handler));
   BANYAN_RETURN_IF_ERROR(core->FindShards());
+  env->readers.Add(core);
   return core;
 }
 
-MappingCore::MappingCore(std::shared_ptr<Environment> env, Stream stream,
+MappingCore::MappingCore(std::shared_ptr<Environment> env, Stream stream, Consumer consumer,
                          StreamMappingOptions options, StreamBatchHandler handler)
     : env_(std::move(env)),
       stream_(std::move(stream)),
+      consumer_(std::move(consumer)),
       stream_arn_(stream_.arn().ToString()),
       handler_(std::move(handler)),
       options_(std::make_shared<const StreamMappingOptions>(std::move(options))),
@@ -203,12 +218,38 @@ void MappingCore::Pump(const LinePtr& line) {
   if (waits) AwaitRecords(line);
 }
 
+absl::StatusOr<MappingCore::Fetched> MappingCore::Fetch(const Line& line, uint64_t position,
+                                                        int64_t limit, const Instant& now) const {
+  StreamCore& stream = *stream_.core();
+  if (consumer_ == nullptr) {
+    BANYAN_ASSIGN_OR_RETURN(RecordBatch batch,
+                            stream.GetRecords(stream.IteratorAt(line.shard, position), limit));
+    return Fetched{.batch = std::move(batch)};
+  }
+  BANYAN_ASSIGN_OR_RETURN(const StreamConsumerDescription described,
+                          stream.consumers().Describe(consumer_));
+  if (described.status == StreamConsumerStatus::kDeleting) {
+    return Error(AwsError::kStreamResourceNotFound, "Consumer ", consumer_->arn_text,
+                 " is being deleted.");
+  }
+  const Limits::Stream& limits = env_->limits.stream;
+  const int64_t rate = limits.push_bytes_per_second;
+  const int64_t bytes = rate <= 0 ? limits.get_bytes_max : std::min(limits.get_bytes_max, rate);
+  StreamCore::Reading reading =
+      stream.ReadAt(static_cast<size_t>(line.shard.index), position, {limit, bytes}, now);
+  BANYAN_RETURN_IF_ERROR(stream.CheckOpen());  // else what was read may not be all
+  Fetched fetched = {.batch = std::move(reading.batch)};
+  if (rate > 0) {
+    fetched.cost_ns = static_cast<int64_t>(static_cast<double>(reading.end.bytes) * 1e9 /
+                                           static_cast<double>(rate));
+  }
+  return fetched;
+}
+
 bool MappingCore::Read(const LinePtr& line, uint64_t position, int64_t limit, uint64_t round,
                        RecordFilter* filter) {
-  StreamCore& stream = *stream_.core();
   const Instant now = env_->runtime.Read();
-  absl::StatusOr<RecordBatch> read =
-      stream.GetRecords(stream.IteratorAt(line->shard, position), limit);
+  absl::StatusOr<Fetched> read = Fetch(*line, position, limit, now);
   if (!read.ok()) {
     const bool is_throttled = read.status().code() == absl::StatusCode::kResourceExhausted;
     {
@@ -222,12 +263,12 @@ bool MappingCore::Read(const LinePtr& line, uint64_t position, int64_t limit, ui
     if (is_throttled) return true;
     if (read.status().code() == absl::StatusCode::kNotFound) {
       env_->Log(LogSeverity::kInfo, stream_arn_,
-                "its mapping stopped, because the stream was deleted");
+                StrCat("its mapping stopped: ", read.status().ToString()));
     }
     StopByItself();
     return false;
   }
-  const auto batch = std::make_shared<const RecordBatch>(*std::move(read));
+  const auto batch = std::make_shared<const RecordBatch>(std::move(read->batch));
   std::vector<const Record*> wanted;
   wanted.reserve(batch->size());
   for (const Record& record : *batch) {
@@ -235,6 +276,10 @@ bool MappingCore::Read(const LinePtr& line, uint64_t position, int64_t limit, ui
   }
   MutexLock lock(&mu_);
   line->reading = false;
+  if (read->cost_ns > 0) {
+    line->paid_until_ns = AddClamped(std::max(line->paid_until_ns, now.uptime_ns), read->cost_ns);
+    line->read_not_before_ns = line->paid_until_ns - kBurstNs;
+  }
   if (line->round != round) return true;  // P3: it went back meanwhile
   const auto count = static_cast<int64_t>(batch->size());
   metrics_.polled_event_count += count;
@@ -540,16 +585,52 @@ MappingMetrics MappingCore::Metrics() const {
   {
     MutexLock lock(&mu_);
     metrics = metrics_;
+    metrics.function_name = options_->name;
     metrics.running = calls_.size();
     for (const auto& [index, line] : lines_) {
       for (const MappingLane& lane : line->lanes) metrics.in_hand += lane.held();
       places.emplace_back(line->shard, PlaceOf(*line));
     }
   }
+  metrics.stream_name = stream_.core()->name();
   for (const auto& [shard, place] : places) {
     metrics.offset_lag += static_cast<int64_t>(stream_.core()->RecordsFrom(shard, place));
   }
   return metrics;
+}
+
+std::optional<Reader::Wiring> MappingCore::GetWiring() const {
+  MutexLock lock(&mu_);
+  if (stopped_) return std::nullopt;
+  return Wiring{.kind = Kind::kMapping,
+                .name = options_->name,
+                .source = stream_arn_,
+                .failures = options_->on_failure.arn(),
+                .enabled = enabled_};
+}
+
+void MappingCore::AddTo(BrokerMetrics* metrics) const {
+  const MappingMetrics its = Metrics();
+  std::vector<MappingMetrics>& all = metrics->mappings;
+  const auto found = std::find_if(all.begin(), all.end(), [&](const MappingMetrics& of) {
+    return of.function_name == its.function_name && of.stream_name == its.stream_name;
+  });
+  if (found == all.end()) {
+    all.push_back(its);
+    return;
+  }
+  found->polled_event_count += its.polled_event_count;
+  found->filtered_out_event_count += its.filtered_out_event_count;
+  found->invoked_event_count += its.invoked_event_count;
+  found->failed_invoke_event_count += its.failed_invoke_event_count;
+  found->dropped_event_count += its.dropped_event_count;
+  found->on_failure_destination_delivered_event_count +=
+      its.on_failure_destination_delivered_event_count;
+  found->handled += its.handled;
+  found->iterator_age = std::max(found->iterator_age, its.iterator_age);
+  found->offset_lag += its.offset_lag;
+  found->in_hand += its.in_hand;
+  found->running += its.running;
 }
 
 std::optional<uint64_t> MappingCore::Checkpoint(ShardId shard) const {

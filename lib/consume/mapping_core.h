@@ -62,17 +62,22 @@
 #include "consume/record_filter.h"
 #include "consume/running_calls.h"
 #include "message/environment.h"
+#include "message/readers.h"
+#include "stream/consumers.h"
 
 namespace banyan::inline v0_1::internal {
 
-class MappingCore : public std::enable_shared_from_this<MappingCore> {
+class MappingCore : public Reader, public std::enable_shared_from_this<MappingCore> {
  public:
-  static absl::StatusOr<std::shared_ptr<MappingCore>> Start(const Stream& stream,
+  // Null: the stream's throughput is shared with other readers.
+  using Consumer = std::shared_ptr<const RegisteredConsumer>;
+
+  static absl::StatusOr<std::shared_ptr<MappingCore>> Start(const Stream& stream, Consumer consumer,
                                                             StreamMappingOptions options,
                                                             StreamBatchHandler handler);
 
-  MappingCore(std::shared_ptr<Environment> env, Stream stream, StreamMappingOptions options,
-              StreamBatchHandler handler);
+  MappingCore(std::shared_ptr<Environment> env, Stream stream, Consumer consumer,
+              StreamMappingOptions options, StreamBatchHandler handler);
 
   void Disable();
   void Enable();
@@ -80,6 +85,8 @@ class MappingCore : public std::enable_shared_from_this<MappingCore> {
   absl::Status Stop(absl::Duration within, std::stop_token stop = {});
   MappingDescription Describe() const;
   MappingMetrics Metrics() const;
+  std::optional<Wiring> GetWiring() const override;
+  void AddTo(BrokerMetrics* metrics) const override;
   std::optional<uint64_t> Checkpoint(ShardId shard) const;
 
   absl::Duration drain_within() const;
@@ -98,7 +105,8 @@ class MappingCore : public std::enable_shared_from_this<MappingCore> {
     bool reading = false;                            // P1
     bool at_tip = false;                             // nothing was there when it was last read
     int64_t read_unix_ns = 0;                        // when that was
-    int64_t read_not_before_ns = 0;                  // uptime; the stream's limits refused a read
+    int64_t read_not_before_ns = 0;                  // uptime; a limit on reads was reached
+    int64_t paid_until_ns = 0;                       // uptime; what a consumer has read is paid for
     bool registered = false;                         // P4
     uint64_t wake = 0;                               // under which the stream knows it
     bool ended = false;                              // the shard is closed and read to its end
@@ -131,6 +139,13 @@ class MappingCore : public std::enable_shared_from_this<MappingCore> {
   // False: the stream is gone.
   bool Read(const LinePtr& line, uint64_t position, int64_t limit, uint64_t round,
             RecordFilter* filter);
+  // What is at the position, and for how long that uses up a consumer's throughput.
+  struct Fetched {
+    RecordBatch batch;
+    int64_t cost_ns = 0;
+  };
+  absl::StatusOr<Fetched> Fetch(const Line& line, uint64_t position, int64_t limit,
+                                const Instant& now) const;
   void Dispatch(const LinePtr& line) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SetTimer(const LinePtr& line, const Instant& now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AwaitRecords(const LinePtr& line);
@@ -159,6 +174,7 @@ class MappingCore : public std::enable_shared_from_this<MappingCore> {
 
   const std::shared_ptr<Environment> env_;
   const Stream stream_;
+  const Consumer consumer_;
   const std::string stream_arn_;
   const StreamBatchHandler handler_;
 

@@ -30,10 +30,10 @@ MappingVerdict VerdictOn(absl::Span<const Record> records,
   if (answer->is_malformed) return {};
   size_t done = records.size();
   for (const SequenceNumber& failure : answer->failures) {
-    const auto found =
-        std::find_if(records.begin(), records.end(),
-                     [&failure](const Record& record) { return record.sequence() == failure; });
-    if (found == records.end()) return {};
+    const auto found = std::lower_bound(
+        records.begin(), records.end(), failure.number,
+        [](const Record& record, uint64_t number) { return record.sequence().number < number; });
+    if (found == records.end() || found->sequence() != failure) return {};
     done = std::min(done, static_cast<size_t>(found - records.begin()));
   }
   return {.done = done, .failed = !answer->failures.empty(), .state = std::move(answer->state)};

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "banyan/metrics.h"
 #include "base/status_macros.h"
 #include "base/strings.h"
 #include "consume/worker_options.h"
@@ -40,6 +41,7 @@ absl::StatusOr<std::shared_ptr<WorkerCore>> WorkerCore::Start(const Stream& stre
     core->Stop(absl::ZeroDuration()).IgnoreError();
     return begun;
   }
+  env->readers.Add(core);
   return core;
 }
 
@@ -182,6 +184,41 @@ WorkerStats WorkerCore::Stats() const {
     stats.failures += stats.shards.back().failures;
   }
   return stats;
+}
+
+std::optional<Reader::Wiring> WorkerCore::GetWiring() const {
+  {
+    MutexLock lock(&mu_);
+    if (stats_.stopped) return std::nullopt;
+  }
+  return Wiring{.kind = Kind::kWorker,
+                .name = setup_->options.application,
+                .source = setup_->stream.core()->arn_text()};
+}
+
+void WorkerCore::AddTo(BrokerMetrics* metrics) const {
+  const std::string& application = setup_->options.application;
+  const std::string& stream = setup_->stream.core()->name();
+  std::vector<WorkerMetrics>& all = metrics->workers;
+  auto found = std::find_if(all.begin(), all.end(), [&](const WorkerMetrics& of) {
+    return of.application == application && of.stream_name == stream;
+  });
+  if (found == all.end()) {
+    all.push_back({.application = application, .stream_name = stream});
+    found = all.end() - 1;
+  }
+  const WorkerStats stats = Stats();
+  found->records_processed += stats.records;
+  found->lost_leases += stats.leases_lost;
+  found->failures += stats.failures;
+  found->leases_taken += stats.leases_taken;
+  found->leases_handed_over += stats.handed_over;
+  found->shards_ended += stats.shards_ended;
+  found->num_workers += stats.stopped ? 0 : 1;
+  found->current_leases += static_cast<int64_t>(stats.shards.size());
+  for (const ShardProgress& shard : stats.shards) {
+    found->millis_behind_latest = std::max(found->millis_behind_latest, shard.millis_behind_latest);
+  }
 }
 
 }  // namespace banyan::inline v0_1::internal

@@ -32,6 +32,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -47,10 +48,11 @@
 #include "consume/lease_plan.h"
 #include "consume/lease_table.h"
 #include "consume/shard_run.h"
+#include "message/readers.h"
 
 namespace banyan::inline v0_1::internal {
 
-class WorkerCore : public std::enable_shared_from_this<WorkerCore> {
+class WorkerCore : public Reader, public std::enable_shared_from_this<WorkerCore> {
  public:
   static absl::StatusOr<std::shared_ptr<WorkerCore>> Start(const Stream& stream,
                                                            WorkerOptions options,
@@ -61,6 +63,8 @@ class WorkerCore : public std::enable_shared_from_this<WorkerCore> {
   absl::Status Stop(absl::Duration within, std::stop_token stop = {});
   void Abandon();
   WorkerStats Stats() const;
+  std::optional<Wiring> GetWiring() const override;
+  void AddTo(BrokerMetrics* metrics) const override;
 
   const WorkerOptions& options() const { return setup_->options; }
 

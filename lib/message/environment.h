@@ -25,6 +25,7 @@
 #include "message/capture_log.h"
 #include "message/errors.h"
 #include "message/journal.h"
+#include "message/readers.h"
 #include "message/storyteller.h"
 
 namespace banyan::inline v0_1 {
@@ -99,6 +100,7 @@ struct Environment {
     }
   };
   PutEventsBooks put_events;
+  Readers readers;
   IdSource ids;
 
   // Names one life of one resource, in receipt handles and iterators. Unlike ids it never comes

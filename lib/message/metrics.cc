@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// lib/message/metrics.cc -- floor 1: names for what queues, topics, streams and buses count.
+// lib/message/metrics.cc -- floor 1: names for what queues, topics, buses, streams and
+// their readers count.
 //
 // For each of them one table says of every metric its name, kind, unit and meaning, and whom it
 // concerns; the lists and Prometheus' text are read off it.
@@ -253,6 +254,54 @@ constexpr Row<StreamConsumerMetrics> kStreamConsumerRows[] = {
      }},
 };
 
+// --- Mappings: AWS/Lambda
+
+constexpr Row<MappingMetrics> kMappingRows[] = {
+    {"PolledEventCount", kCounter, kCount, "Records read.", BANYAN_COUNT(polled_event_count)},
+    {"FilteredOutEventCount", kCounter, kCount, "Of these, wanted by no filter.",
+     BANYAN_COUNT(filtered_out_event_count)},
+    {"InvokedEventCount", kCounter, kCount, "Records that handlers were called with.",
+     BANYAN_COUNT(invoked_event_count)},
+    {"FailedInvokeEventCount", kCounter, kCount, "Of these, not done by that call.",
+     BANYAN_COUNT(failed_invoke_event_count)},
+    {"DroppedEventCount", kCounter, kCount, "Records given up without telling anybody.",
+     BANYAN_COUNT(dropped_event_count)},
+    {"OnFailureDestinationDeliveredEventCount", kCounter, kCount,
+     "Records given up and told of to the destination.",
+     BANYAN_COUNT(on_failure_destination_delivered_event_count)},
+    {"IteratorAge", kGauge, kSeconds,
+     "Age of the last record of the last call, when it was called.", BANYAN_SECONDS(iterator_age)},
+    {"OffsetLag", kGauge, kCount, "Records behind the checkpoints.", BANYAN_COUNT(offset_lag)},
+    {"banyan_mapping_records_handled", kCounter, kCount, "Records done by handlers.",
+     BANYAN_COUNT(handled)},
+    {"banyan_mapping_records_in_hand", kGauge, kCount, "Records read and not done.",
+     BANYAN_COUNT(in_hand)},
+    {"banyan_mapping_calls_running", kGauge, kCount, "Handlers that run.", BANYAN_COUNT(running)},
+};
+
+// --- Workers: KCL's own namespace
+
+constexpr Row<WorkerMetrics> kWorkerRows[] = {
+    {"RecordsProcessed", kCounter, kCount, "Records that processors took, repetitions included.",
+     BANYAN_COUNT(records_processed)},
+    {"LostLeases", kCounter, kCount, "Leases taken over by others without a hand-over.",
+     BANYAN_COUNT(lost_leases)},
+    {"NumWorkers", kGauge, kCount, "Workers of the application in this process.",
+     BANYAN_COUNT(num_workers)},
+    {"CurrentLeases", kGauge, kCount, "Shards they hold.", BANYAN_COUNT(current_leases)},
+    {"MillisBehindLatest", kGauge, kMilliseconds,
+     "Age of the oldest record that was seen and is not processed.",
+     BANYAN_COUNT(millis_behind_latest)},
+    {"banyan_worker_failures", kCounter, kCount, "Calls of processors that answered an error.",
+     BANYAN_COUNT(failures)},
+    {"banyan_worker_leases_taken", kCounter, kCount, "Shards that began here.",
+     BANYAN_COUNT(leases_taken)},
+    {"banyan_worker_leases_handed_over", kCounter, kCount, "Shards that another worker asked for.",
+     BANYAN_COUNT(leases_handed_over)},
+    {"banyan_worker_shards_ended", kCounter, kCount, "Shards processed to their end.",
+     BANYAN_COUNT(shards_ended)},
+};
+
 // --- Buses and rules: AWS/Events
 
 constexpr Row<PutEventsMetrics> kPutEventsRows[] = {
@@ -394,6 +443,12 @@ std::string LabelsOf(const ShardMetrics& of) {
 std::string LabelsOf(const StreamConsumerMetrics& of) {
   return StrCat(Label("stream", of.stream_name), ",", Label("consumer", of.consumer_name));
 }
+std::string LabelsOf(const MappingMetrics& of) {
+  return StrCat(Label("stream", of.stream_name), ",", Label("function", of.function_name));
+}
+std::string LabelsOf(const WorkerMetrics& of) {
+  return StrCat(Label("stream", of.stream_name), ",", Label("application", of.application));
+}
 std::string LabelsOf(const EventBusMetrics& of) { return Label("event_bus", of.event_bus_name); }
 std::string LabelsOf(const RuleMetrics& of) {
   return StrCat(Label("event_bus", of.event_bus_name), ",", Label("rule", of.rule_name));
@@ -453,6 +508,12 @@ std::vector<Metric> ListMetrics(const ShardMetrics& metrics) {
 std::vector<Metric> ListMetrics(const StreamConsumerMetrics& metrics) {
   return internal::List<StreamConsumerMetrics>(internal::kStreamConsumerRows, metrics);
 }
+std::vector<Metric> ListMetrics(const MappingMetrics& metrics) {
+  return internal::List<MappingMetrics>(internal::kMappingRows, metrics);
+}
+std::vector<Metric> ListMetrics(const WorkerMetrics& metrics) {
+  return internal::List<WorkerMetrics>(internal::kWorkerRows, metrics);
+}
 std::vector<Metric> ListMetrics(const PutEventsMetrics& metrics) {
   return internal::List<PutEventsMetrics>(internal::kPutEventsRows, metrics);
 }
@@ -476,6 +537,10 @@ std::string PrometheusText(const BrokerMetrics& metrics) {
     for (const ShardMetrics& shard : stream.shards) shards.push_back(&shard);
     for (const StreamConsumerMetrics& consumer : stream.consumers) consumers.push_back(&consumer);
   }
+  std::vector<const MappingMetrics*> mappings;
+  for (const MappingMetrics& mapping : metrics.mappings) mappings.push_back(&mapping);
+  std::vector<const WorkerMetrics*> workers;
+  for (const WorkerMetrics& worker : metrics.workers) workers.push_back(&worker);
   std::vector<const EventBusMetrics*> buses;
   std::vector<const RuleMetrics*> rules;
   for (const EventBusMetrics& bus : metrics.buses) {
@@ -489,6 +554,8 @@ std::string PrometheusText(const BrokerMetrics& metrics) {
   internal::AppendFamilies<ShardMetrics>(internal::kShardRows, "kinesis_shard", shards, &text);
   internal::AppendFamilies<StreamConsumerMetrics>(internal::kStreamConsumerRows, "kinesis",
                                                   consumers, &text);
+  internal::AppendFamilies<MappingMetrics>(internal::kMappingRows, "lambda", mappings, &text);
+  internal::AppendFamilies<WorkerMetrics>(internal::kWorkerRows, "kcl", workers, &text);
   const PutEventsMetrics* const puts = &metrics.put_events;
   if (puts->approximate_call_count > 0) {
     internal::AppendFamilies<PutEventsMetrics>(internal::kPutEventsRows, "events", {&puts, 1},

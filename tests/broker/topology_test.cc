@@ -5,13 +5,17 @@
 #include "banyan/topology.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "banyan/broker.h"
+#include "banyan/consumer.h"
+#include "banyan/mapping.h"
 #include "banyan/testing/matchers.h"
 #include "banyan/testing/simulated_runtime.h"
+#include "banyan/worker.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -109,6 +113,48 @@ TEST_F(TopologyTest, ShowsEverythingThatIsThere) {
   EXPECT_TRUE(has(Kind::kReplays, archive, bus_.arn()));
   EXPECT_TRUE(has(Kind::kDelivers, schedule, stream.arn()));
   EXPECT_THAT(topology.edges, SizeIs(11));
+}
+
+TEST_F(TopologyTest, ShowsWhoReads) {
+  const Queue jobs = MakeQueue("jobs"), dead = MakeQueue("dead");
+  const Stream stream = broker_.CreateStream("clicks").value();
+  const auto handle = [](const Received&) { return absl::OkStatus(); };
+  const auto count = [](const StreamBatch&) { return absl::OkStatus(); };
+  std::optional<Consumer> one = Consumer::Start(jobs, ConsumerOptions(), handle).value();
+  std::optional<Consumer> two = Consumer::Start(jobs, ConsumerOptions(), handle).value();
+  StreamMapping mapping =
+      StreamMapping::Start(stream, {.name = "totals", .on_failure = dead, .enabled = false}, count)
+          .value();
+  Worker worker = Worker::Start(stream, {.application = "app"}, [](const ShardLease&) {
+                    return nullptr;
+                  }).value();
+
+  Topology topology = broker_.Topology().value();
+  std::vector<std::string> readers;
+  for (const TopologyNode& node : topology.nodes) {
+    if (node.arn.find('@') == std::string::npos) continue;
+    readers.push_back(node.arn + (node.enabled ? "" : " disabled"));
+  }
+  const std::string clicks = stream.arn().ToString();
+  EXPECT_THAT(readers, ElementsAre("consumer:jobs@" + jobs.arn().ToString(), "worker:app@" + clicks,
+                                   "mapping:totals@" + clicks + " disabled"))
+      << "those of one name are one";
+  std::vector<std::string> edges;
+  for (const TopologyEdge& edge : topology.edges) {
+    edges.push_back(edge.from + (edge.kind == TopologyEdge::Kind::kRead ? " > " : " ! ") + edge.to);
+    EXPECT_FALSE(edge.is_gone);
+  }
+  EXPECT_THAT(
+      edges, ElementsAre(clicks + " > mapping:totals@" + clicks, clicks + " > worker:app@" + clicks,
+                         jobs.arn().ToString() + " > consumer:jobs@" + jobs.arn().ToString(),
+                         "mapping:totals@" + clicks + " ! " + dead.arn().ToString()));
+  EXPECT_THAT(TopologyDot(topology), HasSubstr("[shape=house, label=\"worker\\napp\"]"));
+
+  one.reset();
+  ASSERT_THAT(two->Stop(absl::Seconds(1)), IsOk());
+  mapping = StreamMapping();
+  worker = Worker();
+  EXPECT_THAT(broker_.Topology().value().edges, IsEmpty()) << "who has ended reads no more";
 }
 
 TEST_F(TopologyTest, AnEmptyBrokerHasNothingToSayOf) {

@@ -231,5 +231,100 @@ TEST_F(MappingTest, AnEndedMappingLeavesNothingWithItsStream) {
   EXPECT_EQ(kept.use_count(), 2) << "the handler's, here and not there";
 }
 
+// --- A consumer as the source --------------------------------------------------------------------
+
+class MappingOfConsumer : public MappingTest {
+ protected:
+  StreamMapping StartOn(const StreamConsumer& consumer, StreamMappingOptions options = {}) {
+    return StreamMapping::Start(consumer, std::move(options), Remembering(nullptr)).value();
+  }
+};
+
+TEST_F(MappingOfConsumer, NeitherFeelsTheStreamsReadLimitsNorCountsAgainstThem) {
+  Stream stream = broker_.CreateStream("strict", {.shard_limits = ShardLimits::kStrict}).value();
+  const StreamConsumer consumer = stream.RegisterConsumer("audit").value();
+  runtime_.Advance(absl::Minutes(1));
+  Put(stream, "a");
+  const ShardIterator begin = stream.GetShardIterator(ShardId{0}, StartAt::TrimHorizon()).value();
+  while (stream.GetRecords(begin).ok()) {
+  }
+  const int64_t exceeded = stream.Metrics().value().read_provisioned_throughput_exceeded;
+  StreamMapping mapping = StartOn(consumer);
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(TakeCalls(), ElementsAre("a"));
+  for (int i = 0; i < 20; ++i) {
+    Put(stream, "b");
+    runtime_.RunUntilIdle();
+  }
+  EXPECT_EQ(mapping.Metrics().handled, 21) << "more than five reads in this second";
+  EXPECT_EQ(stream.Metrics().value().read_provisioned_throughput_exceeded, exceeded);
+  runtime_.Advance(absl::Seconds(1));
+  EXPECT_THAT(stream.GetRecords(begin), IsOk()) << "the others have their five";
+}
+
+TEST_F(MappingOfConsumer, HasWhatIsPushedToAConsumerOfAShardInASecond) {
+  Stream stream = MakeStream();
+  const StreamConsumer consumer = stream.RegisterConsumer("audit").value();
+  runtime_.Advance(absl::Minutes(1));
+  for (int i = 0; i < 10; ++i) Put(stream, std::string(1'000'000, 'x'));
+  StreamMapping mapping = StartOn(consumer);
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(mapping.Metrics().handled, ::testing::AllOf(::testing::Ge(2), ::testing::Le(4)));
+  runtime_.Advance(absl::Seconds(2));
+  EXPECT_THAT(mapping.Metrics().handled, ::testing::AllOf(::testing::Ge(6), ::testing::Lt(10)));
+  runtime_.Advance(absl::Seconds(2));
+  EXPECT_EQ(mapping.Metrics().handled, 10);
+  EXPECT_EQ(runtime_.NextDue(), absl::InfiniteDuration());
+}
+
+TEST_F(MappingOfConsumer, GoesThroughASplitAndStopsWhenItsConsumerIsGone) {
+  Stream stream = MakeStream();
+  const StreamConsumer consumer = stream.RegisterConsumer("audit").value();
+  runtime_.Advance(absl::Minutes(1));
+  StreamMapping mapping = StartOn(consumer);
+  Put(stream, "parent");
+  ASSERT_THAT(stream.SplitShard(ShardId{0}), IsOk());
+  Put(stream, "child");
+  runtime_.RunUntilIdle();
+  EXPECT_THAT(TakeCalls(), ElementsAre("parent", "child"));
+  ASSERT_THAT(stream.DeregisterConsumer("audit"), IsOk());
+  Put(stream, "late");
+  runtime_.Advance(absl::Minutes(1));
+  EXPECT_THAT(TakeCalls(), ::testing::IsEmpty());
+  EXPECT_EQ(mapping.Describe().state, MappingState::kDeleting);
+  EXPECT_THAT(StreamMapping::Start(consumer, {}, Remembering(nullptr)).status(),
+              testing::StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(StreamMapping::Start(StreamConsumer(), {}, Remembering(nullptr)).status(),
+              testing::StatusIs(absl::StatusCode::kNotFound));
+}
+
+// --- In the broker's metrics ---------------------------------------------------------------------
+
+TEST_F(MappingTest, TheBrokerCountsMappingsOfOneNameAndStreamTogether) {
+  Stream stream = MakeStream();
+  PutAll(stream, {"a", "b", "c"});
+  StreamMapping one = Start(stream, {.name = "totals"});
+  StreamMapping two = Start(stream, {.name = "totals", .filters = {R"({"data": ["a"]})"}});
+  StreamMapping other = Start(MakeStream(1, "orders"), {.name = "totals"});
+  runtime_.RunUntilIdle();
+  const BrokerMetrics metrics = broker_.Metrics();
+  ASSERT_EQ(metrics.mappings.size(), 2u);
+  const MappingMetrics& clicks = metrics.mappings[0];
+  EXPECT_EQ(clicks.stream_name, "clicks");
+  EXPECT_EQ(clicks.function_name, "totals");
+  EXPECT_EQ(clicks.polled_event_count, 6);
+  EXPECT_EQ(clicks.filtered_out_event_count, 2);
+  EXPECT_EQ(clicks.handled, 4);
+  EXPECT_EQ(metrics.mappings[1].stream_name, "orders");
+  const std::string text = PrometheusText(metrics);
+  EXPECT_THAT(text, ::testing::HasSubstr("banyan_lambda_polled_event_count_total{stream=\"clicks\","
+                                         "function=\"totals\"} 6\n"));
+  EXPECT_THAT(text, ::testing::HasSubstr("banyan_lambda_iterator_age_seconds{stream=\"orders\","
+                                         "function=\"totals\"} 0\n"));
+  one = StreamMapping();
+  two = StreamMapping();
+  EXPECT_EQ(broker_.Metrics().mappings.size(), 1u) << "who was destroyed is not counted";
+}
+
 }  // namespace
 }  // namespace banyan

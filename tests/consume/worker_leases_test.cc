@@ -293,6 +293,32 @@ TEST_F(WorkerLeasesTest, AnEndedWorkerLeavesNothingWithItsStream) {
   EXPECT_EQ(kept.use_count(), 1);
 }
 
+TEST_F(WorkerLeasesTest, TheBrokerCountsTheWorkersOfAnApplicationTogether) {
+  PutEverywhere("x");
+  Worker first = Start("w1");
+  runtime_.RunUntilIdle();
+  Worker second = Start("w2");
+  Worker other = Start("w3", {.application = "other"});
+  runtime_.Advance(absl::Minutes(1));
+  ASSERT_THAT(second.Stop(absl::Seconds(1)), IsOk());
+  const BrokerMetrics metrics = broker_.Metrics();
+  ASSERT_THAT(metrics.workers, SizeIs(2));
+  const WorkerMetrics& app = metrics.workers[0];
+  EXPECT_EQ(app.application, "app");
+  EXPECT_EQ(app.stream_name, "many");
+  EXPECT_EQ(app.records_processed, 32);
+  EXPECT_EQ(app.num_workers, 1);
+  EXPECT_EQ(app.current_leases, 3) << "the other three are nobody's for the moment";
+  EXPECT_EQ(app.leases_taken, 9);
+  EXPECT_EQ(app.leases_handed_over, 3);
+  EXPECT_EQ(metrics.workers[1].application, "other");
+  const std::string text = PrometheusText(metrics);
+  EXPECT_THAT(text, ::testing::HasSubstr("banyan_kcl_records_processed_total{stream=\"many\","
+                                         "application=\"app\"} 32\n"));
+  EXPECT_THAT(text, ::testing::HasSubstr("banyan_kcl_millis_behind_latest{stream=\"many\","
+                                         "application=\"other\"} 0\n"));
+}
+
 TEST_F(WorkerLeasesTest, TheLeasesOfADeletedStreamGoWithIt) {
   const std::shared_ptr<internal::LeaseStore> store = stream_.core()->env()->leases;
   const Stream other = broker_.CreateStream("other").value();
