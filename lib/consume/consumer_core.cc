@@ -130,7 +130,8 @@ ConsumerCore::Messages ConsumerCore::TakeUnwanted(Messages* messages) {
 void ConsumerCore::TakeIn(Messages messages, Messages unwanted, int64_t received_ns) {
   int64_t new_runners = 0;
   Messages too_late;
-  Call deletion = {.thread = ThisThread(), .messages = static_cast<int64_t>(unwanted.size())};
+  Call deletion;
+  deletion.messages = static_cast<int64_t>(unwanted.size());
   {
     MutexLock lock(&mu_);
     if (stats_.stopped || stats_.paused) {
@@ -138,7 +139,7 @@ void ConsumerCore::TakeIn(Messages messages, Messages unwanted, int64_t received
       std::move(unwanted.begin(), unwanted.end(), std::back_inserter(too_late));
       unwanted.clear();
     } else {
-      if (!unwanted.empty()) calls_.push_back(&deletion);  // from here on Stop() waits for us
+      if (!unwanted.empty()) calls_.Begin(&deletion);  // from here on Stop() waits for us
       Arrange(std::move(messages), received_ns);
       new_runners = ClaimRunners();
       SetTimer();
@@ -319,7 +320,7 @@ absl::Status ConsumerCore::Stop(absl::Duration within, std::stop_token stop) {
       leftovers = EndReceiving();
       // The broker may stop meanwhile, or have stopped. The handlers we wait for need mu_ to leave
       // its gates, so neither it nor its runtime can go before this pass counts as well.
-      if (!NobodyToWaitFor(here)) beside.emplace(env_->tasks.EnterBeside());
+      if (!calls_.NobodyToWaitFor(here)) beside.emplace(env_->tasks.EnterBeside());
     }
     if (pass) Undo(leftovers);  // else the queue is closed, and the runtime may be gone
   }
@@ -330,13 +331,11 @@ absl::Status ConsumerCore::Stop(absl::Duration within, std::stop_token stop) {
   const Gate::Parked parked(env_->gate, env_->tasks);
   const absl::Duration deadline = env_->runtime.Uptime() + std::max(within, absl::ZeroDuration());
   MutexLock lock(&mu_);
-  for (Call* call : calls_) {
-    if (call->thread == here) ++call->stopping;
-  }
+  calls_.EnterStop(here);
   stoppers_.WakeAll();  // whoever waits for a handler of this thread need not any more
   const auto done = [this, here] {
     mu_.AssertHeld();
-    return NobodyToWaitFor(here);
+    return calls_.NobodyToWaitFor(here);
   };
   int64_t still_running = 0;
   if (!env_->runtime.Await(mu_, stoppers_, done, deadline, std::move(stop))) {
@@ -344,20 +343,10 @@ absl::Status ConsumerCore::Stop(absl::Duration within, std::stop_token stop) {
       if (call->thread != here) still_running += call->messages;
     }
   }
-  for (Call* call : calls_) {
-    if (call->thread == here) --call->stopping;
-  }
+  calls_.LeaveStop(here);
   if (still_running == 0) return absl::OkStatus();
   return absl::DeadlineExceededError(
       ToAbsl(StrCat(still_running, " messages are still in hand; they settle at the end")));
-}
-
-bool ConsumerCore::NobodyToWaitFor(ThreadToken here) const {
-  const auto is_here = [here](const Call* call) { return call->thread == here; };
-  const bool from_a_handler = std::any_of(calls_.begin(), calls_.end(), is_here);
-  if (!from_a_handler) return calls_.empty();
-  return std::all_of(calls_.begin(), calls_.end(),
-                     [is_here](const Call* call) { return is_here(call) || call->stopping > 0; });
 }
 
 ConsumerStats ConsumerCore::Stats() const {

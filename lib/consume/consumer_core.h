@@ -71,7 +71,9 @@
 #include "base/this_thread.h"
 #include "consume/consumer_options.h"
 #include "consume/message_filter.h"
+#include "consume/running_calls.h"
 #include "message/environment.h"
+#include "message/readers.h"
 
 namespace banyan::inline v0_1::internal {
 
@@ -112,13 +114,11 @@ class ConsumerCore : public Reader, public std::enable_shared_from_this<Consumer
 
   // What Stop() waits for, on the stack of its thread: a handler call that runs, or messages that
   // no filter wants being deleted. Changed under mu_.
-  struct Call {
-    ThreadToken thread;
+  struct Call : RunningCall {
     int64_t messages = 0;  // that are being handled, or deleted
     Unit unit = {};        // what is handled
     Unit behind = {};      // FIFO: what was received with it, and has to wait for it
     bool settling = false;
-    int stopping = 0;  // Stop() calls that this handler is inside of
   };
 
   // What has to be undone outside the lock when receiving ends.
@@ -177,7 +177,6 @@ class ConsumerCore : public Reader, public std::enable_shared_from_this<Consumer
   void Undo(const Leftovers& leftovers);
   void StopByItself();
   void EndWithBroker();
-  bool NobodyToWaitFor(ThreadToken here) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::shared_ptr<Environment> env_;
   const Queue queue_;
@@ -192,7 +191,7 @@ class ConsumerCore : public Reader, public std::enable_shared_from_this<Consumer
   WaitList stoppers_ ABSL_GUARDED_BY(mu_);  // Stop() calls, waiting for handlers
   std::optional<Unit> filling_ ABSL_GUARDED_BY(mu_);
   std::deque<Unit> units_ ABSL_GUARDED_BY(mu_);
-  std::vector<Call*> calls_ ABSL_GUARDED_BY(mu_);
+  RunningCalls<Call> calls_ ABSL_GUARDED_BY(mu_);
   int64_t runners_ ABSL_GUARDED_BY(mu_) = 0;
   bool fetching_ ABSL_GUARDED_BY(mu_) = false;
   bool waiting_ ABSL_GUARDED_BY(mu_) = false;

@@ -72,7 +72,7 @@ void ConsumerCore::RunNext() {
   if (!pass) return EndWithBroker();
   const Gate::Guest guest(env_->gate);
   if (BrokerStops()) StopByItself();
-  Call call = {.thread = ThisThread()};
+  Call call;
   bool has_call = false;
   {
     MutexLock lock(&mu_);
@@ -120,7 +120,7 @@ void ConsumerCore::BeginCall(Call* call) {
   }
   call->messages = static_cast<int64_t>(messages.size());
   stats_.running += call->messages;
-  calls_.push_back(call);  // from here on Stop() waits for us
+  calls_.Begin(call);  // from here on Stop() waits for us
 }
 
 // False: what is behind must not have its turn. It has been put back.
@@ -284,7 +284,7 @@ void ConsumerCore::PutBack(const Messages& messages) {
 }
 
 void ConsumerCore::EndCall(Call* call) {
-  calls_.erase(std::find(calls_.begin(), calls_.end(), call));
+  calls_.End(call);
   stoppers_.WakeAll();
 }
 

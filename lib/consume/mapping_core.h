@@ -20,7 +20,7 @@
 //     (round).
 // P4  At most one wake is registered with the stream per line (registered), however often the mapping
 //     is disabled and enabled, and none when it has stopped. An idle line has no timer, unless a
-//     window is open.
+//     window is open or a limit on reads was reached.
 // P5  A line is done when it has read the end of a closed shard and no lane has anything, nor a
 //     window open. A child begins when all its parents are in finished_: lines that are done, and
 //     shards that were not there to be read at Start().
@@ -119,7 +119,7 @@ class MappingCore : public Reader, public std::enable_shared_from_this<MappingCo
 
   // What a call gets of the mapping, as it was when the call began.
   struct Invocation {
-    RunningCalls::Call call;
+    RunningCall call;
     Options options;
     MappingUnit expired = {};
     bool has_call = false;  // some record is left
@@ -185,7 +185,7 @@ class MappingCore : public Reader, public std::enable_shared_from_this<MappingCo
   std::string function_arn_ ABSL_GUARDED_BY(mu_);
   std::map<int64_t, LinePtr> lines_ ABSL_GUARDED_BY(mu_);  // by the shard's index
   std::set<int64_t> finished_ ABSL_GUARDED_BY(mu_);        // P5
-  RunningCalls calls_ ABSL_GUARDED_BY(mu_);
+  RunningCalls<RunningCall> calls_ ABSL_GUARDED_BY(mu_);
   MappingMetrics metrics_ ABSL_GUARDED_BY(mu_);  // without what Metrics() counts
   MappingDescription description_ ABSL_GUARDED_BY(mu_);
   bool begun_ ABSL_GUARDED_BY(mu_) = false;

@@ -19,17 +19,21 @@
 
 namespace banyan::inline v0_1::internal {
 
+// On the stack of the thread that makes the call.
+struct RunningCall {
+  ThreadToken thread = ThisThread();
+  int stopping = 0;  // Stop() calls that this handler is inside of
+};
+
+// `Call` is a RunningCall, perhaps with more.
+template <typename Call>
 class RunningCalls {
  public:
-  // On the stack of the thread that makes the call.
-  struct Call {
-    ThreadToken thread = ThisThread();
-    int stopping = 0;  // Stop() calls that this handler is inside of
-  };
-
   void Begin(Call* call) { calls_.push_back(call); }
   void End(Call* call) { calls_.erase(std::find(calls_.begin(), calls_.end(), call)); }
 
+  auto begin() const { return calls_.begin(); }
+  auto end() const { return calls_.end(); }
   bool empty() const { return calls_.empty(); }
   int64_t size() const { return static_cast<int64_t>(calls_.size()); }
 
