@@ -151,6 +151,10 @@ void ShardRun::Rest(Next next) {
 }
 
 void ShardRun::End(Ending why, bool at_once) {
+  // The leases of a deleted stream were removed with it: no other worker has them.
+  const bool is_removed = why == Ending::kLost &&
+                          setup_->stream.Options().status().code() == absl::StatusCode::kNotFound;
+  if (is_removed) why = Ending::kStreamGone;
   uint64_t round;
   TimerId timer;
   uint64_t wake;

@@ -386,6 +386,8 @@ TEST_F(WorkerLeasesTest, AProcessorMayDeleteItsStream) {
   runtime_.RunUntilIdle();
   EXPECT_TRUE(worker.Stats().stopped);
   EXPECT_EQ(Held(worker), 0u);
+  EXPECT_EQ(worker.Stats().leases_lost, 0);
+  EXPECT_THAT(events_, IsEmpty()) << "no other worker has the lease";
 }
 
 TEST_F(WorkerLeasesTest, AWorkerOutlivesItsBrokerAndRuntime) {
