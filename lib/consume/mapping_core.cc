@@ -199,7 +199,10 @@ void MappingCore::Pump(const LinePtr& line) {
     begun_ = true;
     if (!MayCall()) return;
     reads = WantsRecords(*line, now);
-    line->reading = line->reading || reads;
+    if (reads) {
+      line->reading = true;
+      line->at_tip = false;  // nobody closes a window meanwhile
+    }
     position = line->position;
     round = line->round;
     limit = std::min(options_->batch_size, env_->limits.stream.get_records_max);
@@ -256,7 +259,6 @@ bool MappingCore::Read(const LinePtr& line, uint64_t position, int64_t limit, ui
       MutexLock lock(&mu_);
       line->reading = false;
       if (is_throttled) {
-        line->at_tip = false;
         line->read_not_before_ns = AddClamped(now.uptime_ns, CeilNanoseconds(kPause));
       }
     }
