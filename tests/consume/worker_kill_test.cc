@@ -10,6 +10,8 @@
 // What must hold in each world:
 //   order per key    the first time that a record is given, it is the next one of its key
 //   nothing lost     in the end every record was given
+//   nothing skipped  who takes a shard over is given what was not checkpointed, though a dead worker
+//                    was given it
 //   no needless twice  nothing comes again that was checkpointed with OK
 //   parents first    a shard begins when those that it was made from were ended
 #include <array>
@@ -107,6 +109,7 @@ class World {
 
   void Run() {
     PutAll();
+    PutAll();
     Start(0);
     runtime_.Advance(absl::Seconds(1));
     PutAll();
@@ -136,10 +139,25 @@ class World {
   int64_t repeated() const { return repeated_; }
 
  private:
+  using Numbers = std::map<std::string, int64_t>;  // by key
+  using Name = std::pair<std::string, int64_t>;    // a record's key, and which one of that it is
+  using Place = std::pair<uint64_t, int64_t>;      // sequence number, sub-sequence number
+  static constexpr Place kEnd = {UINT64_MAX, 0};
+
+  static Place PlaceOf(const SubRecord& record) {
+    return {record.sequence().number, record.sub_sequence()};
+  }
+  static Name NameOf(const SubRecord& record) {
+    return {std::string(record.partition_key()), std::stoll(std::string(record.data()))};
+  }
+
   class Processor : public RecordProcessor {
    public:
     Processor(World& world, Life& life, const ShardLease& lease)
         : world_(world), life_(life), shard_(lease.shard.index) {
+      if (lease.checkpoint.has_value()) {
+        begin_ = {lease.checkpoint->number, lease.sub_sequence.value_or(INT64_MAX)};
+      }
       for (const ShardId parent : lease.parents) {
         EXPECT_TRUE(world_.ended_.contains(parent.index)) << "shard " << shard_;
       }
@@ -148,14 +166,18 @@ class World {
     absl::Status Process(absl::Span<const SubRecord> records, Checkpointer& checkpoint) override {
       EXPECT_FALSE(life_.dead());
       if (!life_.Step()) return absl::UnavailableError("dead");
-      for (const SubRecord& record : records) world_.See(record);
+      for (const SubRecord& record : records) {
+        world_.See(shard_, record, keys_.insert(std::string(record.partition_key())).second);
+        seen_.insert(PlaceOf(record));
+      }
       if (!life_.Step()) return absl::UnavailableError("dead");
       // Now and then nothing, some of it, or all.
       const size_t choice = calls_++ % 3;
       if (choice == 0) return absl::OkStatus();
       const size_t last = choice == 1 ? (records.size() - 1) / 2 : records.size() - 1;
+      world_.Cover(shard_, PlaceOf(records[last]), &world_.maybe_covered_);
       const absl::Status done = checkpoint.At(records[last]);
-      if (done.ok()) world_.Cover(records.subspan(0, last + 1));
+      if (done.ok()) world_.Cover(shard_, PlaceOf(records[last]), &world_.covered_);
       return done;
     }
 
@@ -163,12 +185,18 @@ class World {
       if (!life_.Step()) return absl::UnavailableError("dead");
       // Others may hear of the end before we do: it counts from here on.
       world_.ended_.insert(shard_);
+      for (const auto& [place, name] : world_.given_[shard_]) {
+        EXPECT_TRUE(place <= begin_ || seen_.contains(place))
+            << "key " << name.first << ": skipped";
+      }
+      world_.Cover(shard_, kEnd, &world_.maybe_covered_);
       absl::Status ended = checkpoint.Here();
       if (!life_.Step()) return absl::UnavailableError("dead");
       return ended;
     }
 
     void Stopping(Checkpointer& checkpoint) override {
+      world_.Cover(shard_, kEnd, &world_.maybe_covered_);
       if (life_.Step()) checkpoint.Here().IgnoreError();
     }
 
@@ -177,6 +205,9 @@ class World {
     Life& life_;
     const int64_t shard_;
     size_t calls_ = 0;
+    Place begin_ = {};  // the checkpoint it began with
+    std::set<Place> seen_;
+    std::set<std::string> keys_;  // that it was given records of
   };
 
   void Start(size_t number) {
@@ -221,12 +252,12 @@ class World {
     }
   }
 
-  static std::pair<std::string, int64_t> NameOf(const SubRecord& record) {
-    return {std::string(record.partition_key()), std::stoll(std::string(record.data()))};
-  }
-
-  void See(const SubRecord& record) {
+  void See(int64_t shard, const SubRecord& record, bool is_first_of_processor) {
     const auto [key, n] = NameOf(record);
+    if (is_first_of_processor) {
+      EXPECT_LE(n, maybe_covered_[key] + 1) << "key " << key << ": skipped";
+    }
+    given_[shard][PlaceOf(record)] = {key, n};
     int64_t& last = last_[key];
     EXPECT_LE(n, last + 1) << "key " << key << ": left out, or out of order";
     EXPECT_GT(n, covered_[key]) << "key " << key << ": again, behind a checkpoint";
@@ -234,18 +265,24 @@ class World {
     last = std::max(last, n);
   }
 
-  void Cover(absl::Span<const SubRecord> records) {
-    for (const SubRecord& record : records) {
-      const auto [key, n] = NameOf(record);
-      covered_[key] = std::max(covered_[key], n);
+  // A checkpoint covers all that was given of the shard before it, whoever was.
+  void Cover(int64_t shard, const Place& upto, Numbers* covered) const {
+    const auto found = given_.find(shard);
+    if (found == given_.end()) return;
+    for (const auto& [place, name] : found->second) {
+      if (upto < place) break;
+      int64_t& n = (*covered)[name.first];
+      n = std::max(n, name.second);
     }
   }
 
   testing::SimulatedRuntime runtime_;
   std::array<Life, 3> lives_;
-  std::map<std::string, int64_t> put_;      // by key, how many
-  std::map<std::string, int64_t> last_;     // that was given
-  std::map<std::string, int64_t> covered_;  // by checkpoints
+  Numbers put_;            // how many
+  Numbers last_;           // that was given
+  Numbers covered_;        // by checkpoints that were answered with OK
+  Numbers maybe_covered_;  // by those that were tried: they may count though nobody heard of it
+  std::map<int64_t, std::map<Place, Name>> given_;  // by shard
   std::set<int64_t> ended_;
   int64_t repeated_ = 0;
   Broker broker_ = Broker::Create(runtime_, {}).value();
