@@ -20,10 +20,10 @@ namespace {
 constexpr std::string_view kFilteredPayload = "data";
 
 // After a read that the stream's limits refused. Lambda asks each shard once a second.
-constexpr absl::Duration kPause = absl::Seconds(1);
+constexpr absl::Duration kMappingPause = absl::Seconds(1);
 
 // What a consumer may read at once after a pause: as much as is pushed to one.
-constexpr int64_t kBurstNs = 1'000'000'000;
+constexpr int64_t kReadBurstNs = 1'000'000'000;
 
 absl::Status CheckFilters(const StreamMappingOptions& options, const Limits& limits) {
   return RecordFilter::Make(options.filters, kFilteredPayload, limits).status();
@@ -259,7 +259,7 @@ bool MappingCore::Read(const LinePtr& line, uint64_t position, int64_t limit, ui
       MutexLock lock(&mu_);
       line->reading = false;
       if (is_throttled) {
-        line->read_not_before_ns = AddClamped(now.uptime_ns, CeilNanoseconds(kPause));
+        line->read_not_before_ns = AddClamped(now.uptime_ns, CeilNanoseconds(kMappingPause));
       }
     }
     if (is_throttled) return true;
@@ -280,7 +280,7 @@ bool MappingCore::Read(const LinePtr& line, uint64_t position, int64_t limit, ui
   line->reading = false;
   if (read->cost_ns > 0) {
     line->paid_until_ns = AddClamped(std::max(line->paid_until_ns, now.uptime_ns), read->cost_ns);
-    line->read_not_before_ns = line->paid_until_ns - kBurstNs;
+    line->read_not_before_ns = line->paid_until_ns - kReadBurstNs;
   }
   if (line->round != round) return true;  // P3: it went back meanwhile
   const auto count = static_cast<int64_t>(batch->size());

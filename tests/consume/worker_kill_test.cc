@@ -31,8 +31,8 @@ using ::banyan::testing::IsOk;
 using internal::Lease;
 using internal::LeaseStore;
 
-constexpr int64_t kNever = -1;
-constexpr int kKeys = 6;
+constexpr int64_t kNeverDies = -1;
+constexpr int kKillKeys = 6;
 
 // How long one worker lives.
 class Life {
@@ -97,15 +97,15 @@ class MortalStore final : public LeaseStore {
   Life& life_;
 };
 
-class World {
+class KillWorld {
  public:
   // The steps at which two of the workers die.
-  World(std::pair<int64_t, int64_t> die_at, uint64_t seed)
+  KillWorld(std::pair<int64_t, int64_t> die_at, uint64_t seed)
       : runtime_({.seed = seed, .shuffle = true}),
-        lives_{Life(die_at.first), Life(die_at.second), Life(kNever)} {
+        lives_{Life(die_at.first), Life(die_at.second), Life(kNeverDies)} {
     leases_ = stream_.core()->env()->leases;
   }
-  ~World() { stream_.core()->env()->leases = leases_; }
+  ~KillWorld() { stream_.core()->env()->leases = leases_; }
 
   void Run() {
     PutAll();
@@ -153,7 +153,7 @@ class World {
 
   class Processor : public RecordProcessor {
    public:
-    Processor(World& world, Life& life, const ShardLease& lease)
+    Processor(KillWorld& world, Life& life, const ShardLease& lease)
         : world_(world), life_(life), shard_(lease.shard.index) {
       if (lease.checkpoint.has_value()) {
         begin_ = {lease.checkpoint->number, lease.sub_sequence.value_or(INT64_MAX)};
@@ -201,7 +201,7 @@ class World {
     }
 
    private:
-    World& world_;
+    KillWorld& world_;
     Life& life_;
     const int64_t shard_;
     size_t calls_ = 0;
@@ -240,7 +240,7 @@ class World {
 
   // Of each key one plain record and two in one.
   void PutAll() {
-    for (int i = 0; i < kKeys; ++i) {
+    for (int i = 0; i < kKillKeys; ++i) {
       const std::string key = std::to_string(i);
       int64_t& n = put_[key];
       ASSERT_THAT(stream_.Put({.partition_key = key, .data = std::to_string(++n)}), IsOk());
@@ -293,7 +293,7 @@ class World {
 
 TEST(WorkerKill, KilledAtWhicheverStepNothingIsLostAndTheOrderOfEachKeyIsKept) {
   constexpr uint64_t kSeed = 7;
-  World whole({kNever, kNever}, kSeed);
+  KillWorld whole({kNeverDies, kNeverDies}, kSeed);
   whole.Run();
   ASSERT_FALSE(::testing::Test::HasFailure());
   int64_t repeated = 0;
@@ -301,7 +301,8 @@ TEST(WorkerKill, KilledAtWhicheverStepNothingIsLostAndTheOrderOfEachKeyIsKept) {
     ASSERT_GT(whole.steps(victim), 100) << "too little happens to show anything";
     for (int64_t step = 0; step < whole.steps(victim); ++step) {
       SCOPED_TRACE(::testing::Message() << "worker " << victim << ", step " << step);
-      World world(victim == 0 ? std::pair(step, kNever) : std::pair(kNever, step), kSeed);
+      KillWorld world(victim == 0 ? std::pair(step, kNeverDies) : std::pair(kNeverDies, step),
+                      kSeed);
       world.Run();
       if (::testing::Test::HasFailure()) return;
       repeated += world.repeated();
@@ -313,12 +314,12 @@ TEST(WorkerKill, KilledAtWhicheverStepNothingIsLostAndTheOrderOfEachKeyIsKept) {
 // Whoever takes over dies as well, in the middle of it.
 TEST(WorkerKill, KilledOneAfterTheOtherTheThirdGoesOn) {
   constexpr uint64_t kSeed = 11;
-  World whole({kNever, kNever}, kSeed);
+  KillWorld whole({kNeverDies, kNeverDies}, kSeed);
   whole.Run();
   for (int64_t first = 0; first < whole.steps(0); first += 17) {
     for (int64_t second = 0; second < whole.steps(1); second += 13) {
       SCOPED_TRACE(::testing::Message() << "steps " << first << " and " << second);
-      World world({first, second}, kSeed);
+      KillWorld world({first, second}, kSeed);
       world.Run();
       if (::testing::Test::HasFailure()) return;
     }

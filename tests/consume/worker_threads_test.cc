@@ -139,7 +139,7 @@ TEST(WorkerThreads, NothingIsLeftOutWhileWorkersComeAndGoAndShardsSplitAndMerge)
   EXPECT_TRUE(steady.Stats().shards.empty());
 }
 
-class Blocking : public RecordProcessor {
+class BlockingProcessor : public RecordProcessor {
  public:
   struct State {
     std::atomic<bool> begun{false};
@@ -147,7 +147,7 @@ class Blocking : public RecordProcessor {
     std::atomic<int> calls{0};
     std::atomic<int> stoppings{0};
   };
-  explicit Blocking(State& state) : state_(state) {}
+  explicit BlockingProcessor(State& state) : state_(state) {}
 
   absl::Status Process(absl::Span<const SubRecord>, Checkpointer& checkpoint) override {
     ++state_.calls;
@@ -165,10 +165,10 @@ TEST(WorkerThreads, StopWaitsForTheCallThatRunsUntilItsDeadline) {
   std::unique_ptr<ThreadedRuntime> runtime = NewThreadedRuntime({.threads = 2});
   Broker broker = Broker::Create(*runtime, {}).value();
   const Stream stream = broker.CreateStream("s").value();
-  Blocking::State state;
+  BlockingProcessor::State state;
   Worker worker =
       Worker::Start(stream, {.application = "app", .max_records = 1}, [&](const ShardLease&) {
-        return std::make_unique<Blocking>(state);
+        return std::make_unique<BlockingProcessor>(state);
       }).value();
   for (const char* data : {"a", "b"}) {
     ASSERT_THAT(stream.Put({.partition_key = "k", .data = data}), IsOk());
