@@ -106,14 +106,14 @@ class Surveyor {
   }
 
   // After all that they read, and that they send failures to.
-  void AddReader(const Reader::Wiring& reader) {
+  void AddReader(const SourceReader::Wiring& reader) {
     struct Row {
-      Reader::Kind kind;
+      SourceReader::Kind kind;
       NodeKind node;
     };
-    constexpr Row kRows[] = {{Reader::Kind::kConsumer, NodeKind::kConsumer},
-                             {Reader::Kind::kWorker, NodeKind::kWorker},
-                             {Reader::Kind::kMapping, NodeKind::kMapping}};
+    constexpr Row kRows[] = {{SourceReader::Kind::kConsumer, NodeKind::kConsumer},
+                             {SourceReader::Kind::kWorker, NodeKind::kWorker},
+                             {SourceReader::Kind::kMapping, NodeKind::kMapping}};
     const Row* const row = std::find_if(std::begin(kRows), std::end(kRows),
                                         [&](const Row& r) { return r.kind == reader.kind; });
     const std::string arn =
@@ -254,8 +254,8 @@ absl::StatusOr<v0_1::Topology> BrokerCore::Topology() const {
                   .schedule_expression = schedule.options.schedule_expression});
     surveyor.ConnectTarget(arn, schedule.options.target);
   }
-  for (const std::shared_ptr<const Reader>& reader : env_->readers.All()) {
-    const std::optional<Reader::Wiring> wiring = reader->GetWiring();
+  for (const std::shared_ptr<const SourceReader>& reader : env_->readers.All()) {
+    const std::optional<SourceReader::Wiring> wiring = reader->GetWiring();
     if (wiring.has_value()) surveyor.AddReader(*wiring);
   }
   return surveyor.Finish();

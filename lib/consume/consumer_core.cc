@@ -355,7 +355,7 @@ ConsumerStats ConsumerCore::Stats() const {
   return stats_;
 }
 
-std::optional<Reader::Wiring> ConsumerCore::GetWiring() const {
+std::optional<SourceReader::Wiring> ConsumerCore::GetWiring() const {
   MutexLock lock(&mu_);
   if (stats_.stopped) return std::nullopt;
   return Wiring{.kind = Kind::kConsumer,

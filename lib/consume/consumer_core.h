@@ -77,7 +77,7 @@
 
 namespace banyan::inline v0_1::internal {
 
-class ConsumerCore : public Reader, public std::enable_shared_from_this<ConsumerCore> {
+class ConsumerCore : public SourceReader, public std::enable_shared_from_this<ConsumerCore> {
  public:
   static absl::StatusOr<std::shared_ptr<ConsumerCore>> Start(const Queue& queue,
                                                              const ConsumerOptions& options,

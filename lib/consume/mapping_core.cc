@@ -601,7 +601,7 @@ MappingMetrics MappingCore::Metrics() const {
   return metrics;
 }
 
-std::optional<Reader::Wiring> MappingCore::GetWiring() const {
+std::optional<SourceReader::Wiring> MappingCore::GetWiring() const {
   MutexLock lock(&mu_);
   if (stopped_) return std::nullopt;
   return Wiring{.kind = Kind::kMapping,

@@ -67,7 +67,7 @@
 
 namespace banyan::inline v0_1::internal {
 
-class MappingCore : public Reader, public std::enable_shared_from_this<MappingCore> {
+class MappingCore : public SourceReader, public std::enable_shared_from_this<MappingCore> {
  public:
   // Null: the stream's throughput is shared with other readers.
   using Consumer = std::shared_ptr<const RegisteredConsumer>;

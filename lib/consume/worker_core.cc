@@ -186,7 +186,7 @@ WorkerStats WorkerCore::Stats() const {
   return stats;
 }
 
-std::optional<Reader::Wiring> WorkerCore::GetWiring() const {
+std::optional<SourceReader::Wiring> WorkerCore::GetWiring() const {
   {
     MutexLock lock(&mu_);
     if (stats_.stopped) return std::nullopt;

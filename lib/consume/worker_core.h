@@ -52,7 +52,7 @@
 
 namespace banyan::inline v0_1::internal {
 
-class WorkerCore : public Reader, public std::enable_shared_from_this<WorkerCore> {
+class WorkerCore : public SourceReader, public std::enable_shared_from_this<WorkerCore> {
  public:
   static absl::StatusOr<std::shared_ptr<WorkerCore>> Start(const Stream& stream,
                                                            WorkerOptions options,

@@ -100,7 +100,7 @@ struct Environment {
     }
   };
   PutEventsBooks put_events;
-  Readers readers;
+  SourceReaders readers;
   IdSource ids;
 
   // Names one life of one resource, in receipt handles and iterators. Unlike ids it never comes

@@ -28,9 +28,9 @@ struct BrokerMetrics;
 
 namespace internal {
 
-class Reader {
+class SourceReader {
  public:
-  virtual ~Reader() = default;
+  virtual ~SourceReader() = default;
 
   enum class Kind { kConsumer, kWorker, kMapping };
   struct Wiring {
@@ -47,9 +47,9 @@ class Reader {
   virtual void AddTo(BrokerMetrics* metrics) const { static_cast<void>(metrics); }
 };
 
-class Readers {
+class SourceReaders {
  public:
-  void Add(std::weak_ptr<const Reader> reader) {
+  void Add(std::weak_ptr<const SourceReader> reader) {
     MutexLock lock(&mu_);
     if (readers_.size() >= sweep_at_) {
       std::erase_if(readers_, [](const auto& listed) { return listed.expired(); });
@@ -59,11 +59,12 @@ class Readers {
   }
 
   // In the order in which they came.
-  std::vector<std::shared_ptr<const Reader>> All() const {
-    std::vector<std::shared_ptr<const Reader>> all;
+  std::vector<std::shared_ptr<const SourceReader>> All() const {
+    std::vector<std::shared_ptr<const SourceReader>> all;
     MutexLock lock(&mu_);
     for (const auto& listed : readers_) {
-      if (std::shared_ptr<const Reader> reader = listed.lock()) all.push_back(std::move(reader));
+      if (std::shared_ptr<const SourceReader> reader = listed.lock())
+        all.push_back(std::move(reader));
     }
     return all;
   }
@@ -72,7 +73,7 @@ class Readers {
   static constexpr size_t kSweepAtLeast = 16;
 
   mutable Mutex mu_;
-  std::vector<std::weak_ptr<const Reader>> readers_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::weak_ptr<const SourceReader>> readers_ ABSL_GUARDED_BY(mu_);
   size_t sweep_at_ ABSL_GUARDED_BY(mu_) = kSweepAtLeast;
 };
 
