@@ -279,9 +279,10 @@ class BANYAN_EXPORT StreamMapping {
                                              StreamBatchHandler handler);
 
   // With a consumer as its source (enhanced fan-out) it has the consumer's throughput for itself:
-  // its reads are not bounded by the stream's limits, nor count against them, and a shard gives it
-  // Limits::Stream::push_bytes_per_second. When the consumer has been deregistered, it stops at
-  // its next read. It takes no subscription: others may still subscribe as this consumer.
+  // its reads are not bounded by the stream's limits, nor count against them, and where those are
+  // strict a shard gives it Limits::Stream::push_bytes_per_second. When the consumer has been
+  // deregistered, it stops at its next read. It takes no subscription: others may still subscribe
+  // as this consumer.
   //
   // Errors  as above; kNotFound, kFailedPrecondition: the consumer is gone, or not ACTIVE.
   static absl::StatusOr<StreamMapping> Start(const StreamConsumer& consumer,

@@ -91,7 +91,7 @@ void StreamReplayCore::PostSlice(int64_t at_ns) {
 void StreamReplayCore::RunSlice() {
   const Gate::Pass pass = env_->tasks.Enter();
   const Gate::Guest guest(env_->gate);
-  RunningCalls::Call call;
+  RunningCall call;
   {
     MutexLock lock(&mu_);
     if (has_ended()) return;

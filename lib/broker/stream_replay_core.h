@@ -86,7 +86,7 @@ class StreamReplayCore : public std::enable_shared_from_this<StreamReplayCore> {
 
   mutable Mutex mu_;
   WaitList stoppers_ ABSL_GUARDED_BY(mu_);
-  RunningCalls calls_ ABSL_GUARDED_BY(mu_);
+  RunningCalls<RunningCall> calls_ ABSL_GUARDED_BY(mu_);
   StreamReplayDescription shown_ ABSL_GUARDED_BY(mu_);
 };
 

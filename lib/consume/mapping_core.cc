@@ -236,11 +236,12 @@ absl::StatusOr<MappingCore::Fetched> MappingCore::Fetch(const Line& line, uint64
                  " is being deleted.");
   }
   const Limits::Stream& limits = env_->limits.stream;
-  const int64_t rate = limits.push_bytes_per_second;
+  const bool strict = stream.options().shard_limits == ShardLimits::kStrict;
+  const int64_t rate = strict ? limits.push_bytes_per_second : 0;
   const int64_t bytes = rate <= 0 ? limits.get_bytes_max : std::min(limits.get_bytes_max, rate);
-  StreamCore::Reading reading =
-      stream.ReadAt(static_cast<size_t>(line.shard.index), position, {limit, bytes}, now);
-  BANYAN_RETURN_IF_ERROR(stream.CheckOpen());  // else what was read may not be all
+  BANYAN_ASSIGN_OR_RETURN(
+      StreamCore::Reading reading,
+      stream.ReadAt(static_cast<size_t>(line.shard.index), position, {limit, bytes}, now));
   Fetched fetched = {.batch = std::move(reading.batch)};
   if (rate > 0) {
     fetched.cost_ns = static_cast<int64_t>(static_cast<double>(reading.end.bytes) * 1e9 /

@@ -192,8 +192,7 @@ WindowCore::Reach WindowCore::FindReach(StreamMapping& mapping, const Instant& n
     if (!by_arrival) reach.watermark_ns = std::min(newest_ns_, now_ns);
   }
   StreamCore& core = *stream_.core();
-  const absl::StatusOr<std::vector<ShardInfo>> shards =
-      stream_.ListShards({.max_results = env_->limits.stream.shards_made_max});
+  const absl::StatusOr<std::vector<ShardInfo>> shards = stream_.ListShards();
   if (!shards.ok()) {
     return {.watermark_ns = kNoTime, .oldest_ns = std::nullopt, .is_gone = true};
   }
@@ -206,10 +205,13 @@ WindowCore::Reach WindowCore::FindReach(StreamMapping& mapping, const Instant& n
     const bool waits = is_unfinished(shard.parent) || is_unfinished(shard.adjacent_parent);
     if (!place.has_value() && !waits) continue;  // it is done
     unfinished.insert(shard.id);
-    const StreamCore::Reading unread =
+    const absl::StatusOr<StreamCore::Reading> unread =
         core.ReadAt(static_cast<size_t>(shard.id.index), place.value_or(1) - 1, {1, 1}, now);
-    if (unread.batch.empty()) continue;
-    const int64_t arrival_ns = absl::ToUnixNanos(unread.batch[0].arrival_time());
+    if (!unread.ok()) {
+      return {.watermark_ns = kNoTime, .oldest_ns = std::nullopt, .is_gone = true};
+    }
+    if (unread->batch.empty()) continue;
+    const int64_t arrival_ns = absl::ToUnixNanos(unread->batch[0].arrival_time());
     reach.oldest_ns = std::min(reach.oldest_ns.value_or(arrival_ns), arrival_ns);
     const auto found = newest_of_shard.find(shard.id.index);
     const int64_t newest_ns = found == newest_of_shard.end() ? kNoTime : found->second;
@@ -305,7 +307,7 @@ void WindowCore::PostDeliver(int64_t at_ns) {
 void WindowCore::Deliver() {
   const Gate::Pass pass = env_->tasks.Enter();
   const Gate::Guest guest(env_->gate);
-  RunningCalls::Call call;
+  RunningCall call;
   WindowResult* result;
   {
     MutexLock lock(&mu_);

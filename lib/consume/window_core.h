@@ -91,8 +91,8 @@ class WindowCore : public std::enable_shared_from_this<WindowCore> {
   WaitList stoppers_ ABSL_GUARDED_BY(mu_);
   Mapping mapping_ ABSL_GUARDED_BY(mu_);  // null until it has started
   WindowTable table_ ABSL_GUARDED_BY(mu_);
-  RunningCalls calls_ ABSL_GUARDED_BY(mu_);  // of handler_
-  WindowStats stats_ ABSL_GUARDED_BY(mu_);   // without what Stats() asks others for
+  RunningCalls<RunningCall> calls_ ABSL_GUARDED_BY(mu_);  // of handler_
+  WindowStats stats_ ABSL_GUARDED_BY(mu_);                // without what Stats() asks others for
   int64_t watermark_ns_ ABSL_GUARDED_BY(mu_);
   // With an event_time: the highest one handled, and of each shard that is being read.
   int64_t newest_ns_ ABSL_GUARDED_BY(mu_);

@@ -88,8 +88,7 @@ absl::Status StreamRange::FindLegs() {
                   limits.stream.record_bytes_max, limits, std::nullopt));
     if (!hash.has_value()) hash = internal::HashKey(key);
   }
-  BANYAN_ASSIGN_OR_RETURN(const std::vector<ShardInfo> shards,
-                          stream_.ListShards({.max_results = limits.stream.shards_made_max}));
+  BANYAN_ASSIGN_OR_RETURN(const std::vector<ShardInfo> shards, stream_.ListShards());
   std::set<ShardId> listed;
   for (const ShardInfo& shard : shards) listed.insert(shard.id);
   for (const ShardInfo& shard : shards) {  // G2
