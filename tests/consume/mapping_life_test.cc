@@ -262,11 +262,13 @@ TEST_F(MappingOfConsumer, NeitherFeelsTheStreamsReadLimitsNorCountsAgainstThem) 
   EXPECT_THAT(stream.GetRecords(begin), IsOk()) << "the others have their five";
 }
 
-TEST_F(MappingOfConsumer, HasWhatIsPushedToAConsumerOfAShardInASecond) {
-  Stream stream = MakeStream();
+TEST_F(MappingOfConsumer, HasWhatIsPushedToAConsumerOfAStrictShardInASecond) {
+  Stream stream = broker_.CreateStream("strict", {.shard_limits = ShardLimits::kStrict}).value();
   const StreamConsumer consumer = stream.RegisterConsumer("audit").value();
-  runtime_.Advance(absl::Minutes(1));
-  for (int i = 0; i < 10; ++i) Put(stream, std::string(1'000'000, 'x'));
+  for (int i = 0; i < 10; ++i) {
+    runtime_.Advance(absl::Minutes(1));  // what a shard takes in a second is less than two of them
+    Put(stream, std::string(1'000'000, 'x'));
+  }
   StreamMapping mapping = StartOn(consumer);
   runtime_.RunUntilIdle();
   EXPECT_THAT(mapping.Metrics().handled, ::testing::AllOf(::testing::Ge(2), ::testing::Le(4)));
@@ -275,6 +277,16 @@ TEST_F(MappingOfConsumer, HasWhatIsPushedToAConsumerOfAShardInASecond) {
   runtime_.Advance(absl::Seconds(2));
   EXPECT_EQ(mapping.Metrics().handled, 10);
   EXPECT_EQ(runtime_.NextDue(), absl::InfiniteDuration());
+}
+
+TEST_F(MappingOfConsumer, HasNoPaceWhereNothingIsLimited) {
+  Stream stream = MakeStream();
+  const StreamConsumer consumer = stream.RegisterConsumer("audit").value();
+  runtime_.Advance(absl::Minutes(1));
+  for (int i = 0; i < 10; ++i) Put(stream, std::string(1'000'000, 'x'));
+  StreamMapping mapping = StartOn(consumer);
+  runtime_.RunUntilIdle();
+  EXPECT_EQ(mapping.Metrics().handled, 10);
 }
 
 TEST_F(MappingOfConsumer, GoesThroughASplitAndStopsWhenItsConsumerIsGone) {
