@@ -16,14 +16,15 @@ using namespace banyan;
 
 using Counts = std::map<std::string, int>;
 
-// One of them for each shard that a worker holds.
+// One of them for each shard that a worker holds. Those of different shards run side by side: on a
+// runtime with threads, guard what they share. Here main() is the only thread.
 class ClickCounter : public RecordProcessor {
  public:
   explicit ClickCounter(Counts& counts) : counts_(counts) {}
 
   absl::Status Process(absl::Span<const SubRecord> clicks, Checkpointer& checkpoint) override {
     for (const SubRecord& click : clicks) ++counts_[std::string(click.partition_key())];
-    return checkpoint.Here();  // these do not come again
+    return checkpoint.Here();  // done: these come again only if this fails
   }
 
  private:

@@ -52,9 +52,9 @@ class Analytics {
   // Splits or merges the stream's shards while it is written and read. Nobody has to wait.
   absl::Status Reshard(int64_t shards) { return clicks_.UpdateShardCount(shards); }
 
-  // How long the oldest click that is not counted has been waiting.
+  // How long the oldest click that is not counted has been in the stream.
   absl::Duration Lag() {
-    const absl::Duration lag = pages_.Stats().behind_latest;
+    const absl::Duration lag = reader_.Metrics().behind_latest;
     longest_lag_ = std::max(longest_lag_, lag);
     return lag;
   }

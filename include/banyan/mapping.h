@@ -25,8 +25,10 @@
 // When a shard is split or merged, its children begin when it is done to its end, and a merged
 // one when both parents are. Children begin with their first record, wherever the mapping began.
 //
-// Each record is handled at least once. Without parallelization, and if no attempt was cut off by
-// the end of the process, a record that was done does not come again.
+// Each record is handled at least once. Without parallelization a record that is behind the
+// checkpoint does not come again. Checkpoints are the mapping's own and end with it: one that is
+// started anew, under the same name as well, begins at its start_at. (Those of a Worker stay with the
+// broker; see worker.h.) To pause, Disable(). Several mappings may have one name.
 //
 // What a mapping has in hand, one batch and one read per lane, is pinned in the stream's memory; see
 // StreamOptions::shard_bytes_max. A mapping that has nothing to do does nothing, and holds nothing.
@@ -257,6 +259,10 @@ struct MappingDescription {
   // "No records processed"; then of the last attempt: "OK", or "PROBLEM: Function call failed".
   std::string last_processing_result = "No records processed";
 
+  // Why the last attempt failed that failed as a whole, as the handler said it; it is logged, too.
+  // (That of Lambda is in the function's own log.)
+  std::string last_error = {};
+
   absl::Time last_modified;
 };
 
@@ -312,13 +318,14 @@ class BANYAN_EXPORT StreamMapping {
   // Takes other options, when the handlers that run have ended; start_at and enabled are not looked
   // at. What is said of checkpoints above holds here, too. A window of another length begins anew.
   //
-  // Errors  as Start().
+  // Errors  as Start(); kNotFound: it was stopped, or has stopped by itself.
   // Source  .../API_UpdateEventSourceMapping.html
   absl::Status Update(StreamMappingOptions options);
 
   // Ends it for good (DeleteEventSourceMapping): calls no handler any more, and waits for those that
   // run, at most for `within` (of the Runtime's time) or until `stop` is requested. Two handlers that
-  // stop each other's mappings wait for each other until `within` ends.
+  // stop each other's mappings wait for each other until `within` ends. Its state is kDeleting from
+  // then on, as when it has stopped by itself, and Enable() has no effect.
   //
   // Errors  kDeadlineExceeded: handlers still run. Their answers count when they end.
   absl::Status Stop(absl::Duration within, std::stop_token stop = {});

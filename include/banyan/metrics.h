@@ -268,6 +268,9 @@ struct MappingMetrics {
   // Banyan's own.
   int64_t in_hand = 0;  // read, and not done
   int64_t running = 0;  // handlers
+
+  // For how long the oldest record that is not done has been in the stream, now; zero: none is.
+  absl::Duration behind_latest = {};
 };
 
 // The workers of one application on one stream, in this process (worker.h), under KCL's names of

@@ -116,7 +116,9 @@ struct StreamOptions {
   // writers side by side, and less order, which holds within a shard only. See SplitShard().
   int64_t shards = 1;
 
-  // How long a record can be read. 24h to 365 days.
+  // How long a record can be read. 24h to 365 days. Reads honour it at once; memory goes at the next
+  // put that needs a segment, or call of Stats(), Metrics() or GetShardIterator(): an idle stream
+  // has no timer.
   absl::Duration retention = absl::Hours(24);
 
   // Partition key and data of one record, together. 1 MiB to 10 MiB.
@@ -360,6 +362,19 @@ class BANYAN_EXPORT ShardIterator {
 };
 
 // One record, in place: a view that lives as long as its RecordBatch.
+// What is to outlive its batch.
+struct OwnedRecord {
+  std::string partition_key;
+  std::string data;
+  std::string trace_header;
+  Id event_id;
+  ShardId shard_id;
+  SequenceNumber sequence;
+  absl::Time arrival_time;
+
+  friend bool operator==(const OwnedRecord&, const OwnedRecord&) = default;
+};
+
 class BANYAN_EXPORT Record {
  public:
   std::string_view partition_key() const {
@@ -382,6 +397,9 @@ class BANYAN_EXPORT Record {
 
   // To the millisecond; the wall clock's, so it may step back from one record to the next.
   absl::Time arrival_time() const;
+
+  // The one place that copies.
+  OwnedRecord Copy() const;
 
  private:
   friend class internal::ShardLog;
@@ -437,9 +455,9 @@ class BANYAN_EXPORT RecordBatch {
 struct StreamStats {
   int64_t accepted = 0;       // records taken since the stream was made
   int64_t expired = 0;        // ended by retention
-  int64_t trimmed_early = 0;  // ended by shard_bytes_max, before their retention
+  int64_t trimmed_early = 0;  // ended by shard_bytes_max or TrimBefore(), before their retention
   int64_t resting = 0;        // readable now
-  int64_t rejected = 0;       // refused because batches pin too much; apart from the books
+  int64_t rejected = 0;       // refused because a shard was full; apart from the books
   int64_t bytes_held = 0;     // memory taken, spare and pinned segments included
   int64_t bytes_pinned = 0;   // of it: trimmed, but still shown by some batch
 

@@ -11,7 +11,8 @@
 // The records are those of a StreamRange (stream_range.h), found at Start(): what is put later is no
 // part of it, so a replay ends also if what it tells makes somebody write to the stream. They go one
 // after the other, in the range's order: that of each shard, and of each key, across resharding.
-// Replayed events are new events: nothing marks them, and archives take them.
+// To rules and subscribers a replayed event is like any other: nothing marks it, and archives take it.
+// (A rule that writes into this very stream writes it again: disable that rule meanwhile.)
 //
 // What becomes of a record that is refused:
 //   For want of room (kResourceExhausted, kUnavailable, kAborted): it is tried again after a back-off,

@@ -256,8 +256,10 @@ bool MappingCore::Read(const LinePtr& line, uint64_t position, int64_t limit, ui
   absl::StatusOr<Fetched> read = Fetch(*line, position, limit, now);
   if (!read.ok()) {
     const bool is_throttled = read.status().code() == absl::StatusCode::kResourceExhausted;
+    std::string name;
     {
       MutexLock lock(&mu_);
+      name = options_->name;
       line->reading = false;
       if (is_throttled) {
         line->read_not_before_ns = AddClamped(now.uptime_ns, CeilNanoseconds(kMappingPause));
@@ -266,7 +268,7 @@ bool MappingCore::Read(const LinePtr& line, uint64_t position, int64_t limit, ui
     if (is_throttled) return true;
     if (read.status().code() == absl::StatusCode::kNotFound) {
       env_->Log(LogSeverity::kInfo, stream_arn_,
-                StrCat("its mapping stopped: ", read.status().ToString()));
+                StrCat("mapping ", name, " stopped: ", read.status().ToString()));
     }
     StopByItself();
     return false;
@@ -495,6 +497,10 @@ absl::Status MappingCore::Update(StreamMappingOptions options) {
   Options newer = std::make_shared<const StreamMappingOptions>(std::move(options));
   Options old;
   MutexLock lock(&mu_);
+  if (stopped_) {
+    return Error(AwsError::kFunctionResourceNotFound, "The mapping ", options_->name,
+                 " is being deleted.");
+  }
   std::swap(update_, newer);
   description_.last_modified = env_->runtime.Now();
   old = ApplyChanges();
@@ -596,8 +602,14 @@ MappingMetrics MappingCore::Metrics() const {
     }
   }
   metrics.stream_name = stream_.core()->name();
+  const Instant now = env_->runtime.Read();
   for (const auto& [shard, place] : places) {
     metrics.offset_lag += static_cast<int64_t>(stream_.core()->RecordsFrom(shard, place));
+    const absl::StatusOr<StreamCore::Reading> oldest =
+        stream_.core()->ReadAt(static_cast<size_t>(shard.index), place, {1, 1}, now);
+    if (!oldest.ok() || oldest->batch.empty()) continue;
+    metrics.behind_latest =
+        std::max(metrics.behind_latest, now.time() - oldest->batch[0].arrival_time());
   }
   return metrics;
 }

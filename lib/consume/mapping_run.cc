@@ -13,6 +13,7 @@
 //
 // What "again" means, whole or in halves, when, and how often, is MappingLane::Settle()'s.
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "base/exceptions.h"
@@ -24,16 +25,26 @@ namespace banyan::inline v0_1::internal {
 
 namespace {
 
-MappingVerdict VerdictOn(absl::Span<const Record> records,
-                         absl::StatusOr<StreamBatchResult> answer) {
-  if (!answer.ok()) return {.function_error = true};
-  if (answer->is_malformed) return {};
+// `fault`: why all of the batch failed, unless the answer says which records did.
+MappingVerdict VerdictOn(absl::Span<const Record> records, absl::StatusOr<StreamBatchResult> answer,
+                         std::string* fault) {
+  if (!answer.ok()) {
+    *fault = answer.status().ToString(absl::StatusToStringMode::kWithNoExtraData);
+    return {.function_error = true};
+  }
+  if (answer->is_malformed) {
+    *fault = "its answer is no batch response";
+    return {};
+  }
   size_t done = records.size();
   for (const SequenceNumber& failure : answer->failures) {
     const auto found = std::lower_bound(
         records.begin(), records.end(), failure.number,
         [](const Record& record, uint64_t number) { return record.sequence().number < number; });
-    if (found == records.end() || found->sequence() != failure) return {};
+    if (found == records.end() || found->sequence() != failure) {
+      *fault = StrCat("it names ", failure.ToString(), " as failed, which is not in the batch");
+      return {};
+    }
     done = std::min(done, static_cast<size_t>(found - records.begin()));
   }
   return {.done = done, .failed = !answer->failures.empty(), .state = std::move(answer->state)};
@@ -107,7 +118,15 @@ void MappingCore::Call(Line* line, MappingLane* lane, const Invocation& invocati
   const absl::Span<const Record> records = invocation.batch.records;
   absl::StatusOr<StreamBatchResult> answer =
       CallHandler<absl::StatusOr<StreamBatchResult>>(handler_, invocation.batch);
-  const MappingVerdict verdict = VerdictOn(records, std::move(answer));
+  std::string fault;
+  const MappingVerdict verdict = VerdictOn(records, std::move(answer), &fault);
+  if (!fault.empty()) {
+    env_->Log(LogSeverity::kWarning, stream_arn_,
+              StrCat(line->shard.ToString(), ": the handler of mapping ", invocation.options->name,
+                     " failed at attempt ", invocation.batch.attempt, " with ", records.size(),
+                     " records", records.empty() ? "" : " from ",
+                     records.empty() ? "" : records.front().sequence().ToString(), ": ", fault));
+  }
   const auto not_done = static_cast<int64_t>(records.size() - verdict.done);
   std::optional<MappingUnit> given_up;
   {
@@ -115,6 +134,7 @@ void MappingCore::Call(Line* line, MappingLane* lane, const Invocation& invocati
     metrics_.handled += static_cast<int64_t>(verdict.done);
     if (verdict.failed) metrics_.failed_invoke_event_count += not_done;
     description_.last_processing_result = verdict.failed ? "PROBLEM: Function call failed" : "OK";
+    if (!fault.empty()) description_.last_error = std::move(fault);
     given_up = lane->Settle(verdict, *invocation.options, env_->runtime.Read().uptime_ns);
   }
   if (given_up.has_value()) {
@@ -127,7 +147,8 @@ void MappingCore::GiveUp(const Line& line, const MappingUnit& unit, std::string_
   const std::string shard = line.shard.ToString();
   if (unit.records.empty()) {
     env_->Log(LogSeverity::kWarning, stream_arn_,
-              StrCat(shard, ": the last call of a tumbling window failed to the end (", condition,
+              StrCat(shard, ": mapping ", options->name,
+                     " failed to the end at the last call of a tumbling window (", condition,
                      "); its state is lost"));
     return;
   }
@@ -153,9 +174,9 @@ void MappingCore::GiveUp(const Line& line, const MappingUnit& unit, std::string_
   const bool is_delivered = options->on_failure.is_set() && sent.ok();
   if (!is_delivered) {
     env_->Log(LogSeverity::kWarning, stream_arn_,
-              StrCat(shard, ": ", count, " records from ",
-                     unit.records.front().sequence().ToString(), " on were dropped (", condition,
-                     ")", sent.ok() ? "" : "; the destination said: ", ToStd(sent.message())));
+              StrCat(shard, ": mapping ", options->name, " has dropped ", count, " records from ",
+                     unit.records.front().sequence().ToString(), " on (", condition, ")",
+                     sent.ok() ? "" : "; the destination said: ", ToStd(sent.message())));
   }
   MutexLock lock(&mu_);
   (is_delivered ? metrics_.on_failure_destination_delivered_event_count

@@ -277,6 +277,9 @@ constexpr Row<MappingMetrics> kMappingRows[] = {
     {"banyan_mapping_records_in_hand", kGauge, kCount, "Records read and not done.",
      BANYAN_COUNT(in_hand)},
     {"banyan_mapping_calls_running", kGauge, kCount, "Handlers that run.", BANYAN_COUNT(running)},
+    {"banyan_mapping_behind_latest", kGauge, kSeconds,
+     "How long the oldest record that is not done has been in the stream.",
+     BANYAN_SECONDS(behind_latest)},
 };
 
 // --- Workers: KCL's own namespace

@@ -36,6 +36,16 @@ SequenceNumber Record::sequence() const { return shard_->Sequence(position_, hea
 
 absl::Time Record::arrival_time() const { return absl::FromUnixNanos(header().unix_ns); }
 
+OwnedRecord Record::Copy() const {
+  return {.partition_key = std::string(partition_key()),
+          .data = std::string(data()),
+          .trace_header = std::string(trace_header()),
+          .event_id = event_id(),
+          .shard_id = shard_id(),
+          .sequence = sequence(),
+          .arrival_time = arrival_time()};
+}
+
 Stream::Stream(std::shared_ptr<internal::StreamCore> core) : core_(std::move(core)) {}
 
 absl::StatusOr<PutResult> Stream::Put(const PutRequest& request) const {

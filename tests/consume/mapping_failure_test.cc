@@ -7,6 +7,8 @@
 namespace banyan {
 namespace {
 
+using ::testing::_;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -116,14 +118,65 @@ TEST_F(MappingFailure, WithoutDestinationOrIfItIsGoneRecordsAreDroppedCountedAnd
       Start(stream_, {.retries_max = 0}, [](const StreamBatch&) { return Broken(); });
   runtime_.RunUntilIdle();
   EXPECT_EQ(nowhere.Metrics().dropped_event_count, 1);
-  EXPECT_THAT(log_.warnings(), ElementsAre(HasSubstr("were dropped (RetryAttemptsExhausted)")));
+  EXPECT_THAT(log_.warnings(),
+              ElementsAre(AllOf(HasSubstr("shardId-000000000000: the handler of mapping"),
+                                HasSubstr("failed at attempt 1 with 1 records from 4"),
+                                HasSubstr(": INTERNAL: broken")),
+                          HasSubstr("on (RetryAttemptsExhausted)")));
   StreamMapping gone = Start(stream_, {.retries_max = 0, .on_failure = dead_},
                              [](const StreamBatch&) { return Broken(); });
   ASSERT_THAT(broker_.DeleteQueue("dead"), testing::IsOk());
   runtime_.RunUntilIdle();
   EXPECT_EQ(gone.Metrics().dropped_event_count, 1);
-  EXPECT_THAT(log_.warnings(), SizeIs(2));
-  EXPECT_THAT(log_.warnings()[1], HasSubstr("the destination said"));
+  ASSERT_THAT(log_.warnings(), SizeIs(4));
+  EXPECT_THAT(log_.warnings()[3], HasSubstr("the destination said"));
+}
+
+TEST_F(MappingFailure, SaysWhyTheLastAttemptFailed) {
+  int call = 0;
+  StreamMapping mapping = Start(
+      stream_, {.name = "audit", .retries_max = 2, .backoff = {absl::Seconds(1), absl::Seconds(1)}},
+      [&call](const StreamBatch& batch) -> absl::StatusOr<StreamBatchResult> {
+        if (++call == 1) return absl::DataLossError("the ledger is torn");
+        if (call == 2) {
+          SequenceNumber other = batch.records[0].sequence();
+          other.number += 7;
+          return StreamBatchResult{.failures = {other}};
+        }
+        return Failed(batch, "bad");
+      });
+  EXPECT_EQ(mapping.Describe().last_error, "");
+  Put(stream_, "bad");
+  runtime_.RunUntilIdle();
+  EXPECT_EQ(mapping.Describe().last_error, "DATA_LOSS: the ledger is torn");
+  EXPECT_THAT(log_.warnings(), ElementsAre(AllOf(HasSubstr("mapping audit"),
+                                                 HasSubstr("DATA_LOSS: the ledger is torn"))));
+  runtime_.Advance(absl::Seconds(1));
+  EXPECT_THAT(mapping.Describe().last_error, HasSubstr("which is not in the batch"));
+  // Which records failed is no fault: it is what the answer is for.
+  runtime_.Advance(absl::Seconds(1));
+  EXPECT_EQ(call, 3);
+  EXPECT_THAT(log_.warnings(), ElementsAre(_, _, HasSubstr("mapping audit has dropped 1 records")));
+}
+
+TEST_F(MappingFailure, SaysForHowLongTheOldestRecordHasWaited) {
+  bool works = false;
+  StreamMapping mapping = Start(stream_, {.backoff = {absl::Seconds(10), absl::Seconds(10)}},
+                                [&works](const StreamBatch&) -> absl::StatusOr<StreamBatchResult> {
+                                  if (works) return StreamBatchResult();
+                                  return Broken();
+                                });
+  EXPECT_EQ(mapping.Metrics().behind_latest, absl::ZeroDuration());
+  Put(stream_, "a");
+  runtime_.RunUntilIdle();
+  runtime_.Advance(absl::Seconds(3));
+  Put(stream_, "b");
+  runtime_.Advance(absl::Seconds(4));
+  EXPECT_EQ(mapping.Metrics().behind_latest, absl::Seconds(7)) << "while no handler runs, too";
+  works = true;
+  runtime_.Advance(absl::Seconds(10));
+  EXPECT_EQ(mapping.Metrics().handled, 2);
+  EXPECT_EQ(mapping.Metrics().behind_latest, absl::ZeroDuration());
 }
 
 // --- Bisection -----------------------------------------------------------------------------------

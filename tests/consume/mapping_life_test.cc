@@ -233,6 +233,15 @@ TEST_F(MappingTest, AnEndedMappingLeavesNothingWithItsStream) {
 
 // --- A consumer as the source --------------------------------------------------------------------
 
+TEST_F(MappingTest, WhatHasStoppedTakesNoOtherOptions) {
+  Stream stream = MakeStream();
+  StreamMapping mapping = Start(stream, {});
+  ASSERT_THAT(mapping.Stop(absl::Seconds(1)), IsOk());
+  EXPECT_EQ(mapping.Update({.batch_size = 7}).code(), absl::StatusCode::kNotFound);
+  mapping.Enable();
+  EXPECT_EQ(mapping.Describe().state, MappingState::kDeleting);
+}
+
 class MappingOfConsumer : public MappingTest {
  protected:
   StreamMapping StartOn(const StreamConsumer& consumer, StreamMappingOptions options = {}) {

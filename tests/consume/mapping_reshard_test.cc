@@ -224,7 +224,8 @@ TEST_F(MappingWindow, AFinalCallThatFailsComesAgainAndIsToldWhenItIsGivenUp) {
                                 });
   runtime_.Advance(absl::Minutes(1));
   EXPECT_EQ(finals, 2);
-  EXPECT_THAT(log_.warnings(), ElementsAre(::testing::HasSubstr("its state is lost")));
+  ASSERT_THAT(log_.warnings(), ::testing::SizeIs(3)) << "two attempts, and that was all";
+  EXPECT_THAT(log_.warnings()[2], ::testing::HasSubstr("its state is lost"));
   Put(stream, "b");
   runtime_.RunUntilIdle();
   EXPECT_EQ(calls_.back(), "b");
@@ -245,11 +246,12 @@ TEST_F(MappingWindow, AFinalCallThatFailsForEverEndsWhenItsRecordsWouldBeTooOld)
                                 });
   runtime_.Advance(absl::Seconds(70));
   EXPECT_EQ(finals, 61) << "the window ended at 10 s; 60 s later it is not too old";
-  EXPECT_THAT(log_.warnings(), IsEmpty());
+  EXPECT_THAT(log_.warnings(), ::testing::SizeIs(61));
   Put(stream, "b");
   runtime_.Advance(absl::Seconds(1));
   EXPECT_EQ(finals, 61);
-  EXPECT_THAT(log_.warnings(), ElementsAre(::testing::HasSubstr("its state is lost")));
+  ASSERT_THAT(log_.warnings(), ::testing::SizeIs(62));
+  EXPECT_THAT(log_.warnings()[61], ::testing::HasSubstr("its state is lost"));
   EXPECT_EQ(calls_.back(), "b");
   ExpectBalanced(mapping.Metrics());
 }

@@ -297,7 +297,7 @@ TEST(WorkerKill, KilledAtWhicheverStepNothingIsLostAndTheOrderOfEachKeyIsKept) {
   whole.Run();
   ASSERT_FALSE(::testing::Test::HasFailure());
   int64_t repeated = 0;
-  for (const size_t victim : {0, 1}) {
+  for (const size_t victim : {size_t{0}, size_t{1}}) {
     ASSERT_GT(whole.steps(victim), 100) << "too little happens to show anything";
     for (int64_t step = 0; step < whole.steps(victim); ++step) {
       SCOPED_TRACE(::testing::Message() << "worker " << victim << ", step " << step);

@@ -33,6 +33,29 @@ TEST_F(ReadTest, TrimHorizonBeginsAtTheOldest) {
   EXPECT_THAT(DataOf(GetAt(stream, StartAt::TrimHorizon())), ElementsAre("1", "2"));
 }
 
+TEST_F(ReadTest, ACopyOutlivesItsBatchAndItsStream) {
+  std::optional<OwnedRecord> copy;
+  std::optional<OwnedRecord> again;
+  {
+    const Stream stream = MakeStream();
+    stream.Put({.partition_key = "k", .data = "cart", .trace_header = "Root=1-a"}).value();
+    const RecordBatch batch =
+        stream.GetRecords(stream.GetShardIterator(ShardId{0}, StartAt::TrimHorizon()).value())
+            .value();
+    ASSERT_EQ(batch.size(), 1u);
+    copy = batch[0].Copy();
+    again = batch[0].Copy();
+    EXPECT_EQ(copy->sequence, batch[0].sequence());
+    EXPECT_EQ(copy->event_id, batch[0].event_id());
+    EXPECT_EQ(copy->arrival_time, batch[0].arrival_time());
+    EXPECT_EQ(copy->shard_id, ShardId{0});
+  }
+  EXPECT_EQ(copy->partition_key, "k");
+  EXPECT_EQ(copy->data, "cart");
+  EXPECT_EQ(copy->trace_header, "Root=1-a");
+  EXPECT_EQ(copy, again);
+}
+
 TEST_F(ReadTest, ReadingTakesNothingAway) {
   const Stream stream = MakeStream();
   Put(stream, "1");
