@@ -15,7 +15,7 @@
 // (A rule that writes into this very stream writes it again: disable that rule meanwhile.)
 //
 // What becomes of a record that is refused:
-//   For want of room (kResourceExhausted, kUnavailable, kAborted): it is tried again after a back-off,
+//   For want of room (kResourceExhausted, kUnavailable, kAborted; also from the function): it is tried again after a back-off,
 //     up to attempts_max, and nothing behind it goes before.
 //   For good, or at the last attempt, or if the function made no event of it, or threw: it counts as
 //     failed, is logged, and the replay goes on with the next one. With stop_at_failure it ends
@@ -77,7 +77,7 @@ struct StreamReplayOptions {
   absl::Duration drain_within = absl::Seconds(30);
 };
 
-// What a record becomes; an error, or a throw, and it counts as failed.
+// What a record becomes. An error counts as a refusal of its kind, a throw as one for good.
 using EventOfRecord = absl::AnyInvocable<absl::StatusOr<EventEntry>(const Record&) const>;
 using MessageOfRecord = absl::AnyInvocable<absl::StatusOr<PublishRequest>(const Record&) const>;
 

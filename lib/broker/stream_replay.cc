@@ -100,11 +100,9 @@ void StreamReplayCore::RunSlice() {
     calls_.Begin(&call);  // from here on Stop() waits for us
   }
   const std::optional<int64_t> next_ns = Work();
-  StreamRangeProgress progress = range_.Progress();
   MutexLock lock(&mu_);
   calls_.End(&call);
   stoppers_.WakeAll();
-  shown_.range = std::move(progress);
   if (has_ended()) return;
   if (shown_.state == ReplayState::kCancelling) return End(ReplayState::kCancelled);
   if (env_->gate.Look() != Gate::Answer::kOpen) {  // Y4
@@ -122,6 +120,7 @@ bool StreamReplayCore::MayGoOn() const {
 std::optional<int64_t> StreamReplayCore::Work() {
   const int64_t began_ns = env_->runtime.Read().uptime_ns;
   int64_t decided = 0;
+  absl::Duration wait;
   for (; decided < SliceSize() && MayGoOn(); ++next_in_batch_) {
     if (next_in_batch_ == batch_.size()) {
       if (range_.done()) return std::nullopt;
@@ -135,31 +134,33 @@ std::optional<int64_t> StreamReplayCore::Work() {
       }
       MutexLock lock(&mu_);
       shown_.in_hand = static_cast<int64_t>(batch_.size());
-      if (!batch.ok()) return AddClamped(began_ns, CeilNanoseconds(options_.backoff.max));
-      if (batch_.empty()) return began_ns;  // another slice, for other tasks have their turn
-    }
-    switch (Handle(batch_[next_in_batch_])) {
-      case Verdict::kDecided:
-        ++decided;
-        attempts_ = 0;
+      shown_.range = range_.Progress();  // with in_hand, so that the books fit at any moment
+      if (!batch.ok()) {
+        wait = options_.backoff.max;
         break;
-      case Verdict::kAgain: {
-        MutexLock lock(&mu_);
-        ++shown_.retries;
-        const absl::Duration wait = BackOff(options_.backoff, attempts_);
-        return AddClamped(env_->runtime.Read().uptime_ns, CeilNanoseconds(wait));
       }
-      case Verdict::kGone:
-        return std::nullopt;
+      if (batch_.empty()) break;  // another slice, for other tasks have their turn
     }
+    const Verdict verdict = Handle(batch_[next_in_batch_]);
+    if (verdict == Verdict::kGone) return std::nullopt;
+    if (verdict == Verdict::kAgain) {
+      wait = BackOff(options_.backoff, attempts_);
+      MutexLock lock(&mu_);
+      ++shown_.retries;
+      break;
+    }
+    ++decided;
+    attempts_ = 0;
   }
-  if (options_.records_per_second > 0) {
-    const double seconds = static_cast<double>(decided) / options_.records_per_second;
-    return AddClamped(began_ns, CeilNanoseconds(absl::Seconds(seconds)));
+  // However the slice came to its end, what it decided has its time.
+  const double rate = options_.records_per_second;
+  if (rate == 0 && destination_.pending_deliveries() > kReplayPendingMany) {
+    wait = std::max(wait, FromNanoseconds(kReplayPauseNs));
   }
-  const int64_t now_ns = env_->runtime.Read().uptime_ns;
-  const bool is_slow = destination_.pending_deliveries() > kReplayPendingMany;
-  return is_slow ? AddClamped(now_ns, kReplayPauseNs) : now_ns;
+  const int64_t next_ns = AddClamped(env_->runtime.Read().uptime_ns, CeilNanoseconds(wait));
+  if (rate == 0) return next_ns;
+  const absl::Duration its_time = absl::Seconds(static_cast<double>(decided) / rate);
+  return std::max(next_ns, AddClamped(began_ns, CeilNanoseconds(its_time)));
 }
 
 // Small at a low rate, so that it is even.

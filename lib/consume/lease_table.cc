@@ -97,7 +97,7 @@ absl::StatusOr<std::string> LeaseTable::FirstCheckpoint(ShardId shard,
     return std::string(kTrimHorizon);  // it has just expired: who gets the lease finds nothing
   }
   BANYAN_RETURN_IF_ERROR(position.status());
-  return core.SequenceBefore(core.IteratorAt(shard, *position)).ToString();
+  return core.SequenceBefore(shard, *position).ToString();
 }
 
 absl::Status LeaseTable::AddMissing(Content* content, const StartAt& start_at) {

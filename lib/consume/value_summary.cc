@@ -69,8 +69,9 @@ double ValueSummary::max() const { return count_ == 0 ? kNone : max_; }
 
 double ValueSummary::Percentile(double percent) const {
   if (count_ == 0 || log_growth_ == 0) return kNone;
-  const double share = std::clamp(percent, 0.0, 100.0) / 100;
-  const auto rank = static_cast<int64_t>(share * static_cast<double>(count_ - 1));
+  // Divided last: 0.29 * 100 is less than 29.
+  const double hundredfold = std::clamp(percent, 0.0, 100.0) * static_cast<double>(count_ - 1);
+  const auto rank = static_cast<int64_t>(hundredfold / 100);
   if (rank <= 0) return min_;
   if (rank >= count_ - 1) return max_;
   int64_t seen = 0;

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -137,8 +136,7 @@ absl::StatusOr<StreamBatchResult> WindowCore::Take(const StreamBatch& batch) {
   StreamBatchResult result;
   MutexLock lock(&mu_);
   if (stopped_) return absl::UnavailableError("the aggregate has stopped");
-  int64_t* const newest_here =
-      &newest_of_shard_.try_emplace(batch.shard_id.index, kNoTime).first->second;
+  int64_t newest_ns = kNoTime;
   for (size_t i = 0; i < samples.size(); ++i) {
     if (!samples[i].has_value()) {
       ++stats_.unreadable;
@@ -152,8 +150,12 @@ absl::StatusOr<StreamBatchResult> WindowCore::Take(const StreamBatch& batch) {
     const bool is_late = outcome == WindowTable::Outcome::kLate;
     ++(is_late ? stats_.late : stats_.records);
     if (outcome == WindowTable::Outcome::kPartlyLate) ++stats_.partly_late;
-    *newest_here = std::max(*newest_here, samples[i]->time_ns);
-    newest_ns_ = std::max(newest_ns_, samples[i]->time_ns);
+    newest_ns = std::max(newest_ns, samples[i]->time_ns);
+  }
+  if (uses_event_time()) {
+    newest_ns_ = std::max(newest_ns_, newest_ns);
+    int64_t& here = newest_of_shard_.try_emplace(batch.shard_id.index, kNoTime).first->second;
+    here = std::max(here, newest_ns);
   }
   last_taken_ns_ = env_->runtime.Read().uptime_ns;
   patience_ns_ = 0;
@@ -183,7 +185,7 @@ WindowCore::Reach WindowCore::FindReach(StreamMapping& mapping, const Instant& n
   const bool by_arrival = !uses_event_time();
   std::map<int64_t, int64_t> newest_of_shard;
   const int64_t now_ns = now.unix_ns - now.unix_ns % kArrivalNs;
-  Reach reach = {.watermark_ns = now_ns, .oldest_ns = std::nullopt};
+  Reach reach = {.watermark_ns = now_ns};
   int64_t last_taken_ns;
   {
     MutexLock lock(&mu_);
@@ -194,10 +196,16 @@ WindowCore::Reach WindowCore::FindReach(StreamMapping& mapping, const Instant& n
   StreamCore& core = *stream_.core();
   const absl::StatusOr<std::vector<ShardInfo>> shards = stream_.ListShards();
   if (!shards.ok()) {
-    return {.watermark_ns = kNoTime, .oldest_ns = std::nullopt, .is_gone = true};
+    return {.watermark_ns = kNoTime, .is_gone = true};
   }
-  std::set<ShardId> unfinished;
-  for (const ShardInfo& shard : *shards) {  // C2
+  std::set<ShardId>& unfinished = reach.unfinished;
+  bool trimmed_is_in_hand = false;  // of which nobody can say when it arrived
+  int64_t next = 0;
+  for (const ShardInfo& shard : *shards) {   // C2
+    for (; next < shard.id.index; ++next) {  // expired, and so not listed; perhaps not done
+      trimmed_is_in_hand = trimmed_is_in_hand || mapping.Checkpoint(ShardId{next}).has_value();
+    }
+    ++next;
     const std::optional<uint64_t> place = mapping.Checkpoint(shard.id);
     const auto is_unfinished = [&unfinished](const std::optional<ShardId>& parent) {
       return parent.has_value() && unfinished.contains(*parent);
@@ -208,8 +216,11 @@ WindowCore::Reach WindowCore::FindReach(StreamMapping& mapping, const Instant& n
     const absl::StatusOr<StreamCore::Reading> unread =
         core.ReadAt(static_cast<size_t>(shard.id.index), place.value_or(1) - 1, {1, 1}, now);
     if (!unread.ok()) {
-      return {.watermark_ns = kNoTime, .oldest_ns = std::nullopt, .is_gone = true};
+      return {.watermark_ns = kNoTime, .is_gone = true};
     }
+    const uint64_t first =
+        unread->batch.empty() ? unread->end.position : unread->batch[0].sequence().number - 1;
+    trimmed_is_in_hand = trimmed_is_in_hand || (place.has_value() && first >= *place);
     if (unread->batch.empty()) continue;
     const int64_t arrival_ns = absl::ToUnixNanos(unread->batch[0].arrival_time());
     reach.oldest_ns = std::min(reach.oldest_ns.value_or(arrival_ns), arrival_ns);
@@ -221,6 +232,7 @@ WindowCore::Reach WindowCore::FindReach(StreamMapping& mapping, const Instant& n
       !reach.oldest_ns.has_value() &&
       now.uptime_ns >= AddClamped(last_taken_ns, CeilNanoseconds(options_.idle_after));
   if (is_idle) reach.watermark_ns = now_ns;
+  if (trimmed_is_in_hand) reach.watermark_ns = kNoTime;
   return reach;
 }
 
@@ -247,11 +259,15 @@ void WindowCore::Look() {
     const bool may_close = due_ns.has_value() && *due_ns <= now.unix_ns;
     if (may_close || uses_event_time()) mapping = mapping_;
   }
-  Reach reach = {.watermark_ns = kNoTime, .oldest_ns = std::nullopt};
+  Reach reach = {.watermark_ns = kNoTime};
   if (mapping != nullptr) reach = FindReach(*mapping, now);
   MutexLock lock(&mu_);
   stopped_ = stopped_ || reach.is_gone;
   if (stopped_) return;
+  // One that began since comes back with its next batch, and holds the watermark until then.
+  std::erase_if(newest_of_shard_, [&reach](const auto& shard) {
+    return !reach.unfinished.contains(ShardId{shard.first});
+  });
   watermark_ns_ = std::max(watermark_ns_, reach.watermark_ns);
   table_.CloseDue(watermark_ns_);
   if (flushing_) flushing_ = !table_.CloseAll();

@@ -14,6 +14,7 @@
 //     Shards are asked in the order in which they were made, so one that ends meanwhile has its
 //     children asked after it (MappingCore::Finish begins them in the same step); and a shard that
 //     waits for its parents is asked as well, for its records may be older than those parents' ends.
+//     While the mapping may hold what the stream has trimmed already, the watermark stands still.
 // C3  At most one Deliver() is posted, waits for its timer, or runs (delivering_).
 // C4  mu_ is never held while the stream, the mapping or a function of the user's is called.
 // C5  A window that is open has a timer for when it may close. While its time has come and some shard
@@ -27,6 +28,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 
 #include "absl/base/thread_annotations.h"
@@ -63,8 +65,9 @@ class WindowCore : public std::enable_shared_from_this<WindowCore> {
   // How far the shards are handled.
   struct Reach {
     int64_t watermark_ns;
-    std::optional<int64_t> oldest_ns;  // arrival of the oldest record that is not handled
-    bool is_gone = false;              // there is no stream any more
+    std::optional<int64_t> oldest_ns = {};  // arrival of the oldest record that is not handled
+    std::set<ShardId> unfinished = {};      // those that are read, or wait for their parents
+    bool is_gone = false;                   // there is no stream any more
   };
 
   absl::StatusOr<StreamBatchResult> Take(const StreamBatch& batch);

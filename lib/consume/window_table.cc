@@ -59,11 +59,10 @@ WindowTable::Outcome WindowTable::AddToFixed(const WindowSample& sample, int64_t
 }
 
 // A record by itself is a session from its time to the gap's end. What that overlaps becomes one with
-// it (W1).
+// it (W1); so it is late only if that by itself is over, and nothing open takes it in.
 WindowTable::Outcome WindowTable::AddToSession(const WindowSample& sample, int64_t watermark_ns) {
   int64_t start_ns = sample.time_ns;
   int64_t end_ns = sample.time_ns + rules_.length_ns;
-  if (IsOver(end_ns, watermark_ns)) return Outcome::kLate;
   const auto behind = open_.lower_bound({sample.key, end_ns});
   auto first = behind;
   while (first != open_.begin()) {
@@ -72,6 +71,7 @@ WindowTable::Outcome WindowTable::AddToSession(const WindowSample& sample, int64
     first = before;
   }
   if (first == behind) {
+    if (IsOver(end_ns, watermark_ns)) return Outcome::kLate;
     if (open_.size() >= rules_.windows_max && !MakeRoom()) return Outcome::kNoRoom;
     Count(sample, &OpenWindow({sample.key, start_ns}, end_ns)->second);
     return Outcome::kAdded;

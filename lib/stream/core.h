@@ -126,11 +126,12 @@ class StreamCore : public std::enable_shared_from_this<StreamCore> {
   // who has outlived the broker.
   void CancelWake(size_t shard, uint64_t number);
 
-  // The number that an iterator of this stream reads after, to be kept for longer than it is good.
-  SequenceNumber SequenceBefore(const ShardIterator& iterator) const;
+  // The number that a position is read after, to be kept for longer than an iterator is good.
+  SequenceNumber SequenceBefore(ShardId shard, uint64_t position) const;
 
   // For rooms that keep their place in a shard as a position: a fresh iterator for it, also when the
-  // shard has expired (it then reads as empty), and the way back. The shard was made.
+  // shard has expired (it then reads as empty), and the way back. The shard was made. The caller is
+  // inside one of the broker's gates, for the clock is read.
   ShardIterator IteratorAt(ShardId shard, uint64_t position);
   static uint64_t PlaceOf(const ShardIterator& iterator) { return iterator.position_; }
 

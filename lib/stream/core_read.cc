@@ -247,9 +247,10 @@ void StreamCore::CancelWake(size_t shard, uint64_t number) {
   if (wakers.empty()) wakers_.erase(found);
 }
 
-SequenceNumber StreamCore::SequenceBefore(const ShardIterator& iterator) const {
-  SequenceNumber before = shards_[iterator.shard_].log().identity().StartingSequence();
-  before.number = iterator.position_;  // number n is position n - 1
+SequenceNumber StreamCore::SequenceBefore(ShardId shard, uint64_t position) const {
+  SequenceNumber before =
+      shards_[static_cast<size_t>(shard.index)].log().identity().StartingSequence();
+  before.number = position;  // number n is position n - 1
   return before;
 }
 

@@ -77,6 +77,8 @@ absl::StatusOr<StreamRange> StreamRange::Open(const Stream& stream, StreamRangeO
 
 absl::Status StreamRange::FindLegs() {
   StreamCore& core = *stream_.core();
+  const internal::Gate::Pass pass = core.env()->gate.Enter();
+  if (!pass) return core.env()->Refusal();  // the clock may be gone
   const Limits& limits = core.env()->limits;
   BANYAN_RETURN_IF_ERROR(CheckTimes(options_, core.env()->runtime.Now()));
   std::optional<absl::uint128> hash;
@@ -110,6 +112,8 @@ absl::StatusOr<StreamRangeBatch> StreamRange::Next(int64_t limit) {
   if (done()) return batch;
   Leg& leg = legs_[current_];
   StreamCore& core = *stream_.core();
+  const internal::Gate::Pass pass = core.env()->gate.Enter();
+  if (!pass) return core.env()->Refusal();  // the clock may be gone
   const auto left = static_cast<int64_t>(leg.end - leg.position);
   const bool is_in_range = limit <= core.env()->limits.stream.get_records_max;
   BANYAN_ASSIGN_OR_RETURN(batch.read_,
@@ -164,9 +168,8 @@ StreamRangeProgress StreamRange::Progress() const {
   progress.passed_over = passed_over_;
   progress.begins_trimmed = begins_trimmed_;
   for (const Leg& leg : legs_) {
-    const ShardIterator place = stream_.core()->IteratorAt(leg.shard, leg.position);
     progress.shards.push_back({.id = leg.shard,
-                               .after = stream_.core()->SequenceBefore(place),
+                               .after = stream_.core()->SequenceBefore(leg.shard, leg.position),
                                .left = static_cast<int64_t>(leg.end - leg.position),
                                .missed = leg.missed});
     progress.left += progress.shards.back().left;

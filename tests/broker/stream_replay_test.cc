@@ -210,6 +210,36 @@ TEST_F(StreamReplayTest, ASlowRateIsKeptToo) {
   EXPECT_EQ(replay.Describe().replayed, 2);
 }
 
+// Looks that find nothing of the key take no time, but what was found before them does.
+TEST_F(StreamReplayTest, OfARareKeyTheRateIsKept) {
+  const Stream one = broker_.CreateStream("rare", {.shards = 1}).value();
+  for (int i = 0; i < 50 * 250; ++i) {
+    const std::string_view key = i % 250 == 0 ? "me" : "other";
+    ASSERT_THAT(one.Put({.partition_key = key, .data = "x"}).status(), IsOk());
+  }
+  const StreamReplay replay =
+      StreamReplay::Start(one, topic_,
+                          {.range = {.partition_key = "me"}, .records_per_second = 1'000})
+          .value();
+  runtime_.Advance(absl::Milliseconds(20));
+  EXPECT_LE(replay.Describe().replayed, 21);
+  runtime_.Advance(absl::Seconds(1));
+  EXPECT_EQ(replay.Describe().replayed, 50);
+}
+
+TEST_F(StreamReplayTest, TheBooksFitAtAnyMoment) {
+  PutNumbers(250);
+  StreamReplay replay;
+  int looks = 0;
+  replay = ToTopic({.filter = [&](const Record&) {
+    ExpectBalanced(replay.Describe());
+    ++looks;
+    return true;
+  }});
+  runtime_.RunUntilIdle();
+  EXPECT_EQ(looks, 250);
+}
+
 TEST_F(StreamReplayTest, WhatIsRefusedForGoodIsCountedAndPassedOver) {
   Put("a");
   Put("");  // no body for a topic

@@ -33,7 +33,7 @@ class ValueDice {
 };
 
 double TrueOne(const std::vector<double>& sorted, double percent) {
-  return sorted[static_cast<size_t>(percent / 100 * static_cast<double>(sorted.size() - 1))];
+  return sorted[static_cast<size_t>(percent * static_cast<double>(sorted.size() - 1) / 100)];
 }
 
 // Looks at every percentile; `least`: magnitudes below have no bound but this.
@@ -58,6 +58,15 @@ TEST(ValueSummaryTest, OfNothingIsNoNumber) {
   EXPECT_TRUE(std::isnan(summary.max()));
   EXPECT_TRUE(std::isnan(summary.mean()));
   EXPECT_TRUE(std::isnan(summary.Percentile(50)));
+}
+
+// 29 percent of 101 values in order: number 29, from 0. A rounding error would answer number 28.
+TEST(ValueSummaryTest, AWholeRankIsThatRank) {
+  for (int percent = 1; percent < 100; ++percent) {
+    ValueSummary summary;
+    for (int i = 0; i <= 100; ++i) summary.Add(i < percent ? 1 : 1'000);
+    EXPECT_NEAR(summary.Percentile(percent), 1'000, 10) << percent << " percent";
+  }
 }
 
 TEST(ValueSummaryTest, OfOneValueIsThatValue) {

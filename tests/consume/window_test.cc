@@ -271,6 +271,45 @@ TEST_F(WindowTest, SoDoesAShardThatWaitsForItsParent) {
   EXPECT_EQ(windows.Stats().late, 0);
 }
 
+// What the stream has let go of and a function still has in hand holds windows open, too.
+TEST_F(WindowTest, SoDoesARecordThatWasTrimmedWhileItIsHandled) {
+  const Stream stream = MakeStream();
+  PutAll(stream, {"quick", "slow"});
+  const WindowAggregate windows = StartWindows(stream, {.key =
+                                                            [this](const Record& record) {
+                                                              if (record.data() == "slow")
+                                                                Work(absl::Seconds(200));
+                                                              return std::string("k");
+                                                            },
+                                                        .lateness = absl::ZeroDuration(),
+                                                        .batch_size = 1});
+  runtime_.PostAt(runtime_.Uptime() + absl::Seconds(90), [&] {
+    const PutResult last = Put(stream, "last");
+    EXPECT_THAT(stream.TrimBefore(last.sequence), IsOk());
+  });
+  runtime_.Advance(absl::Minutes(10));
+  EXPECT_THAT(TakeCalls(), ElementsAre("k 0-60: 2", "k 60-120: 1"));
+  EXPECT_EQ(windows.Stats().late, 0);
+}
+
+TEST_F(WindowTest, SoDoesAShardThatExpiresBeforeItIsDoneAndItsChildren) {
+  const Stream stream = MakeStream();
+  PutAll(stream, {"quick", "slow"});
+  ASSERT_THAT(stream.SplitShard(ShardId{0}), IsOk());
+  const WindowAggregate windows = StartWindows(stream, {.key =
+                                                            [this](const Record& record) {
+                                                              if (record.data() == "slow")
+                                                                Work(absl::Hours(25));
+                                                              return std::string("k");
+                                                            },
+                                                        .lateness = absl::ZeroDuration(),
+                                                        .batch_size = 1});
+  runtime_.PostAt(runtime_.Uptime() + absl::Hours(12), [&] { Put(stream, "of a child"); });
+  runtime_.Advance(absl::Hours(26));
+  EXPECT_THAT(TakeCalls(), ElementsAre("k 0-60: 2", "k 43200-43260: 1"));
+  EXPECT_EQ(windows.Stats().late, 0);
+}
+
 TEST_F(WindowTest, AKeysWindowIsOneThroughSplitsAndMerges) {
   const Stream stream = MakeStream(2);
   const WindowAggregate windows =
@@ -372,6 +411,19 @@ TEST_F(WindowTest, AnEarlierRecordMovesASessionsStart) {
       StartWindows(stream, ByEvent(Windows::Session(absl::Seconds(10)), absl::Minutes(1)));
   PutEvents(stream, {"20", "15", "8", "21", "500"});
   EXPECT_THAT(TakeCalls(), ElementsAre("k 8-31: 4"));
+}
+
+// Its window is the session, and that is open; by itself it would be late.
+TEST_F(WindowTest, ARecordInsideAnOpenSessionIsNotLate) {
+  const Stream stream = MakeStream();
+  runtime_.Advance(absl::Hours(1));
+  const WindowAggregate windows =
+      StartWindows(stream, ByEvent(Windows::Session(absl::Seconds(10)), {}));
+  PutEvents(stream, {"20", "28", "36", "22", "15", "4"});
+  EXPECT_EQ(windows.Stats().late, 1);  // 4
+  PutEvents(stream, {"500"});
+  EXPECT_THAT(TakeCalls(), ElementsAre("k 15-46: 5"));
+  ExpectBalanced(windows.Stats());
 }
 
 TEST_F(WindowTest, OldEventsAreNotLateBecauseTheyAreOld) {

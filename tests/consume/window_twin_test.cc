@@ -411,10 +411,6 @@ class ByEvent : public Simulation {
 
   void AddToSession(const std::string& key, int64_t time, double value, int64_t gap) {
     Session session = {key, time, time + gap, {value}};
-    if (IsOver(session.end)) {
-      ++late_;
-      return;
-    }
     for (auto other = open_.begin(); other != open_.end();) {
       if (other->key != key || other->end <= time || other->start >= time + gap) {
         ++other;
@@ -425,7 +421,11 @@ class ByEvent : public Simulation {
       session.values.insert(session.values.end(), other->values.begin(), other->values.end());
       other = open_.erase(other);
     }
-    open_.push_back(session);
+    if (session.values.size() == 1 && IsOver(session.end)) {
+      ++late_;
+    } else {
+      open_.push_back(session);
+    }
   }
 
   // The watermark after a record.

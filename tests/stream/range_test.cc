@@ -8,10 +8,13 @@
 #include <atomic>
 #include <cstdio>
 #include <map>
+#include <memory>
 #include <set>
 #include <thread>
 
+#include "banyan/broker.h"
 #include "banyan/testing/seed_reporter.h"
+#include "banyan/testing/simulated_runtime.h"
 #include "base/mix.h"
 #include "fixture.h"
 
@@ -308,6 +311,23 @@ TEST_F(StreamRangeTest, ADeletedStreamEndsItAndBatchesStay) {
   EXPECT_EQ(CodeOf(range.Next().status()), "ResourceNotFoundException");
   EXPECT_EQ(batch[0].data(), "a");
   EXPECT_EQ(Refusal(stream, {}), "ResourceNotFoundException");
+}
+
+// Nor does it ask the time of a clock that has gone.
+TEST(StreamRangeLife, OutlivesItsBrokerAndTheRuntime) {
+  auto runtime = std::make_unique<SimulatedRuntime>();
+  Stream stream;
+  StreamRange range;
+  {
+    Broker broker = Broker::Create(*runtime, {}).value();
+    stream = broker.CreateStream("clicks", {}).value();
+    ASSERT_EQ(stream.Put({.partition_key = "k", .data = "x"}).status(), absl::OkStatus());
+    range = StreamRange::Open(stream).value();
+  }
+  runtime.reset();
+  EXPECT_EQ(range.Next().status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(range.Progress().left, 1);
+  EXPECT_EQ(StreamRange::Open(stream).status().code(), absl::StatusCode::kUnavailable);
 }
 
 // --- Beside a naive twin -------------------------------------------------------------------------
