@@ -17,7 +17,7 @@
 #include "banyan/stream.h"
 #include "gtest/gtest.h"
 
-namespace banyan::testing {
+namespace banyan::inline v0_1::testing {
 
 // Puts so many records under keys of its own; each says which of its key it is: "0", "1", ...
 inline void WriteInKeyOrder(const Stream& stream, uint64_t seed, int writer, int records) {
@@ -91,6 +91,6 @@ class KeyOrder {
   std::atomic<int64_t> records_{0};
 };
 
-}  // namespace banyan::testing
+}  // namespace banyan::inline v0_1::testing
 
 #endif  // BANYAN_TESTS_STREAM_KEY_ORDER_H_

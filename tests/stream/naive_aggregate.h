@@ -14,7 +14,7 @@
 #include "base/hash.h"
 #include "stream/shard_map.h"
 
-namespace banyan::testing {
+namespace banyan::inline v0_1::testing {
 
 struct NaiveField {
   uint64_t number = 0;
@@ -150,6 +150,6 @@ inline std::string NaiveFrame(const std::string& message) {
   return "\xF3\x89\x9A\xC2" + message + NaiveMd5(message);
 }
 
-}  // namespace banyan::testing
+}  // namespace banyan::inline v0_1::testing
 
 #endif  // BANYAN_TESTS_STREAM_NAIVE_AGGREGATE_H_

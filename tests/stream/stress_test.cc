@@ -21,7 +21,7 @@
 #include "message/environment.h"
 #include "stream/core.h"
 
-namespace banyan::testing {
+namespace banyan::inline v0_1::testing {
 namespace {
 
 using internal::Mix64;
@@ -282,4 +282,4 @@ TEST_F(StreamStressTest, ClosingUnderLoadAnswersEveryone) {
 }
 
 }  // namespace
-}  // namespace banyan::testing
+}  // namespace banyan::inline v0_1::testing
