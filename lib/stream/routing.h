@@ -68,7 +68,7 @@ class RoutingTable {
   }
 
   // After the first Set().
-  Shard& Find(absl::uint128 key) const {
+  Shard* Find(absl::uint128 key) const {
     for (;;) {
       const uint64_t version = version_.load(std::memory_order_acquire);
       const Rows& rows = *tables_[version % 2].load(std::memory_order_acquire);
@@ -80,7 +80,7 @@ class RoutingTable {
         count -= half;
       }
       Shard* const shard = rows.rows[first].shard.load(std::memory_order_acquire);
-      if (version_.load(std::memory_order_relaxed) == version) return *shard;
+      if (version_.load(std::memory_order_relaxed) == version) return shard;
     }
   }
 

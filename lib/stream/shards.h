@@ -113,7 +113,7 @@ class Shards {
   Shards& operator=(const Shards&) = delete;
 
   // The open shard whose range holds `key`. It may be closed when the caller gets there (R1).
-  Shard& Find(absl::uint128 key) const { return table_.Find(key); }
+  Shard& Find(absl::uint128 key) const { return *table_.Find(key); }
   // Returns when no reshard is under way.
   void AwaitReshard() const ABSL_LOCKS_EXCLUDED(mu_);
 
