@@ -51,7 +51,7 @@ absl::StatusOr<std::vector<StreamConsumerDescription>> Stream::ListConsumers() c
 
 absl::StatusOr<StreamConsumerPage> Stream::ListConsumersPage(
     const ListConsumersOptions& options) const {
-  if (core_ == nullptr) return NamesNoStream();
+  if (core_ == nullptr) return RegistersWithNoStream();
   return core_->consumers().ListPage(options);
 }
 
